@@ -1,0 +1,45 @@
+# Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format lock clean install-cli install-dev azurite
+export PYTHON
+
+BIN := .venv/bin
+PACKAGES := shared cli local function_app.py
+CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: install-cli azurite ## drop 1,000 people into the whole cloud on this machine and show what becomes of them
+	@$(BIN)/rollcall demo $(ARGS)
+
+up: install-cli azurite ## keep the whole cloud up on this machine until Ctrl+C
+	@$(BIN)/rollcall up $(ARGS)
+
+test: install-dev azurite ## run every test (ARGS are pytest's)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: install-dev ## check format, lint, strict types and import contracts; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-cache
+
+format: install-dev ## bring the code to the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## pin the dependencies of pyproject.toml anew (UPGRADE=1: take the newest)
+	@scripts/lock
+
+clean: ## remove what the other verbs made: .venv, caches
+	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+install-cli:
+	@scripts/install cli
+
+install-dev:
+	@scripts/install dev
+
+azurite: | install-cli
+	@$(BIN)/python -m local.storage install
