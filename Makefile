@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lock clean install-cli install-dev azurite
+.PHONY: help install demo up test check format lock clean install-cli install-dev azurite
 export PYTHON
 
 BIN := .venv/bin
@@ -9,6 +9,8 @@ CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: install-cli azurite ## make .venv and fetch Azurite; every other verb does it by itself
 
 demo: install-cli azurite ## drop 1,000 people into the whole cloud on this machine and show what becomes of them
 	@$(BIN)/rollcall demo $(ARGS)

@@ -1,8 +1,8 @@
 """Make `.venv` and install what the locks pin.
 
-Enters: the level (`cli`: what the `rollcall` command needs; `dev`: the tests' and checks' tools as well), the lock files.
-Leaves: a `.venv` that holds exactly those pins and the `rollcall` command; a stamp, written last, so that an interrupted
-run is done again and a finished one is not. Uses nothing but the standard library: it runs before anything is installed.
+Enters: the level (`cli`: what the `rollcall` command needs; `dev`: the tools of tests and checks as well),
+the lock files. Leaves: a `.venv` that holds those pins and the `rollcall` command; a stamp, written last, so
+that an interrupted run is done again and a finished one is not. Uses the standard library only: it runs first.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed.json"
 LOCKS = {"cli": "requirements-cli.txt", "dev": "requirements-dev.txt"}
-# The worker library declares Python >= 3.13 and runs on 3.11 and 3.12 too; what it needs is in the other locks.
+# The worker library declares Python >= 3.13 and runs on 3.11 too; what it needs is in the other locks.
 WORKER_LOCK = "requirements-worker.txt"
 NODE_LOCK = "requirements-node.txt"
 OLDEST_NODE = 20
@@ -104,7 +104,7 @@ def make_venv() -> None:
 
 
 def install(level: str) -> None:
-    """Install the pins of `level`, the worker library, Node where the machine has none, and the project itself."""
+    """Install the pins of `level`, the worker library, Node where the machine has none, and the project."""
     lock = LOCKS[level]
     count = sum(line[:1].isalnum() for line in (ROOT / lock).read_text(encoding="utf-8").splitlines())
     say(f"installing {count} packages from {lock} into .venv; the first time takes a minute")
@@ -135,7 +135,10 @@ def pip(*arguments: str) -> None:
 def runs(command: list[str]) -> bool:
     """Tell whether a command exists and ends well."""
     try:
-        return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
+        return (
+            subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode
+            == 0
+        )
     except OSError:
         return False
 

@@ -1,0 +1,16 @@
+"""What every test shares: where the checkout is, and one Hypothesis profile for laptops and CI alike."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# On two busy cores a deadline is a matter of luck; a failing example is printed ready to be pasted.
+settings.register_profile("rollcall", deadline=None, print_blob=True)
+settings.load_profile("rollcall")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return Path(__file__).resolve().parent.parent
