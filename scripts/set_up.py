@@ -2,7 +2,7 @@
 
 Enters: the level (`cli`: what the `rollcall` command needs; `dev`: the tools of tests and checks as well),
 the lock files. Leaves: a `.venv` that holds those pins and the `rollcall` command; a stamp, written last, so
-that an interrupted run is done again and a finished one is not. Uses the standard library only: it runs first.
+that an interrupted run is done again and a finished one is not. It runs before anything is installed.
 """
 
 import fcntl
