@@ -1,7 +1,8 @@
 """The storage account on a laptop: installs Azurite (the storage emulator) and starts it.
 
-Enters: the environment (where Node and Azurite are). Leaves: a running Azurite on 127.0.0.1 with its connection string.
-`python -m local.storage install` puts the pinned version under `.cache/azurite`; `start` never installs anything.
+Enters: the environment (where Node and Azurite are). Leaves: a running Azurite on 127.0.0.1 with its
+connection string. `python -m local.storage install` puts the pinned version under `.cache/azurite`; `start`
+never installs anything.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # a Ctrl-C in the terminal is for the command, which then stops Azurite itself
+        start_new_session=True,  # Ctrl-C in a terminal is for the command, which then stops Azurite
     )
     try:
         return Azurite(process, _await_endpoints(process), scratch)
