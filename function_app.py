@@ -1,0 +1,68 @@
+"""The triggers of the function app: a binding comes in, one call is made, one structured event goes out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from functools import cache
+from typing import Any
+
+import azure.functions as func
+import azurefunctions.extensions.bindings.blob as blob
+
+from shared import wiring
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+_log = logging.getLogger("rollcall")
+
+
+@cache
+def house() -> wiring.House:
+    """The house, built once a process, at the first call."""
+    return wiring.live(os.environ)
+
+
+@app.blob_trigger(
+    arg_name="client",
+    path="%DROPS_CONTAINER%/{source}/{name}",
+    connection="DropStorage",
+    source=func.BlobSource.EVENT_GRID,
+)
+def plan_drop(client: blob.BlobClient) -> None:
+    """A drop has arrived: plan it."""
+    run = house().plan_drop(wiring.drop_of(client))
+    _event("drop_planned", run_id=run.run_id, source=run.source, state=run.state, **vars(run.figures))
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
+def send_runs(timer: func.TimerRequest) -> None:
+    """Send what is planned, as fast as Entra permits."""
+    _event("runs_sent", **vars(house().send_runs()))
+
+
+@app.timer_trigger(arg_name="timer", schedule="%COLLECT_SCHEDULE%")
+def collect_logs(timer: func.TimerRequest) -> None:
+    """Read the provisioning log and answer for every person."""
+    _event("logs_collected", **vars(house().collect_logs()))
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+def sweep(timer: func.TimerRequest) -> None:
+    """Find drops whose event was missed, and plan runs whose turn has come."""
+    found, planned = house().sweep()
+    _event("swept", found=found, planned=planned)
+
+
+@app.route(route="health", methods=["GET"])
+def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether the app can work."""
+    state = house().health()
+    return func.HttpResponse(
+        json.dumps(state), status_code=200 if state["healthy"] else 503, mimetype="application/json"
+    )
+
+
+def _event(event: str, **fields: Any) -> None:
+    """One structured line per unit of work: ids and counts, never a person's data."""
+    _log.info(json.dumps({"event": event, **fields}, default=str))

@@ -1,0 +1,204 @@
+"""Azure Blob storage. Translates the SDK's errors once, here, into the tree of `shared.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, ContainerClient
+
+from shared.adapters.container import BLOCK_BYTES
+from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
+from shared.runs import DropVersion
+
+LEASE_SECONDS = 60
+RENEW_AFTER = timedelta(seconds=15)
+
+
+class BlobContainer:
+    """One container of an Azure storage account. Creates it when it is not there."""
+
+    def __init__(self, client: ContainerClient) -> None:
+        self._client = client
+
+    def create(self) -> None:
+        """Make sure the container exists."""
+        with _translated("create", self._client.container_name):
+            if not self._client.exists():
+                self._client.create_container()
+
+    def drop(self, path: str) -> BlobDrop:
+        """The present version of a blob. Raises Missing."""
+        return BlobDrop(self._client.get_blob_client(path))
+
+    def versions(self, prefix: str = "") -> Iterator[DropVersion]:
+        """Every blob under a prefix."""
+        with _translated("list", prefix):
+            for blob in self._client.list_blobs(name_starts_with=prefix or None):
+                yield DropVersion(blob.name, _etag(blob.etag), _utc(blob.last_modified), int(blob.size))
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """A blob, or some bytes of it. Raises Missing."""
+        with _translated("read", path):
+            yield from self._client.download_blob(path, offset=offset, length=length).chunks()
+
+    def writer(self, path: str) -> BlockWriter:
+        """Write a blob in blocks."""
+        return BlockWriter(self._client.get_blob_client(path))
+
+    def get(self, path: str) -> tuple[bytes, str]:
+        """A small blob and its ETag. Raises Missing."""
+        with _translated("read", path):
+            stream = self._client.download_blob(path)
+            return stream.readall(), _etag(stream.properties.etag)
+
+    def put(self, path: str, data: bytes, etag: str | None) -> str:
+        """Write a blob if its ETag is this one (None: if there is no blob). Raises Changed, Present."""
+        condition: dict[str, Any] = (
+            {"match_condition": MatchConditions.IfMissing}
+            if etag is None
+            else {"match_condition": MatchConditions.IfNotModified, "etag": etag}
+        )
+        with _translated("write", path):
+            blob = self._client.get_blob_client(path)
+            return _etag(blob.upload_blob(data, overwrite=etag is not None, **condition)["etag"])
+
+    def lease(self, path: str) -> BlobLease | None:
+        """A lease on a (possibly new) blob; None while somebody else holds it."""
+        blob = self._client.get_blob_client(path)
+        with _translated("lease", path):
+            try:
+                return BlobLease(path, blob.acquire_lease(LEASE_SECONDS), datetime.now(UTC))
+            except ResourceNotFoundError:
+                blob.upload_blob(b"", overwrite=True)
+                return self.lease(path)
+            except HttpResponseError as error:
+                if error.status_code == 409:
+                    return None
+                raise
+
+
+class BlobDrop:
+    """A drop as the blob trigger hands it over: streamed, and only in the version first seen."""
+
+    def __init__(self, client: BlobClient) -> None:
+        self._client = client
+        with _translated("look at", client.blob_name):
+            seen = client.get_blob_properties()
+        self._version = DropVersion(client.blob_name, _etag(seen.etag), _utc(seen.last_modified), int(seen.size))
+
+    @property
+    def version(self) -> DropVersion:
+        """The version it was first seen in."""
+        return self._version
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content. Raises DropChanged when this version is gone."""
+        try:
+            with _translated("read", self._version.path):
+                yield from self._client.download_blob(
+                    etag=self._version.etag, match_condition=MatchConditions.IfNotModified
+                ).chunks()
+        except (Changed, Missing) as error:
+            raise DropChanged(
+                f"{self._version.path} was overwritten or deleted while it was read; "
+                "its next version is a drop of its own"
+            ) from error
+
+
+class BlockWriter:
+    """Collects bytes, stages a block whenever one is full, and commits all of them at the end."""
+
+    def __init__(self, client: BlobClient) -> None:
+        self._client = client
+        self._buffer = bytearray()
+        self._blocks: list[BlobBlock] = []
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self._buffer += data
+        if len(self._buffer) >= BLOCK_BYTES:
+            self._stage()
+
+    def __enter__(self) -> BlockWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            return
+        with _translated("write", self._client.blob_name):
+            if self._blocks:
+                self._stage()
+                self._client.commit_block_list(self._blocks)
+            else:
+                self._client.upload_blob(bytes(self._buffer), overwrite=True)
+
+    def _stage(self) -> None:
+        block = BlobBlock(f"{len(self._blocks):06d}")
+        with _translated("write", self._client.blob_name):
+            self._client.stage_block(block.id, bytes(self._buffer))
+        self._blocks.append(block)
+        self._buffer.clear()
+
+
+class BlobLease:
+    """A lease of a minute, renewed while it is used."""
+
+    def __init__(self, path: str, client: BlobLeaseClient, now: datetime) -> None:
+        self._path = path
+        self._client = client
+        self._renewed = now
+
+    def keep(self, now: datetime) -> None:
+        """Renew it now and then. Raises LeaseLost."""
+        if now - self._renewed < RENEW_AFTER:
+            return
+        try:
+            self._client.renew()
+        except AzureError as error:
+            raise LeaseLost(f"the lease on {self._path} could not be renewed: {type(error).__name__}") from error
+        self._renewed = now
+
+    def release(self) -> None:
+        """Give it back; one that is lost already needs no release."""
+        try:
+            self._client.release()
+        except HttpResponseError as error:
+            if error.status_code not in (404, 409, 412):
+                raise StorageError(f"the lease on {self._path} could not be released: {error.reason}") from error
+
+
+@contextmanager
+def _translated(verb: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise Missing(f"there is no blob {path}") from error
+    except ResourceModifiedError as error:
+        raise Changed(f"{path} was changed by somebody else") from error
+    except ResourceExistsError as error:
+        raise Present(f"{path} is there already") from error
+    except AzureError as error:
+        status = getattr(error, "status_code", None) or "no answer"
+        raise StorageError(f"storage did not {verb} {path}: {status} {type(error).__name__}") from error
+
+
+def _etag(text: str) -> str:
+    return text.strip('"')
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

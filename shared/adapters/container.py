@@ -1,0 +1,92 @@
+"""A container of blobs, seen as little as Rollcall needs of it: the port that the Azure adapter and its twin both meet.
+
+Also what is built on it once for both: the files of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from shared.planning.records import Drop
+from shared.runs import DropVersion, Run, Writer
+
+BLOCK_BYTES = 4 * 1024 * 1024
+
+
+class Lease(Protocol):
+    """The right to something, held by one process at a time."""
+
+    def keep(self, now: datetime) -> None:
+        """Hold it a while longer. Raises LeaseLost."""
+        ...
+
+    def release(self) -> None:
+        """Give it back; harmless when it is lost already."""
+        ...
+
+
+class Container(Protocol):
+    """Blobs by path."""
+
+    def drop(self, path: str) -> Drop:
+        """The present version of a blob, to be read as that version only. Raises Missing."""
+        ...
+
+    def versions(self, prefix: str = "") -> Iterator[DropVersion]:
+        """Every blob under a prefix."""
+        ...
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """A blob, or some bytes of it, in pieces. Raises Missing."""
+        ...
+
+    def writer(self, path: str) -> AbstractContextManager[Writer]:
+        """Write a blob in blocks; it appears when the context ends well. Replaces what is there."""
+        ...
+
+    def get(self, path: str) -> tuple[bytes, str]:
+        """A small blob and its ETag. Raises Missing."""
+        ...
+
+    def put(self, path: str, data: bytes, etag: str | None) -> str:
+        """Write a blob if its ETag is this one (None: if there is no blob), and return the new one.
+
+        Raises Changed, or Present where none was expected.
+        """
+        ...
+
+    def lease(self, path: str) -> Lease | None:
+        """A lease on a (possibly new) blob; None while somebody else holds it."""
+        ...
+
+
+class RunFiles:
+    """The files of runs: `{source}/{run id}/{name}` in one container."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def writer(self, run: Run, name: str) -> AbstractContextManager[Writer]:
+        """Write a file of this run."""
+        return self._container.writer(self.path(run, name))
+
+    def read(self, run: Run, name: str) -> Iterator[bytes]:
+        """A file of this run. Raises Missing."""
+        return self._container.read(self.path(run, name))
+
+    def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
+        """Some bytes of a file of this run. Raises Missing."""
+        return b"".join(self._container.read(self.path(run, name), offset, length))
+
+    def names(self, run: Run) -> list[str]:
+        """The files this run has."""
+        prefix = self.path(run, "")
+        return sorted(version.path.removeprefix(prefix) for version in self._container.versions(prefix))
+
+    @staticmethod
+    def path(run: Run, name: str) -> str:
+        """Where a file of this run is."""
+        return f"{run.source}/{run.run_id}/{name}"

@@ -1,0 +1,210 @@
+"""Microsoft Graph over HTTP: uploads and the provisioning log. A token leaves only for a trusted address.
+
+Uploads never raise: whatever happens is a `Reply` the sender judges. Reading the log raises GraphError.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+
+from shared.collecting.checkpoint import Window
+from shared.collecting.entries import LogEntry, graph_time, read_entry
+from shared.endpoint import Endpoint, TrustedHosts
+from shared.errors import Refused, Throttled, Unreachable
+from shared.sending.pacing import Pacer, pause_after
+from shared.sending.replies import Reply, Verdict
+
+SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (entra-api.md A3)
+TIMEOUT = httpx.Timeout(60, connect=10)
+LOG_TRIES = 5
+_EARLY = 300  # seconds before its end a token is not used any more
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Tokens:
+    """Access tokens of the app's identity, kept until shortly before they end."""
+
+    def __init__(self, credential: Callable[[], TokenCredential], now: Callable[[], datetime]) -> None:
+        self._make = credential
+        self._now = now
+        self._credential: TokenCredential | None = None
+        self._tokens: dict[str, AccessToken] = {}
+        self._lock = threading.Lock()
+
+    def get(self, scope: str) -> str:
+        """A token for this scope. Raises ClientAuthenticationError."""
+        with self._lock:
+            token = self._tokens.get(scope)
+            if token is None or token.expires_on - _EARLY <= self._now().timestamp():
+                self._credential = self._credential or self._make()
+                token = self._tokens[scope] = self._credential.get_token(scope)
+            return token.token
+
+    def renew(self) -> None:
+        """Forget every token, and the credential with its own cache."""
+        with self._lock:
+            self._credential = None
+            self._tokens.clear()
+
+
+class GraphUpload:
+    """The upload API of provisioning jobs."""
+
+    def __init__(self, client: httpx.Client, tokens: Tokens, hosts: TrustedHosts, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._tokens = tokens
+        self._hosts = hosts
+        self._now = now
+
+    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
+        """Send one bulk request. Whatever happens is a reply."""
+        try:
+            token = self._tokens.get(self._hosts.scope_for(endpoint.url))
+            response = self._client.post(
+                endpoint.url,
+                content=body,
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Content-Type": SCIM_JSON,
+                    "client-request-id": str(uuid.uuid4()),
+                },
+            )
+        except ClientAuthenticationError as error:
+            return Reply(401, self._now(), code=type(error).__name__, message="the identity gave no token")
+        except httpx.HTTPError as error:
+            return Reply(0, self._now(), code=type(error).__name__)
+        return reply_of(response, self._now())
+
+    def renew_token(self, endpoint: Endpoint) -> None:
+        """Use a new token from the next call on."""
+        self._tokens.renew()
+
+
+class GraphLog:
+    """The provisioning log (`entra-api.md` D1, D2): paced, with `nextLink` followed on trusted hosts only."""
+
+    def __init__(self, client: httpx.Client, tokens: Tokens, hosts: TrustedHosts, clock: Clock, pacer: Pacer) -> None:
+        self._client = client
+        self._tokens = tokens
+        self._hosts = hosts
+        self._clock = clock
+        self._pacer = pacer
+
+    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
+        """The entries of a job in a window, page by page. Raises GraphError, UntrustedHost."""
+        url: str | None = _first_page(endpoint, window)
+        seen: set[str] = set()
+        while url:
+            if url in seen:
+                raise Refused("the provisioning log sent the same nextLink twice")
+            seen.add(url)
+            page = self._page(url)
+            yield [read_entry(raw) for raw in page.get("value", ())]
+            url = page.get("@odata.nextLink")
+
+    def _page(self, url: str) -> dict[str, Any]:
+        for attempt in range(1, LOG_TRIES + 1):
+            reply, body = self._get(url)
+            if reply.verdict is Verdict.ACCEPTED:
+                page = msgspec.json.decode(body)
+                if not isinstance(page, dict):
+                    raise Refused("the provisioning log sent no JSON object", request_id=reply.request_id)
+                return page
+            if reply.verdict is Verdict.NEW_TOKEN and attempt == 1:
+                self._tokens.renew()
+            elif reply.verdict in (Verdict.THROTTLED, Verdict.UNAVAILABLE) and attempt < LOG_TRIES:
+                self._clock.sleep(pause_after(reply, attempt, 0.5))
+            else:
+                break
+        raise _error(reply)
+
+    def _get(self, url: str) -> tuple[Reply, bytes]:
+        scope = self._hosts.scope_for(url)
+        now = self._clock.now()
+        self._clock.sleep(max(0.0, (self._pacer.book(now) - now).total_seconds()))
+        try:
+            token = self._tokens.get(scope)
+            response = self._client.get(url, headers={"Authorization": f"Bearer {token}"})
+        except ClientAuthenticationError as error:
+            return Reply(401, self._clock.now(), code=type(error).__name__), b""
+        except httpx.HTTPError as error:
+            return Reply(0, self._clock.now(), code=type(error).__name__), b""
+        return reply_of(response, self._clock.now()), response.content
+
+
+def reply_of(response: httpx.Response, now: datetime) -> Reply:
+    """What a Graph response says; `innerError` and unknown bodies are no concern of ours (A6)."""
+    code = message = ""
+    if not response.is_success:
+        try:
+            error = msgspec.json.decode(response.content)["error"]
+            code, message = str(error.get("code", "")), str(error.get("message", ""))
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+            message = ""
+    headers = response.headers
+    return Reply(
+        response.status_code,
+        _date(headers.get("Date")) or now,
+        headers.get("request-id", ""),
+        _seconds(headers.get("Retry-After"), now),
+        code[:100],
+        message[:500],
+    )
+
+
+def _first_page(endpoint: Endpoint, window: Window) -> str:
+    job = endpoint.job_id.replace("'", "''")
+    since, until = graph_time(window.since), graph_time(window.until)
+    wanted = f"jobId eq '{job}' and activityDateTime gt {since} and activityDateTime lt {until}"
+    return f"{endpoint.origin}/v1.0/auditLogs/provisioning?$filter={quote(wanted)}"
+
+
+def _error(reply: Reply) -> Refused | Throttled | Unreachable:
+    text = f"the provisioning log answered {reply.told}"
+    if reply.status == 403:
+        text += "; grant the app's identity ProvisioningLog.Read.All"
+    if reply.status == 0:
+        return Unreachable(text, request_id=reply.request_id)
+    if reply.verdict is Verdict.THROTTLED:
+        return Throttled(text, status=reply.status, request_id=reply.request_id, retry_after=reply.retry_after)
+    return Refused(text, status=reply.status, request_id=reply.request_id)
+
+
+def _seconds(text: str | None, now: datetime) -> float | None:
+    """Retry-After: seconds, also with decimals (A6), or a date."""
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        moment = _date(text)
+        return max(0.0, (moment - now).total_seconds()) if moment else None
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except (ValueError, TypeError):
+        return None

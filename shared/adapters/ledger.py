@@ -1,0 +1,127 @@
+"""The ledger: runs and receipts in two tables, every change of a run conditional on its ETag.
+
+A run's row holds the whole run as JSON and a few columns to query by. The row `~turn` of a source names the run that is
+planned and sent; it needs no giving back, since a run that is over has lost its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from shared.adapters.table import Query, Row, Table, joined, pieces, table_key
+from shared.errors import Changed, Missing, Present, StaleRun, UnknownRun
+from shared.runs import HAS_THE_TURN, Receipt, Run, RunState, source_of
+
+_TURN = "~turn"
+
+
+class TableLedger:
+    """The books, in tables."""
+
+    def __init__(self, runs: Table, chunks: Table) -> None:
+        self._runs = runs
+        self._chunks = chunks
+
+    def add(self, run: Run) -> bool:
+        """Enter a new run; False when it is there already."""
+        try:
+            self._runs.insert(_entity(run))
+        except Present:
+            return False
+        return True
+
+    def get(self, run_id: str) -> Run:
+        """Read a run. Raises UnknownRun."""
+        try:
+            return _run(self._runs.get(table_key(source_of(run_id)), table_key(run_id)))
+        except Missing:
+            raise UnknownRun(f"there is no run {run_id}; `rollcall runs` lists them") from None
+
+    def save(self, run: Run) -> Run:
+        """Write a run that was read before. Raises StaleRun."""
+        try:
+            return replace(run, etag=self._runs.replace(_entity(run), run.etag))
+        except (Changed, Missing):
+            raise StaleRun(f"run {run.run_id} was changed by somebody else; read it again") from None
+
+    def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
+        """The runs of a source (or of all) in these states (or in any), oldest drop first."""
+        query = Query(
+            partition=None if source is None else table_key(source),
+            high=_TURN,
+            column="" if states is None else "state",
+            texts=() if states is None else tuple(str(state) for state in sorted(states)),
+        )
+        found = [_run(row) for row in self._runs.rows(query)]
+        return sorted(found, key=lambda run: (run.drop.last_modified, run.run_id))
+
+    def take_turn(self, run: Run) -> bool:
+        """Make this run the one of its source that is planned and sent; False while another one is."""
+        entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": run.run_id}
+        try:
+            turn = self._runs.get(table_key(run.source), _TURN)
+        except Missing:
+            return self._won(lambda: self._runs.insert(entity))
+        holder = str(turn.entity["run_id"])
+        if holder == run.run_id:
+            return True
+        if self._has_the_turn(holder):
+            return False
+        return self._won(lambda: self._runs.replace(entity, turn.etag))
+
+    def record(self, run_id: str, receipt: Receipt) -> None:
+        """Keep a receipt."""
+        self._chunks.upsert(
+            [
+                {
+                    "PartitionKey": table_key(run_id),
+                    "RowKey": f"{receipt.chunk:07d}-{receipt.start:02d}-{receipt.stop:02d}",
+                    "answer": str(receipt.answer),
+                    "status": receipt.status,
+                    "request_id": receipt.request_id,
+                    "body": msgspec.json.encode(receipt).decode(),
+                }
+            ]
+        )
+
+    def receipts(self, run_id: str) -> list[Receipt]:
+        """Every receipt of a run, in order."""
+        rows = self._chunks.rows(Query(partition=table_key(run_id), select=("body",)))
+        return [msgspec.json.decode(str(row.entity["body"]), type=Receipt) for row in rows]
+
+    def _has_the_turn(self, run_id: str) -> bool:
+        try:
+            return self.get(run_id).state in HAS_THE_TURN
+        except UnknownRun:
+            return False
+
+    @staticmethod
+    def _won(write: Any) -> bool:
+        try:
+            write()
+        except (Present, Changed, Missing):
+            return False
+        return True
+
+
+def _entity(run: Run) -> dict[str, Any]:
+    return {
+        "PartitionKey": table_key(run.source),
+        "RowKey": table_key(run.run_id),
+        "state": str(run.state),
+        "drop": run.drop.path[:1000],
+        "received_at": run.received_at,
+        "changed_at": run.changed_at,
+        "people": run.figures.people,
+        "rejected": run.figures.rejected,
+        "failed": run.figures.failed,
+        **pieces("body", msgspec.json.encode(replace(run, etag="")).decode()),
+    }
+
+
+def _run(row: Row) -> Run:
+    return replace(msgspec.json.decode(joined("body", row.entity), type=Run), etag=row.etag)

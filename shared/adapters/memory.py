@@ -1,0 +1,248 @@
+"""Twins of the Azure adapters, in memory: the same behaviour, proven by the same contract tests. Thread-safe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from shared.adapters.table import Entity, Query, Row, batches, checked
+from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present
+from shared.runs import DropVersion
+
+LEASE = timedelta(seconds=60)
+PIECE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class _Blob:
+    data: bytes
+    etag: str
+    modified: datetime
+
+
+class MemoryContainer:
+    """A container of blobs."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._blobs: dict[str, _Blob] = {}
+        self._leases: dict[str, tuple[int, datetime]] = {}
+        self._count = 0
+        self._lock = threading.RLock()
+
+    def create(self) -> None:
+        """It is there already."""
+
+    def drop(self, path: str) -> MemoryDrop:
+        """The present version of a blob. Raises Missing."""
+        return MemoryDrop(self, self._version(path, self._found(path)))
+
+    def versions(self, prefix: str = "") -> Iterator[DropVersion]:
+        """Every blob under a prefix."""
+        with self._lock:
+            found = sorted(item for item in self._blobs.items() if item[0].startswith(prefix))
+        yield from (self._version(path, blob) for path, blob in found)
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """A blob, or some bytes of it. Raises Missing."""
+        data = self._found(path).data
+        data = data[offset : None if length is None else offset + length]
+        yield from (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))
+
+    @contextmanager
+    def writer(self, path: str) -> Iterator[MemoryWriter]:
+        """Write a blob."""
+        writer = MemoryWriter()
+        yield writer
+        self.write(path, bytes(writer.buffer))
+
+    def write(self, path: str, data: bytes) -> str:
+        """Write a blob at once, and return its ETag."""
+        with self._lock:
+            self._count += 1
+            self._blobs[path] = _Blob(data, f"0x{self._count:08X}", self._now().replace(microsecond=0))
+            return self._blobs[path].etag
+
+    def get(self, path: str) -> tuple[bytes, str]:
+        """A small blob and its ETag. Raises Missing."""
+        blob = self._found(path)
+        return blob.data, blob.etag
+
+    def put(self, path: str, data: bytes, etag: str | None) -> str:
+        """Write a blob if its ETag is this one (None: if there is no blob). Raises Changed, Present."""
+        with self._lock:
+            there = self._blobs.get(path)
+            if etag is None and there:
+                raise Present(f"{path} is there already")
+            if etag is not None and (there is None or there.etag != etag):
+                raise Changed(f"{path} was changed by somebody else")
+            return self.write(path, data)
+
+    def lease(self, path: str) -> MemoryLease | None:
+        """A lease on a (possibly new) blob; None while somebody else holds it."""
+        with self._lock:
+            holder = self._leases.get(path)
+            if holder and holder[1] > self._now():
+                return None
+            if path not in self._blobs:
+                self.write(path, b"")
+            self._count += 1
+            self._leases[path] = (self._count, self._now() + LEASE)
+            return MemoryLease(self, path, self._count)
+
+    def renew(self, path: str, ticket: int, until: datetime | None) -> bool:
+        """Renew or (None) release a lease; False when this ticket does not hold it."""
+        with self._lock:
+            if self._leases.get(path, (0, None))[0] != ticket:
+                return False
+            if until is None:
+                del self._leases[path]
+            else:
+                self._leases[path] = (ticket, until)
+            return True
+
+    def break_lease(self, path: str) -> None:
+        """What another process does that takes the lease away."""
+        with self._lock:
+            self._leases.pop(path, None)
+
+    def _found(self, path: str) -> _Blob:
+        with self._lock:
+            if path not in self._blobs:
+                raise Missing(f"there is no blob {path}")
+            return self._blobs[path]
+
+    @staticmethod
+    def _version(path: str, blob: _Blob) -> DropVersion:
+        return DropVersion(path, blob.etag, blob.modified, len(blob.data))
+
+
+@dataclass(frozen=True)
+class MemoryDrop:
+    """A drop, read only in the version first seen."""
+
+    container: MemoryContainer
+    version: DropVersion
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content. Raises DropChanged when this version is gone."""
+        try:
+            data, etag = self.container.get(self.version.path)
+        except Missing:
+            etag = ""
+        if etag != self.version.etag:
+            raise DropChanged(
+                f"{self.version.path} was overwritten or deleted while it was read; "
+                "its next version is a drop of its own"
+            )
+        yield from (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))
+
+
+class MemoryWriter:
+    """Collects what is written."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self.buffer += data
+
+
+@dataclass(frozen=True)
+class MemoryLease:
+    """A lease of a minute."""
+
+    container: MemoryContainer
+    path: str
+    ticket: int
+
+    def keep(self, now: datetime) -> None:
+        """Hold it a while longer. Raises LeaseLost."""
+        if not self.container.renew(self.path, self.ticket, now + LEASE):
+            raise LeaseLost(f"the lease on {self.path} is somebody else's now")
+
+    def release(self) -> None:
+        """Give it back."""
+        self.container.renew(self.path, self.ticket, None)
+
+
+class MemoryTable:
+    """A table of entities."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._count = 0
+        self._lock = threading.RLock()
+
+    def create(self) -> None:
+        """It is there already."""
+
+    def insert(self, entity: Entity) -> str:
+        """Add an entity. Raises Present."""
+        with self._lock:
+            if _key(entity) in self._rows:
+                raise Present("the table has this entity already")
+            return self._put(checked(entity))
+
+    def get(self, partition: str, row: str) -> Row:
+        """One entity. Raises Missing."""
+        with self._lock:
+            if (partition, row) not in self._rows:
+                raise Missing("the table has no such entity")
+            return self._rows[partition, row]
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        """Write an entity if its ETag is this one. Raises Changed, Missing."""
+        with self._lock:
+            if self.get(*_key(entity)).etag != etag:
+                raise Changed("an entity was changed by somebody else")
+            return self._put(checked(entity))
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        """Write entities whatever was there."""
+        for batch in batches(entities):
+            with self._lock:
+                for entity in batch:
+                    self._put(entity)
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """The rows of a query."""
+        with self._lock:
+            found = sorted((key, row) for key, row in self._rows.items() if _matches(query, key, row.entity))
+        for _, row in found:
+            names = {"PartitionKey", "RowKey", *query.select}
+            yield (
+                Row({name: value for name, value in row.entity.items() if name in names}, row.etag)
+                if query.select
+                else row
+            )
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take entities out."""
+        with self._lock:
+            for key in keys:
+                self._rows.pop(key, None)
+
+    def _put(self, entity: Entity) -> str:
+        self._count += 1
+        kept = {name: value for name, value in entity.items() if value is not None}
+        self._rows[_key(entity)] = Row(kept, f'W/"{self._count}"')
+        return self._rows[_key(entity)].etag
+
+
+def _key(entity: Entity) -> tuple[str, str]:
+    return entity["PartitionKey"], entity["RowKey"]
+
+
+def _matches(query: Query, key: tuple[str, str], entity: Entity) -> bool:
+    partition, row = key
+    return (
+        (query.partition is None or partition == query.partition)
+        and row >= query.low
+        and (not query.high or row < query.high)
+        and (not query.column or entity.get(query.column) in query.texts)
+    )

@@ -1,0 +1,128 @@
+"""A table of entities, seen as little as Rollcall needs of it: the port that the Azure adapter and its twin both meet.
+
+What the service refuses and the local emulator does not (`platform.md` 5.3) is refused here, for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.errors import StorageError
+from shared.limits import BATCH_BYTES, BATCH_ENTITIES, ENTITY_BYTES, PROPERTY_CHARACTERS
+
+Entity = Mapping[str, Any]
+_UNSAFE = frozenset("/\\#?%'")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entity as it was read, with the ETag to write it back under."""
+
+    entity: Entity
+    etag: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows: of one partition or all, row keys from `low` to before `high`, a column with one of these texts."""
+
+    partition: str | None = None
+    low: str = ""
+    high: str = ""
+    column: str = ""
+    texts: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+
+
+class Table(Protocol):
+    """Entities by PartitionKey and RowKey."""
+
+    def insert(self, entity: Entity) -> str:
+        """Add an entity and return its ETag. Raises Present."""
+        ...
+
+    def get(self, partition: str, row: str) -> Row:
+        """One entity. Raises Missing."""
+        ...
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        """Write an entity if its ETag is this one, and return the new one. Raises Changed, Missing."""
+        ...
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        """Write entities whatever was there, in as few transactions as the service permits."""
+        ...
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """The rows of a query, ordered by partition and row key."""
+        ...
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take entities out; those that are not there do not matter."""
+        ...
+
+
+def table_key(text: str) -> str:
+    """The text as a table key: what a key may not hold is written as %XX, so two texts never become one key."""
+    return "".join(
+        character if character not in _UNSAFE and character.isprintable() else _percent(character) for character in text
+    )
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def size_of(entity: Entity) -> int:
+    """About how many bytes the service counts for an entity: UTF-16 for texts and names."""
+    return sum(2 * len(name) + 8 + (2 * len(value) if isinstance(value, str) else 8) for name, value in entity.items())
+
+
+def checked(entity: Entity) -> Entity:
+    """The entity, if the service would take it. Raises StorageError; that is a mistake of ours, not of the data."""
+    for name in ("PartitionKey", "RowKey"):
+        key = entity[name]
+        if len(key) > 512 or any(character in "/\\#?" or not character.isprintable() for character in key):
+            raise StorageError(f"{name} of {len(key)} characters cannot be a table key; pass it through table_key")
+    for name, value in entity.items():
+        if isinstance(value, str) and len(value) > PROPERTY_CHARACTERS + 700:
+            raise StorageError(f"property {name} holds {len(value)} characters; split it")
+    if size_of(entity) > ENTITY_BYTES:
+        raise StorageError(f"an entity of {size_of(entity)} bytes is too large; split it")
+    return entity
+
+
+def batches(entities: Iterable[Entity]) -> Iterator[Sequence[Entity]]:
+    """The entities in transactions: of one partition, at most 100 of them and 4 MiB, each key once (the last wins)."""
+    partitions: dict[str, dict[str, Entity]] = {}
+    for entity in entities:
+        partitions.setdefault(entity["PartitionKey"], {})[entity["RowKey"]] = checked(entity)
+    for rows in partitions.values():
+        batch: list[Entity] = []
+        size = 0
+        for entity in rows.values():
+            if batch and (len(batch) == BATCH_ENTITIES or size + size_of(entity) > BATCH_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(entity)
+            size += size_of(entity)
+        if batch:
+            yield batch
+
+
+def pieces(name: str, text: str) -> dict[str, str]:
+    """A text of any length as properties `name`, `name_1`, `name_2` ... each short enough."""
+    cut = [text[at : at + PROPERTY_CHARACTERS // 2] for at in range(0, len(text), PROPERTY_CHARACTERS // 2)] or [""]
+    return {name if index == 0 else f"{name}_{index}": piece for index, piece in enumerate(cut)}
+
+
+def joined(name: str, entity: Entity) -> str:
+    """The text that `pieces` cut."""
+    text = str(entity.get(name, ""))
+    index = 1
+    while (piece := entity.get(f"{name}_{index}")) is not None:
+        text += str(piece)
+        index += 1
+    return text

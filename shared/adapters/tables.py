@@ -1,0 +1,118 @@
+"""Azure Table storage. Translates the SDK's errors once, here, into the tree of `shared.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import TableClient, TransactionOperation, UpdateMode
+
+from shared.adapters.table import Entity, Query, Row, batches, checked
+from shared.errors import Changed, Missing, Present, StorageError
+
+
+class StorageTable:
+    """One table of an Azure storage account."""
+
+    def __init__(self, client: TableClient) -> None:
+        self._client = client
+
+    def create(self) -> None:
+        """Make sure the table exists."""
+        with self._translated():
+            try:
+                self._client.create_table()
+            except ResourceExistsError:
+                return
+
+    def insert(self, entity: Entity) -> str:
+        """Add an entity. Raises Present."""
+        with self._translated():
+            return str(self._client.create_entity(dict(checked(entity)))["etag"])
+
+    def get(self, partition: str, row: str) -> Row:
+        """One entity. Raises Missing."""
+        with self._translated():
+            found = self._client.get_entity(partition, row)
+            return Row(dict(found), str(found.metadata["etag"]))
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        """Write an entity if its ETag is this one. Raises Changed, Missing."""
+        with self._translated():
+            answer = self._client.update_entity(
+                dict(checked(entity)),
+                mode=UpdateMode.REPLACE,
+                etag=etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
+            return str(answer["etag"])
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        """Write entities whatever was there."""
+        with self._translated():
+            for batch in batches(entities):
+                if len(batch) == 1:
+                    self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE)
+                else:
+                    self._client.submit_transaction(
+                        [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch]
+                    )
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """The rows of a query."""
+        text, values = _filter(query)
+        select = ["PartitionKey", "RowKey", *query.select] if query.select else None
+        with self._translated():
+            found_rows = (
+                self._client.query_entities(text, parameters=values, select=select)
+                if text
+                else self._client.list_entities(select=select)
+            )
+            for found in found_rows:
+                yield Row(dict(found), str(found.metadata["etag"]))
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take entities out."""
+        with self._translated():
+            for partition, row in keys:
+                self._client.delete_entity(partition, row)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        name = self._client.table_name
+        try:
+            yield
+        except ResourceNotFoundError as error:
+            raise Missing(f"table {name} has no such entity") from error
+        except ResourceExistsError as error:
+            raise Present(f"table {name} has this entity already") from error
+        except HttpResponseError as error:
+            if error.status_code == 412:
+                raise Changed(f"an entity of table {name} was changed by somebody else") from error
+            raise StorageError(f"table {name} answered {error.status_code} {type(error).__name__}") from error
+        except AzureError as error:
+            raise StorageError(f"table {name} gave no answer: {type(error).__name__}") from error
+
+
+def _filter(query: Query) -> tuple[str, dict[str, Any]]:
+    """An OData filter whose values travel as parameters, so that no text can become part of it."""
+    clauses: list[str] = []
+    values: dict[str, Any] = {}
+    for name, operator, value in (
+        ("PartitionKey", "eq", query.partition),
+        ("RowKey", "ge", query.low or None),
+        ("RowKey", "lt", query.high or None),
+    ):
+        if value is not None:
+            values[f"v{len(values)}"] = value
+            clauses.append(f"{name} {operator} @v{len(values) - 1}")
+    if query.column:
+        choices = []
+        for text in query.texts:
+            values[f"v{len(values)}"] = text
+            choices.append(f"{query.column} eq @v{len(values) - 1}")
+        clauses.append("(" + " or ".join(choices) + ")")
+    return " and ".join(clauses), values

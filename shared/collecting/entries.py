@@ -1,0 +1,100 @@
+"""Log entries: a provisioningObjectSummary as Graph sends it, and what it says of a person. Pure.
+
+Shapes and quirks: `entra-api.md` D3 to D6. The whole entry is kept beside what is read from it; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One event of the provisioning log. `raw` is the event exactly as it came."""
+
+    id: str
+    at: datetime
+    job_id: str
+    cycle_id: str
+    change_id: str
+    action: str  # create, update, delete, stageddelete, disable, other
+    status: str  # success, warning, failure, skipped
+    external_id: str
+    target_id: str
+    duration_ms: int
+    error_code: str
+    reason: str
+    skip_reason: str
+    changed: tuple[str, ...]  # names of the modified properties
+    enabled: bool | None  # what the account became, where the event changed that
+    raw: Mapping[str, Any]
+
+
+def read_entry(raw: Mapping[str, Any]) -> LogEntry:
+    """The entry in this JSON. Fields that are missing or null read as empty; `id` must be there (KeyError)."""
+    status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
+    error = _mapping(status, "errorInformation")
+    modified = [item for item in raw.get("modifiedProperties") or () if isinstance(item, Mapping)]
+    return LogEntry(
+        id=str(raw["id"]),
+        at=read_time(str(raw["activityDateTime"])),
+        job_id=_text(raw, "jobId"),
+        cycle_id=_text(raw, "cycleId"),
+        change_id=_text(raw, "changeId"),
+        action=(_text(raw, "provisioningAction") or _text(raw, "action")).casefold(),
+        status=_text(status, "status").casefold(),
+        external_id=_text(_mapping(raw, "sourceIdentity"), "id"),
+        target_id=_text(_mapping(raw, "targetIdentity"), "id"),
+        duration_ms=int(raw.get("durationInMilliseconds") or 0),
+        error_code=_text(error, "errorCode"),
+        reason=_text(error, "reason"),
+        skip_reason=_skip_reason(raw),
+        changed=tuple(_text(item, "displayName") for item in modified),
+        enabled=_enabled(modified),
+        raw=raw,
+    )
+
+
+def read_time(text: str) -> datetime:
+    """A Graph time, in UTC. Graph writes up to seven digits of a second; Python reads six."""
+    head, dot, tail = text.removesuffix("Z").partition(".")
+    moment = datetime.fromisoformat(head + (dot + tail[:6] if dot else ""))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def graph_time(moment: datetime) -> str:
+    """A time as Graph's filters want it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _skip_reason(raw: Mapping[str, Any]) -> str:
+    """Of the step that skipped the entry; the step of an unresolved manager succeeds and does not count."""
+    for step in raw.get("provisioningSteps") or ():
+        skipped = isinstance(step, Mapping) and _text(step, "status").casefold() == "skipped"
+        if skipped and (reason := _text(_mapping(step, "details"), "SkipReason")):
+            return reason
+    return ""
+
+
+def _enabled(modified: list[Mapping[str, Any]]) -> bool | None:
+    """`accountEnabled` of Entra, or `accountDisabled` of Active Directory, turned into: is it enabled now."""
+    for item in modified:
+        name, value = _text(item, "displayName"), _text(item, "newValue").strip('"').casefold()
+        if name == "accountEnabled" and value in ("true", "false"):
+            return value == "true" if _text(item, "oldValue").strip('"').casefold() != value else None
+        if name == "accountDisabled" and value in ("true", "false"):
+            return value == "false" if _text(item, "oldValue").strip('"').casefold() != value else None
+    return None
+
+
+def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    return "" if value is None else str(value)

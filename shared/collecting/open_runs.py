@@ -1,0 +1,104 @@
+"""An open run: its people, waiting for the log's word. Enters: log entries. Leaves: evidence, figures, outcome.csv."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.collecting.entries import LogEntry, graph_time
+from shared.collecting.outcomes import Evidence, Outcomes, add
+from shared.csv_cells import csv_line
+from shared.planning.plan import PEOPLE, PlannedPerson, read_people
+from shared.runs import OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run
+
+OUTCOME = "outcome.csv"
+OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "target_id", "time")
+NOT_ANSWERED = "Entra's log has said nothing of this person in the time waited"
+
+
+@dataclass
+class OpenRun:
+    """The people of one run and what is known of each. `touched` is what this tick has learned."""
+
+    run: Run
+    since: datetime  # entries before this are of other runs
+    people: Mapping[str, PlannedPerson]
+    evidence: dict[str, Evidence]
+    touched: dict[str, Evidence] = field(default_factory=dict)
+
+    def join(self, entries: Iterable[LogEntry]) -> None:
+        """Take in the entries that are about this run's people."""
+        for entry in entries:
+            if entry.at >= self.since and entry.external_id in self.people:
+                self._learn(add(self._known(entry.external_id), entry))
+
+    def refuse(self, key: str, receipt: Receipt) -> None:
+        """Take in that Entra did not take this person's operation."""
+        evidence = Evidence(
+            key,
+            trouble="failed",
+            trouble_at=receipt.at,
+            code="Refused",
+            reason=f"Entra does not accept this record: {receipt.reason}",
+            entry_id=receipt.request_id,
+        )
+        if not self._known(key).outcome:
+            self._learn(evidence)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every person has an outcome."""
+        return all(self._known(key).outcome for key in self.people)
+
+    def figures(self, *, settled: bool) -> dict[str, int]:
+        """People by outcome; those without one are unknown once the run is settled."""
+        counts = Counter(self._known(key).outcome for key in self.people)
+        unknown = counts.pop("", 0)
+        return {name: counts.get(name, 0) for name in OUTCOMES} | {"unknown": unknown if settled else 0}
+
+    def write_outcomes(self, artefacts: Artefacts) -> None:
+        """outcome.csv: a line a person."""
+        with artefacts.writer(self.run, OUTCOME) as file:
+            file.write(csv_line(OUTCOME_COLUMNS))
+            for person in self.people.values():
+                file.write(csv_line(self._line(person)))
+
+    def _line(self, person: PlannedPerson) -> tuple[object, ...]:
+        known = self._known(person.key)
+        outcome = known.outcome or "unknown"
+        told = (known.code, known.reason) if outcome in ("failed", "skipped") else ("", "")
+        if outcome == "unknown":
+            told = ("", NOT_ANSWERED)
+        time = graph_time(known.at) if known.at else ""
+        return (person.key, person.line, person.action, outcome, *told, known.target_id, time)
+
+    def _known(self, key: str) -> Evidence:
+        return self.evidence.get(key) or Evidence(key)
+
+    def _learn(self, evidence: Evidence) -> None:
+        if evidence != self.evidence.get(evidence.key):
+            self.evidence[evidence.key] = self.touched[evidence.key] = evidence
+
+
+def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:
+    """The run with its people and what is known of them so far."""
+    people = list(read_people(artefacts.read(run, PEOPLE)))
+    receipts = ledger.receipts(run.run_id)
+    starts = [receipt.at for receipt in receipts] + [run.sending_at or run.changed_at]
+    opened = OpenRun(
+        run,
+        min(starts).replace(microsecond=0),
+        {person.key: person for person in people},
+        outcomes.of(run.run_id),
+    )
+    refused = [receipt for receipt in receipts if receipt.answer is Answer.REFUSED]
+    for receipt in refused:
+        opened.refuse(_person_at(people, receipt).key, receipt)
+    return opened
+
+
+def _person_at(people: list[PlannedPerson], receipt: Receipt) -> PlannedPerson:
+    """The one person a refused receipt is about: people.csv keeps the order of the operations within a chunk."""
+    return [person for person in people if person.chunk == receipt.chunk][receipt.start]

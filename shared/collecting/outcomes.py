@@ -1,0 +1,107 @@
+"""Outcomes: what became of each person of a run, folded from log entries. Pure.
+
+`Evidence` is what is known of one person so far. Adding an entry twice, or in another order, changes nothing, so
+overlap, late entries and a killed process do no harm. A success later than a failure heals it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from shared.collecting.entries import LogEntry
+
+# The outcome that says most about a person when several successes belong to one run
+_STRENGTH = {"created": 5, "disabled": 4, "enabled": 3, "updated": 2, "unchanged": 1}
+_NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the log has said of one person of one run."""
+
+    key: str
+    success: str = ""  # created, updated, disabled, enabled, unchanged
+    success_at: datetime | None = None  # of the latest success
+    trouble: str = ""  # failed, skipped
+    trouble_at: datetime | None = None  # of the latest trouble
+    code: str = ""
+    reason: str = ""
+    target_id: str = ""
+    entry_id: str = ""  # of the latest trouble
+
+    @property
+    def outcome(self) -> str:
+        """The person's outcome; "" while the log has said nothing."""
+        if self.trouble_at and (self.success_at is None or self.trouble_at > self.success_at):
+            return self.trouble
+        return self.success
+
+    @property
+    def at(self) -> datetime | None:
+        """When it was decided."""
+        return max((moment for moment in (self.success_at, self.trouble_at) if moment), default=None)
+
+
+def verdict_of(entry: LogEntry) -> str:
+    """What one entry says: created, updated, disabled, enabled, unchanged, skipped or failed."""
+    if entry.status == "failure":
+        return "failed"
+    if entry.status == "skipped" or entry.action == "stageddelete":
+        redundant = entry.action != "stageddelete" and entry.skip_reason.casefold() in _NOTHING_TO_DO
+        return "unchanged" if redundant else "skipped"
+    if entry.action == "create":
+        return "created"
+    if entry.action in ("disable", "delete") or entry.enabled is False:
+        return "disabled"
+    if entry.enabled is True:
+        return "enabled"
+    return "unchanged" if entry.action == "other" else "updated"
+
+
+def add(evidence: Evidence, entry: LogEntry) -> Evidence:
+    """The evidence with one entry more."""
+    verdict = verdict_of(entry)
+    target = entry.target_id or evidence.target_id
+    if verdict in _STRENGTH:
+        stronger = max(verdict, evidence.success or verdict, key=_STRENGTH.__getitem__)
+        latest = max(entry.at, evidence.success_at or entry.at)
+        return replace(evidence, success=stronger, success_at=latest, target_id=target)
+    if evidence.trouble_at and (evidence.trouble_at, evidence.entry_id) >= (entry.at, entry.id):
+        return evidence
+    return replace(
+        evidence,
+        trouble=verdict,
+        trouble_at=entry.at,
+        code=entry.error_code or entry.skip_reason,
+        reason=entry.reason or _skipped_because(entry),
+        target_id=target,
+        entry_id=entry.id,
+    )
+
+
+def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:
+    """The evidence with all these entries."""
+    for entry in entries:
+        evidence = add(evidence, entry)
+    return evidence
+
+
+def _skipped_because(entry: LogEntry) -> str:
+    if entry.action == "stageddelete":
+        return "held back by Entra's accidental deletion prevention"
+    return entry.skip_reason
+
+
+class Outcomes(Protocol):
+    """The evidence of every person of every run."""
+
+    def of(self, run_id: str) -> dict[str, Evidence]:
+        """What is known, by key."""
+        ...
+
+    def put(self, run_id: str, evidence: Iterable[Evidence]) -> None:
+        """Write what is known of these people."""
+        ...

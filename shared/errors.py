@@ -1,0 +1,124 @@
+"""Every way Rollcall can fail, in one tree. Bad records are not here: they are values (`Rejection`).
+
+RollcallError
+├── ConfigurationError          somebody has to change a file or a setting
+│   ├── SettingsError           settings missing or malformed; names every one at once
+│   ├── SourceError             a source file with faults; names every one with its line
+│   └── UntrustedHost           an address outside the Graph hosts: no token goes there
+├── DropError                   the drop cannot be planned as a whole (unreadable, columns missing)
+│   └── DropChanged             the drop was overwritten or deleted while it was read
+├── LedgerError
+│   ├── IllegalTransition       a run may not go from this state to that one
+│   ├── StaleRun                somebody else changed the run first; read it again
+│   ├── UnknownRun              no run has this id
+│   └── LeaseLost               another process holds the lease now; stop before the next call
+├── GraphError                  Microsoft Graph did not do what was asked
+│   ├── Unreachable             no answer: timeout, refused, cut (the request may have been taken)
+│   ├── Throttled               429 or 503, with the seconds to wait where Graph said so
+│   └── Refused                 any other answer that is not a success
+└── StorageError                blobs or tables did not do what was asked
+    ├── Missing                 no such blob or entity
+    ├── Present                 it is there already
+    └── Changed                 its ETag is not the expected one any more
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class RollcallError(Exception):
+    """The root. Its text says what happened, where, and what to do."""
+
+
+class ConfigurationError(RollcallError):
+    """Somebody has to change a file or a setting before this can work."""
+
+
+class SettingsError(ConfigurationError):
+    """Settings are missing or malformed. `faults` holds one sentence a setting."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("the settings are not complete: " + "; ".join(self.faults))
+
+
+class SourceError(ConfigurationError):
+    """A source file has faults. `faults` holds one `file:line: sentence` each."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class UntrustedHost(ConfigurationError):
+    """An address that is none of the Graph hosts; no token is attached to it."""
+
+
+class DropError(RollcallError):
+    """The drop as a whole cannot be planned; the run ends as `rejected` with this text."""
+
+
+class DropChanged(DropError):
+    """The drop was overwritten or deleted while it was read; its next version is a drop of its own."""
+
+
+class LedgerError(RollcallError):
+    """The books do not allow what was tried."""
+
+
+class IllegalTransition(LedgerError):
+    """A run may not go from its state to the one asked for."""
+
+
+class StaleRun(LedgerError):
+    """Somebody else changed the run first. Read it again before deciding anything."""
+
+
+class UnknownRun(LedgerError):
+    """No run has this id."""
+
+
+class LeaseLost(LedgerError):
+    """Another process holds the lease now. Stop before the next call."""
+
+
+class GraphError(RollcallError):
+    """Microsoft Graph did not do what was asked. `request_id` is what its support asks for."""
+
+    def __init__(self, message: str, *, status: int = 0, request_id: str = "") -> None:
+        self.status = status
+        self.request_id = request_id
+        super().__init__(message)
+
+
+class Unreachable(GraphError):
+    """There was no answer. The request may have been taken all the same."""
+
+
+class Throttled(GraphError):
+    """Too many calls. `retry_after` is in seconds, None where Graph did not say."""
+
+    def __init__(self, message: str, *, status: int, request_id: str = "", retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, status=status, request_id=request_id)
+
+
+class Refused(GraphError):
+    """An answer that is neither a success nor a throttle."""
+
+
+class StorageError(RollcallError):
+    """Blobs or tables did not do what was asked."""
+
+
+class Missing(StorageError):
+    """No such blob or entity."""
+
+
+class Present(StorageError):
+    """It is there already."""
+
+
+class Changed(StorageError):
+    """Its ETag is not the expected one any more."""

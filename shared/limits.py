@@ -1,0 +1,52 @@
+"""The limits of the services, each written once, with its source and date.
+
+Where Microsoft's pages contradict each other the stricter figure stands (`entra-api.md` section I).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+# bulkUpload: API-driven inbound provisioning concepts, 2025-07-24 and the newest copy (entra-api.md A7)
+MAX_OPERATIONS = 50  # operations in one bulk request
+UPLOAD_CALLS = 40  # calls ...
+UPLOAD_WINDOW = timedelta(seconds=5)  # ... in any such window
+DAILY_WINDOW = timedelta(hours=24)
+DAILY_CALLS = 2_000  # calls a tenant has in 24 hours with Entra ID P1 or P2
+DAILY_CALLS_GOVERNANCE = 6_000  # the same with Entra ID Governance
+
+# "please wait ... and retry": pause 5 to 10 minutes (inbound-provisioning-api-issues, 2025; entra-api.md A6)
+BUCKET_FULL_PAUSE = timedelta(minutes=5)
+
+# Provisioning log: identity and access reports limits, 2026 copy of throttling-limits (entra-api.md D2)
+LOG_CALLS = 5
+LOG_WINDOW = timedelta(seconds=10)
+
+# Table storage data model, 2025 (platform.md 5.3: Azurite enforces only the first)
+PROPERTY_CHARACTERS = 32_000  # a string property holds 64 KiB of UTF-16: 32,768 characters, less a margin
+ENTITY_BYTES = 1_000_000  # an entity holds 1 MiB, less a margin for names and system properties
+BATCH_ENTITIES = 100  # entities in one transaction, all of one partition
+BATCH_BYTES = 3_500_000  # a transaction's body holds 4 MiB, less a margin
+
+# Longest values of the targets of the default mapping: Microsoft Graph `user` resource, v1.0, 2026 (C3)
+ATTRIBUTE_LENGTHS = {
+    "displayName": 256,
+    "name.givenName": 64,
+    "name.familyName": 64,
+    "title": 128,
+    "userName": 113,
+    "addresses.streetAddress": 1024,
+    "addresses.locality": 128,
+    "addresses.region": 128,
+    "addresses.postalCode": 40,
+    "addresses.country": 128,
+    "phoneNumbers.value": 64,
+    "emails.value": 256,
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department": 64,
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:organization": 64,
+}
+KEY_LENGTH = 150  # an externalId longer than this is no identifier; escaped, it fits a table key (512 characters)
+
+# Reading a drop: our own brakes, so that a broken file cannot take the instance with it
+MAX_CELL_CHARACTERS = 100_000
+MAX_COLUMNS = 2_000

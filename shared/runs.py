@@ -1,0 +1,246 @@
+"""A run: one drop's way through the house. Its states, its figures, its chunks and receipts; the Ledger port. Pure.
+
+received -> planning -> planned -> sending -> sent -> settled
+               |           |         |  ^
+               v           v         v  |
+            rejected     held     blocked          held, blocked, planned, received -> superseded or cancelled
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from shared.errors import IllegalTransition
+
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    RECEIVED = "received"  # known, waits for its turn
+    PLANNING = "planning"
+    PLANNED = "planned"
+    HELD = "held"  # a gate tripped; a person decides
+    SENDING = "sending"
+    BLOCKED = "blocked"  # Entra refuses every call; tried again later
+    SENT = "sent"  # every chunk answered; the outcomes are awaited
+    SETTLED = "settled"
+    REJECTED = "rejected"  # the drop could not be planned
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+
+S = RunState
+TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    S.RECEIVED: frozenset({S.PLANNING, S.REJECTED, S.SUPERSEDED, S.CANCELLED}),
+    S.PLANNING: frozenset({S.PLANNED, S.HELD, S.REJECTED, S.SUPERSEDED, S.CANCELLED}),
+    S.PLANNED: frozenset({S.SENDING, S.SENT, S.BLOCKED, S.SUPERSEDED, S.CANCELLED}),
+    S.HELD: frozenset({S.PLANNED, S.SUPERSEDED, S.CANCELLED}),
+    S.SENDING: frozenset({S.SENT, S.BLOCKED, S.SUPERSEDED, S.CANCELLED}),
+    S.BLOCKED: frozenset({S.SENDING, S.SENT, S.SUPERSEDED, S.CANCELLED}),
+    S.SENT: frozenset({S.SETTLED}),
+    S.SETTLED: frozenset(),
+    S.REJECTED: frozenset(),
+    S.SUPERSEDED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+HAS_THE_TURN = frozenset({S.PLANNING, S.PLANNED, S.HELD, S.SENDING, S.BLOCKED})
+TO_SEND = frozenset({S.PLANNED, S.SENDING, S.BLOCKED})
+AWAITING_OUTCOMES = frozenset({S.SENDING, S.BLOCKED, S.SENT})
+FINISHED = frozenset(state for state, after in TRANSITIONS.items() if not after)
+
+
+@dataclass(frozen=True)
+class DropVersion:
+    """One version of one blob in the drops container. `path` is `{source}/{name}`."""
+
+    path: str
+    etag: str
+    last_modified: datetime
+    size: int
+
+    @property
+    def source(self) -> str:
+        """The first folder of the path names the source; `unknown` where it can be no source's name."""
+        folder, slash, _ = self.path.partition("/")
+        return folder if slash and SOURCE_NAME.fullmatch(folder) else "unknown"
+
+
+def run_id_of(drop: DropVersion) -> str:
+    """The run of that drop: the same for every delivery of it, another for every other version."""
+    digest = hashlib.sha256(f"{drop.path}\n{drop.etag}".encode()).hexdigest()[:10]
+    return f"{drop.source}-{drop.last_modified:%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def source_of(run_id: str) -> str:
+    """The source in a run id."""
+    return run_id.rsplit("-", 2)[0]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was counted on the way; all are numbers of people, records or calls."""
+
+    records: int = 0
+    people: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    chunks: int = 0
+    calls: int = 0
+    refused: int = 0
+    created: int = 0
+    updated: int = 0
+    disabled: int = 0
+    enabled: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """People by outcome."""
+        return {name: getattr(self, name) for name in OUTCOMES}
+
+
+OUTCOMES = ("created", "updated", "disabled", "enabled", "unchanged", "skipped", "failed", "unknown")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One drop's way through the house, as the ledger keeps it. `etag` is the ledger's, "" for a new run."""
+
+    run_id: str
+    source: str
+    drop: DropVersion
+    state: RunState
+    received_at: datetime
+    changed_at: datetime
+    planned_at: datetime | None = None
+    sending_at: datetime | None = None
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
+    not_before: datetime | None = None  # nothing is sent before this time
+    claimed_until: datetime | None = None  # a planner works on it until then at the latest
+    attempts: int = 0  # calls in a row that Entra did not take
+    plan_hash: str = ""
+    reasons: tuple[str, ...] = ()
+    figures: Figures = field(default_factory=Figures)
+    etag: str = ""
+
+    def moved(self, state: RunState, now: datetime, **changes: Any) -> Run:
+        """The run in its next state. Raises IllegalTransition where there is no such way."""
+        if state is not self.state and state not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"run {self.run_id} is {self.state}; it cannot become {state}")
+        return replace(self, state=state, changed_at=now, **changes)
+
+    def counted(self, **figures: int) -> Run:
+        """The run with these figures replaced."""
+        return replace(self, figures=replace(self.figures, **figures))
+
+
+def new_run(drop: DropVersion, now: datetime) -> Run:
+    """The run of a drop that was just seen."""
+    return Run(run_id_of(drop), drop.source, drop, RunState.RECEIVED, received_at=now, changed_at=now)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The operations of one bulk request: where its line stands in the run's `requests.ndjson`."""
+
+    number: int
+    lane: int
+    offset: int  # bytes
+    length: int  # bytes, without the newline
+    operations: int
+
+
+class Answer(StrEnum):
+    """What became of a chunk, or of a part of one."""
+
+    ACCEPTED = "accepted"  # Entra took it (202)
+    SPLIT = "split"  # refused as a whole; its halves have receipts of their own
+    REFUSED = "refused"  # one operation, and Entra will not take it
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What Entra answered to the operations `start` up to `stop` of a chunk."""
+
+    chunk: int
+    start: int
+    stop: int
+    answer: Answer
+    at: datetime  # by Entra's clock where it told its time
+    status: int = 0
+    request_id: str = ""
+    reason: str = ""
+
+    @property
+    def part(self) -> tuple[int, int, int]:
+        """Which operations it speaks of."""
+        return self.chunk, self.start, self.stop
+
+
+class Ledger(Protocol):
+    """The books: runs and receipts. Every change of a run is conditional on the version it was read in."""
+
+    def add(self, run: Run) -> bool:
+        """Enter a new run; False when it is there already."""
+        ...
+
+    def get(self, run_id: str) -> Run:
+        """Read a run. Raises UnknownRun."""
+        ...
+
+    def save(self, run: Run) -> Run:
+        """Write a run that was read before, and return it with its new version. Raises StaleRun."""
+        ...
+
+    def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
+        """The runs of a source (or of all) in these states (or in any), oldest drop first."""
+        ...
+
+    def take_turn(self, run: Run) -> bool:
+        """Make this run the one of its source that is planned and sent; False while another one is."""
+        ...
+
+    def record(self, run_id: str, receipt: Receipt) -> None:
+        """Keep a receipt."""
+        ...
+
+    def receipts(self, run_id: str) -> list[Receipt]:
+        """Every receipt of a run, in order."""
+        ...
+
+
+class Writer(Protocol):
+    """An open file of a run."""
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+
+class Artefacts(Protocol):
+    """The files of a run: requests.ndjson, people.csv, rejected.csv, plan.json, outcome.csv."""
+
+    def writer(self, run: Run, name: str) -> AbstractContextManager[Writer]:
+        """Write a file; it appears whole when the context ends well, and not at all otherwise."""
+        ...
+
+    def read(self, run: Run, name: str) -> Iterator[bytes]:
+        """The file, in pieces. Raises Missing."""
+        ...
+
+    def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
+        """Some bytes of the file. Raises Missing."""
+        ...

@@ -1,0 +1,43 @@
+"""Pacing: when the next call may be made, and how long to wait after trouble. Pure; the caller holds the clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.limits import BUCKET_FULL_PAUSE
+from shared.sending.replies import Reply, Verdict
+
+_JITTER_OF_THE_WIRE = 1.01  # calls left evenly may arrive a little closer together
+LONGEST_BACKOFF = 300.0
+
+
+@dataclass
+class Pacer:
+    """At most `calls` in any window of time."""
+
+    calls: int
+    window: timedelta
+    _booked: deque[datetime] = field(default_factory=deque)
+
+    def book(self, now: datetime) -> datetime:
+        """Book the next call and say when it may be made: now, or once the oldest call has left the window."""
+        at = now
+        if len(self._booked) >= self.calls:
+            at = max(now, self._booked.popleft() + self.window * _JITTER_OF_THE_WIRE)
+        self._booked.append(at)
+        return at
+
+
+def pause_after(reply: Reply, failures: int, spread: float) -> float:
+    """Seconds to leave the service alone after a reply that was not a success.
+
+    `failures` in a row, this one included; `spread` in 0..1 keeps several senders from knocking together.
+    """
+    if reply.verdict is Verdict.BUCKET_FULL:
+        return BUCKET_FULL_PAUSE.total_seconds() * (1 + spread)
+    if reply.retry_after is not None:
+        return reply.retry_after + spread
+    first = 5.0 if reply.verdict is Verdict.THROTTLED else 1.0
+    return float(min(LONGEST_BACKOFF, first * 2 ** min(failures - 1, 10)) * (0.5 + spread / 2))
