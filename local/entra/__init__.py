@@ -1,0 +1,19 @@
+"""The Entra emulator: Microsoft Graph, API-driven inbound provisioning and the App Service identity endpoint, in memory.
+
+It imports nothing of `shared` or `cli`: it is the second opinion. Enters: requests, through an httpx transport or
+a server on the loopback address. Leaves: the answers that entra-api.md documents.
+"""
+
+from __future__ import annotations
+
+from .core import Entra
+from .dials import Dials
+from .errors import ControlError, EmulatorError, ExpressionError, GraphError
+from .faults import Fault
+from .transport import EntraTransport
+from .wire import Request, Response
+
+__all__ = [
+    "ControlError", "Dials", "EmulatorError", "Entra", "EntraTransport", "ExpressionError", "Fault", "GraphError",
+    "Request", "Response",
+]  # fmt: skip
