@@ -82,15 +82,7 @@ class Azurite:
 
     def stop(self) -> None:
         """End the process within seconds; with a folder of its own, what it held stays there."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                stream.close()
+        _end(self.process)
         self.scratch.cleanup()
 
     def __enter__(self) -> Self:
@@ -124,10 +116,21 @@ def start(
     try:
         return Azurite(process, _await_endpoints(process), scratch)
     except BaseException:
-        process.kill()
-        process.wait()
+        _end(process)
         scratch.cleanup()
         raise
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
 
 
 def _program(environ: Mapping[str, str]) -> list[str]:

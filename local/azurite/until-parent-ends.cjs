@@ -2,3 +2,4 @@
 // Azurite ends, however that happens, so no storage emulator is ever left behind.
 process.stdin.on("end", () => process.exit(0));
 process.stdin.resume();
+process.stdin.unref(); // waiting for that end must not keep Azurite from ending by itself

@@ -44,29 +44,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m local.host", description="Serve a function app on this machine."
-    )
-    parser.add_argument(
-        "--app-dir", type=Path, default=Path(), help="the folder of function_app.py and host.json"
-    )
+    parser = argparse.ArgumentParser(prog="python -m local.host", description="Serve a function app on this machine.")
+    parser.add_argument("--app-dir", type=Path, default=Path(), help="the folder of function_app.py and host.json")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
-    parser.add_argument(
-        "--settings", type=Path, default=Path("local.settings.json"), help="a file in the app's folder"
-    )
-    parser.add_argument(
-        "--deliver-twice", action="store_true", help="deliver each blob event twice at the same moment"
-    )
-    parser.add_argument(
-        "--grace", type=float, default=10.0, help="seconds that running functions have when it stops"
-    )
+    parser.add_argument("--settings", type=Path, default=Path("local.settings.json"), help="a file in the app's folder")
+    parser.add_argument("--deliver-twice", action="store_true", help="deliver each blob event twice at the same moment")
+    parser.add_argument("--grace", type=float, default=10.0, help="seconds that running functions have when it stops")
     return parser
 
 
 def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
-    )
+    logging.basicConfig(stream=sys.stderr, level=level, format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

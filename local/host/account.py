@@ -26,7 +26,7 @@ from local.host.timers import ScheduleStatus
 HOST_STORAGE = "AzureWebJobsStorage"
 HOSTS_CONTAINER = "azure-webjobs-hosts"
 POISON_QUEUE = "webjobs-blobtrigger-poison"
-_FEW_RETRIES: dict[str, Any] = {"retry_total": 1}  # the triggers come back by themselves
+_NO_RETRIES: dict[str, Any] = {"retry_total": 0}  # the triggers come back by themselves
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,17 @@ class Account:
         try:
             if text := settings.get(connection):
                 return cls(
-                    BlobServiceClient.from_connection_string(text, **_FEW_RETRIES),
-                    QueueServiceClient.from_connection_string(text, **_FEW_RETRIES),
+                    BlobServiceClient.from_connection_string(text, **_NO_RETRIES),
+                    QueueServiceClient.from_connection_string(text, **_NO_RETRIES),
                 )
             uris = [_service_uri(connection, service, settings) for service in ("blob", "queue")]
             credential = DefaultAzureCredential()
             return cls(
-                BlobServiceClient(uris[0], credential, **_FEW_RETRIES),
-                QueueServiceClient(uris[1], credential, **_FEW_RETRIES),
+                BlobServiceClient(uris[0], credential, **_NO_RETRIES),
+                QueueServiceClient(uris[1], credential, **_NO_RETRIES),
             )
         except ValueError as error:
-            raise ConfigurationError(
-                f"the app setting {connection} is not a storage account: {error}"
-            ) from error
+            raise ConfigurationError(f"the app setting {connection} is not a storage account: {error}") from error
 
 
 def _service_uri(connection: str, service: str, settings: Mapping[str, str]) -> str:
@@ -170,6 +168,4 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except AzureError as error:
-        raise AccountUnreachable(
-            f"the storage account refused or did not answer for {what}: {error}"
-        ) from error
+        raise AccountUnreachable(f"the storage account refused or did not answer for {what}: {error}") from error

@@ -167,9 +167,7 @@ class BlobTrigger:
         """Run the function once by hand for `container/name`."""
         container, _, name = told.partition("/")
         if container != self._pattern.container or not name:
-            raise ConfigurationError(
-                f"{self.function} takes a blob of {self._pattern.container!r}, not {told!r}"
-            )
+            raise ConfigurationError(f"{self.function} takes a blob of {self._pattern.container!r}, not {told!r}")
         return self._dispatcher.run(self.function, self._trigger(name))
 
     def _submit(self, name: str) -> None:

@@ -56,9 +56,7 @@ class Dispatcher:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._ended[function] >= count, seconds):
-                raise WaitedTooLong(
-                    f"{function} ended {self._ended[function]} times in {seconds} s, not {count}"
-                )
+                raise WaitedTooLong(f"{function} ended {self._ended[function]} times in {seconds} s, not {count}")
             return [each for each in self._recent if each.function == function]
 
     def stop(self, *, seconds: float) -> list[str]:

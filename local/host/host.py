@@ -98,9 +98,7 @@ class Host:
     def fire(self, name: str, told: str = "") -> Invocation:
         """Run a function by hand and return how it ended. Raises UnknownFunction."""
         if name not in self._listeners:
-            raise UnknownFunction(
-                f"no timer or blob trigger is called {name!r}; an HTTP function has a route"
-            )
+            raise UnknownFunction(f"no timer or blob trigger is called {name!r}; an HTTP function has a route")
         return self._listeners[name].fire(told)
 
     def settle(self, seconds: float = 30.0) -> None:
@@ -170,9 +168,7 @@ class Host:
         self, function: Function, properties: Mapping[str, Any], settings: Mapping[str, str]
     ) -> BlobTrigger:
         if properties.get("source") != "EventGrid":
-            log.warning(
-                "function %s: Flex Consumption takes blob triggers with source EventGrid only", function.name
-            )
+            log.warning("function %s: Flex Consumption takes blob triggers with source EventGrid only", function.name)
         Account.connect(HOST_STORAGE, settings)  # the platform queues a blob's events there
         pattern, connection = PathPattern.parse(properties["path"]), properties["connection"]
         delivery = Delivery(
@@ -203,10 +199,7 @@ class Host:
 
 
 def _expanded(properties: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name: expand(value, settings) if isinstance(value, str) else value
-        for name, value in properties.items()
-    }
+    return {name: expand(value, settings) if isinstance(value, str) else value for name, value in properties.items()}
 
 
 def _keys(settings: Mapping[str, str]) -> Keys:

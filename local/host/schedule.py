@@ -58,9 +58,7 @@ def parse_schedule(text: str) -> Schedule:
         return Interval(_positive(parse_time_span(text), text))
     fields = text.split()
     if len(fields) != _FIELDS:
-        raise ConfigurationError(
-            f"schedule {text!r} has {len(fields)} fields; NCRONTAB takes 6, seconds first"
-        )
+        raise ConfigurationError(f"schedule {text!r} has {len(fields)} fields; NCRONTAB takes 6, seconds first")
     for field in fields:
         if not _FIELD.fullmatch(field):
             raise ConfigurationError(f"schedule {text!r}: {field!r} is not a field of NCRONTAB")

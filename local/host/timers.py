@@ -21,9 +21,7 @@ from local.host.worker import Invocation
 
 log = logging.getLogger("host")
 
-MONITORED_FROM = timedelta(
-    minutes=1
-)  # the platform remembers the last run only of timers this slow (platform.md 3.5)
+MONITORED_FROM = timedelta(minutes=1)  # the platform remembers the last run only of timers this slow (platform.md 3.5)
 LONGEST_NAP = 60.0  # seconds; a laptop that slept through a slot notices within this time
 
 
@@ -97,9 +95,7 @@ class Timer:
 
     def fire(self, told: str = "") -> Invocation:
         """Run the function by hand; as in the real host, this may overlap with the timer's own run."""
-        return self.dispatcher.run(
-            self.function, wire.timer(reason="This function was programmatically called")
-        )
+        return self.dispatcher.run(self.function, wire.timer(reason="This function was programmatically called"))
 
     def _start_up(self) -> None:
         if self._missed_a_slot():

@@ -90,9 +90,7 @@ class Trigger:
     metadata: Mapping[str, TypedData] = field(default_factory=dict)
 
 
-def timer(
-    *, past_due: bool = False, status: Mapping[str, str] | None = None, reason: str = "Timer"
-) -> Trigger:
+def timer(*, past_due: bool = False, status: Mapping[str, str] | None = None, reason: str = "Timer") -> Trigger:
     """Return what a timer hands over; `status` has Last, Next and LastUpdated when it is monitored."""
     told = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due}
     return Trigger(TypedData(json=json.dumps(told)), reason)
@@ -143,6 +141,4 @@ def http(
         params=dict(params or {}),
         body=TypedData(bytes=body),
     )
-    return Trigger(
-        TypedData(http=request), f"This function was programmatically called via the host APIs: {method}"
-    )
+    return Trigger(TypedData(http=request), f"This function was programmatically called via the host APIs: {method}")

@@ -25,9 +25,7 @@ from uuid import uuid4
 from local.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
 from local.host.wire import PROTOS, StatusResult, Trigger, TypedData
 
-STEP_SECONDS = (
-    120.0  # indexing imports the whole app; the real host gives up after 30 s, a busy laptop may need longer
-)
+STEP_SECONDS = 120.0  # indexing imports the whole app; the real host gives up after 30 s, a busy laptop may need longer
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,7 @@ class Binding:
     name: str
     type: str
     direction: str
-    properties: Mapping[
-        str, Any
-    ]  # the rest of what function.json would say: path, schedule, connection, route ...
+    properties: Mapping[str, Any]  # the rest of what function.json would say: path, schedule, connection, route ...
 
     @property
     def takes_sdk_type(self) -> bool:
@@ -112,14 +108,10 @@ class Worker:
         UnknownFunction.
         """
         if name not in self.functions:
-            raise UnknownFunction(
-                f"no function is called {name!r}; there are {', '.join(sorted(self.functions))}"
-            )
+            raise UnknownFunction(f"no function is called {name!r}; there are {', '.join(sorted(self.functions))}")
         function, invocation_id = self.functions[name], str(uuid4())
         started, clock = datetime.now(UTC), time.perf_counter()
-        pending = self._submit(
-            self._library.invocation_request(_invocation(function, invocation_id, trigger))
-        )
+        pending = self._submit(self._library.invocation_request(_invocation(function, invocation_id, trigger)))
         try:
             response = pending.result(timeout.total_seconds() if timeout else None)
         except concurrent.futures.TimeoutError:
@@ -177,9 +169,7 @@ class Worker:
 
 def _make_importable(app_dir: Path) -> None:
     """Put the app first on the path, as the worker does, unless another app has the module's name already."""
-    script = app_dir / os.environ.get(
-        "PYTHON_SCRIPT_FILE_NAME", "function_app.py"
-    )  # where the library looks too
+    script = app_dir / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")  # where the library looks too
     if not script.is_file():
         raise IndexingFailed(f"{script} is missing")
     loaded = getattr(sys.modules.get(script.stem), "__file__", None)
@@ -219,10 +209,6 @@ def _failure(result: Any) -> Failure | None:
 
 
 def _timed_out(name: str, timeout: timedelta | None) -> SimpleNamespace:
-    message = (
-        f"FunctionTimeoutException: Timeout value of {timeout} was exceeded by function: Functions.{name}"
-    )
+    message = f"FunctionTimeoutException: Timeout value of {timeout} was exceeded by function: Functions.{name}"
     exception = SimpleNamespace(message=message, stack_trace="")
-    return SimpleNamespace(
-        result=StatusResult(status=StatusResult.Failure, exception=exception), return_value=None
-    )
+    return SimpleNamespace(result=StatusResult(status=StatusResult.Failure, exception=exception), return_value=None)
