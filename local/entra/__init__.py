@@ -1,4 +1,4 @@
-"""The Entra emulator: Microsoft Graph, API-driven inbound provisioning and the App Service identity endpoint, in memory.
+"""The Entra emulator: Graph, API-driven inbound provisioning and the App Service identity endpoint, in memory.
 
 It imports nothing of `shared` or `cli`: it is the second opinion. Enters: requests, through an httpx transport or
 a server on the loopback address. Leaves: the answers that entra-api.md documents.

@@ -27,9 +27,7 @@ def main() -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", default=None, metavar=repr(standard[name]))
     options = vars(parser.parse_args())
     try:
-        chosen = {
-            name: _value(options[name], standard[name]) for name in dial_names() if options[name] is not None
-        }
+        chosen = {name: _value(options[name], standard[name]) for name in dial_names() if options[name] is not None}
         dials = Dials().turned(chosen)
     except (ControlError, ValueError) as error:
         parser.error(str(error))

@@ -1,15 +1,16 @@
 """Reads a bulk request (entra-api.md A3, A4). Enters: headers and bytes. Leaves: the operations' data.
 
-Raises GraphError 400 for whatever A4 rules out. Decided here, because the service does not publish it (J): more than
-50 operations are a 400; a custom URN used without being named in `data.schemas` is a 400; a bulkId may repeat.
+Raises GraphError 400 for whatever A4 rules out. Decided here, because the service does not publish it (J): more
+than 50 operations are a 400; so are a custom URN that `data.schemas` does not name, and an array or an object of
+the wrong shape; a bulkId may repeat.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from .attributes import CORE_URN, USER_URN
 from .errors import GraphError, bad_request
-from .schema import CORE_URN, USER_URN
 from .wire import Json, Request
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -62,11 +63,24 @@ def _check_user(where: str, data: Json, external_id_needed: bool) -> None:
     for key in data:
         if key.startswith("urn:") and key not in schemas:
             raise _invalid(f"{where}.data uses {key} without naming it in schemas")
+    _check_shapes(where, data)
     external_id = data.get("externalId")
     if external_id is not None and not isinstance(external_id, str):
         raise _invalid(f"{where}.data.externalId must be a text")
     if external_id_needed and not external_id:
         raise _invalid(f"{where}: Source identifier of an entry cannot be empty")
+
+
+def _check_shapes(where: str, data: Json) -> None:
+    for key in ("emails", "addresses", "phoneNumbers"):
+        value = data.get(key)
+        if value is not None and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
+            raise _invalid(f"{where}.data.{key} must be an array of objects")
+    enterprise = data.get(USER_URN)
+    manager = enterprise.get("manager") if isinstance(enterprise, dict) else None
+    for key, value in (("name", data.get("name")), (USER_URN, enterprise), ("manager", manager)):
+        if value is not None and not isinstance(value, dict):
+            raise _invalid(f"{where}.data.{key} must be an object")
 
 
 def _invalid(what: str) -> GraphError:

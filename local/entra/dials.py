@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import ControlError
 
@@ -30,7 +30,7 @@ class Dials:
     identity_roles: tuple[str, ...] = ("SynchronizationData-User.Upload", "ProvisioningLog.Read.All")
     token_lifetime: float = 3600.0
 
-    # uploads (A7)
+    # uploads, A7
     operations_per_request: int = 50
     window_calls: int = 40
     window_seconds: float = 5.0
@@ -41,12 +41,12 @@ class Dials:
     quota_retry_after: float | None = None  # Retry-After on the daily quota's 429, if any
     missing_external_id: Literal["log", "reject"] = "log"  # J: unconfirmed which
 
-    # cycles (B6)
+    # cycles, B6
     interval: float = 2400.0
     cycle_limit: int | None = None
     disable_action: Literal["disable", "update"] = "disable"  # D6: both exist
 
-    # the log (D1, D2)
+    # the log: D1 and D2
     log_delay: float = 0.0
     log_scatter: float = 0.0
     log_page_size: int = 1000
@@ -56,7 +56,7 @@ class Dials:
     log_retention: float = 30 * 86400.0
     inclusive_reliable: bool = True  # False: ge and le lose the entries exactly on the bound
 
-    # quirks (H7)
+    # quirks, H7
     active_omitted_disables: bool = True
     mobile_when_declared: bool = True
     mail_fixed_after_create: bool = True
@@ -89,18 +89,18 @@ def dial_names() -> list[str]:
 def _checked(name: str, kind: Any, value: Any) -> Any:
     if kind is None:
         raise ControlError(f"There is no dial '{name}'. Dials: {', '.join(dial_names())}.")
-    if str(kind).startswith("tuple") and isinstance(value, list | tuple):
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(str(each) for each in value)
-    if str(kind).startswith("typing.Literal"):
-        allowed = value in get_args(kind)
-    else:
-        allowed = _is_a(value, kind)
-    if not allowed:
+    if not _is_a(value, kind):
         raise ControlError(f"Dial '{name}' does not take {value!r}; it is of kind {kind}.")
     return float(value) if kind is float else value
 
 
 def _is_a(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        return False
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     options = get_args(kind) or (kind,)
     if isinstance(value, bool):
         return bool in options

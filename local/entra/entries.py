@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from .attributes import SOURCE_DIRECTORY, USER_URN
 from .log import Entry, Event
-from .schema import SOURCE_DIRECTORY, USER_URN
 from .wire import Json, iso
 
 _CAPITAL_URN = USER_URN[0].upper() + USER_URN[1:]
@@ -126,11 +126,7 @@ def _step(name: str, kind: str, status: str, description: str, details: Mapping[
 
 
 def _import_step(entry: Entry) -> Json:
-    received = {
-        stripped(name): value
-        for name, value in entry.source.items()
-        if value is not None and name != "active"
-    }
+    received = {stripped(name): value for name, value in entry.source.items() if value is not None and name != "active"}
     return _step(
         "EntryImportAdd", "import", "failure" if entry.event is Event.NOT_IMPORTED else "success",
         f"Received {USER_URN} '{entry.source_id}' change of type (Add) from {SOURCE_DIRECTORY}", received,

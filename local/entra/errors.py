@@ -18,9 +18,7 @@ class EmulatorError(Exception):
 class GraphError(EmulatorError):
     """A refusal in Graph's words: HTTP status, error.code and error.message (entra-api.md A6)."""
 
-    def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code

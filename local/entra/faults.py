@@ -85,9 +85,8 @@ class Faults:
         except TypeError as error:
             raise ControlError(f"That is not a fault: {error}.") from error
         if fault.kind not in get_args(Kind):
-            raise ControlError(
-                f"There is no kind of fault '{fault.kind}'. Kinds: {', '.join(get_args(Kind))}."
-            )
+            raise ControlError(f"There is no kind of fault '{fault.kind}'. Kinds: {', '.join(get_args(Kind))}.")
+        _check_numbers(fault)
         if not 400 <= fault.status <= 599:
             raise ControlError(f"A fault's status is between 400 and 599, not {fault.status}.")
         self.planned.append(fault)
@@ -113,3 +112,13 @@ class Faults:
                     self.planned.remove(fault)
             return fault
         return None
+
+
+def _check_numbers(fault: Fault) -> None:
+    numbers = {"status": fault.status, "times": fault.times, "skip": fault.skip, "retry_after": fault.retry_after,
+               "probability": fault.probability}  # fmt: skip
+    for name, value in numbers.items():
+        whole = name in ("status", "times", "skip")
+        optional = value is None and name in ("times", "retry_after")
+        if not optional and (isinstance(value, bool) or not isinstance(value, int if whole else int | float)):
+            raise ControlError(f"A fault's {name} is a number, not {value!r}.")

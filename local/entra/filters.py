@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from .attributes import USER_URN
 from .errors import GraphError, bad_request
 from .log import Entry
-from .schema import USER_URN
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z_][A-Za-z0-9_/]*)|(?P<date>\d{4}-\d{2}-\d{2}T[0-9:.]+(?:Z|[+-]\d{2}:\d{2}))"
@@ -103,16 +104,12 @@ class Filter:
     @property
     def source_id(self) -> str | None:
         """Only entries of this source id can pass."""
-        found = [
-            each for each in self.conditions if each.name == "sourceidentity/id" and each.operator == "eq"
-        ]
+        found = [each for each in self.conditions if each.name == "sourceidentity/id" and each.operator == "eq"]
         return str(found[0].value) if found else None
 
     def _bounds(self, operators: set[str]) -> list[datetime]:
         return [
-            each.value
-            for each in self.conditions
-            if isinstance(each.value, datetime) and each.operator in operators
+            each.value for each in self.conditions if isinstance(each.value, datetime) and each.operator in operators
         ]
 
 
@@ -208,13 +205,8 @@ def _literal(kind: str, literal: str) -> str | int | datetime:
         raise _wrong(f"'{literal}' is not a date") from error
 
 
-def _ordered(given: str | int | datetime, operator: str, value: str | int | datetime) -> bool:
-    if isinstance(given, datetime) and isinstance(value, datetime):
-        order = (given > value) - (given < value)
-    elif isinstance(given, int) and isinstance(value, int):
-        order = (given > value) - (given < value)
-    else:
-        return False
+def _ordered(given: Any, operator: str, value: Any) -> bool:
+    order: int = (given > value) - (given < value)
     return {"gt": order > 0, "ge": order >= 0, "lt": order < 0, "le": order <= 0}[operator]
 
 

@@ -43,9 +43,9 @@ def _leaves(key: str, value: Any, mobile: bool) -> Iterator[tuple[str, Any]]:
         extension = key.startswith("urn:")
         for part, leaf in value.items():
             name = f"{key}:{part}" if extension else f"{key}.{part}"
-            if isinstance(leaf, dict):
-                leaf = leaf.get("value")
-            if not isinstance(leaf, list):
+            if isinstance(leaf, dict) and "value" in leaf:
+                yield name, leaf["value"]
+            elif not isinstance(leaf, dict | list):
                 yield name, leaf
     elif not isinstance(value, list):
         yield key, value

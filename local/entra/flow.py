@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .attributes import SEVERAL_VALUES
 from .dials import Dials
 from .directory import Attribute, User
 from .expressions import IGNORE, Context, IgnoreFlow, Redacted, text
 from .mapping import Mapping
-from .schema import SEVERAL_VALUES
 from .wire import Json
 
-PASSWORD = "passwordProfile.password"  # noqa: S105  # the name of an attribute
+PASSWORD = "passwordProfile.password"
 _DATES = frozenset({"employeeHireDate", "employeeLeaveDateTime"})
 _DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAMES = frozenset({"mailNickname", "userPrincipalName"})

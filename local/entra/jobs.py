@@ -91,9 +91,7 @@ def job_json(job: Job, interval: float) -> Json:
             "synchronizedEntryCountByType": [{"key": "User", "value": len(job.links)}],
             "troubleshootingUrl": None,
         },
-        "synchronizationJobSettings": [
-            {"name": name, "value": value} for name, value in job.settings.items()
-        ],
+        "synchronizationJobSettings": [{"name": name, "value": value} for name, value in job.settings.items()],
     }
 
 

@@ -6,109 +6,26 @@ The mapping tables follow C3 and C3b; ids, versions and metadata are the emulato
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
+from .attributes import (
+    AD_MAPPINGS,
+    ALIAS,
+    CLOUD_MAPPINGS,
+    DEFAULTS,
+    ONLY_ON_CREATE,
+    REFERENCES,
+    SEVERAL_VALUES,
+    SOURCE_ATTRIBUTES,
+    SOURCE_DIRECTORY,
+    TARGET_ATTRIBUTES,
+    TARGET_DIRECTORY,
+    TARGET_OBJECT,
+    USER_URN,
+    Target,
+)
 from .expressions.tree import source_json
 from .wire import Json
-
-Target = Literal["entra", "active-directory"]
-
-CORE_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
-USER_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-SOURCE_DIRECTORY = "API"
-TARGET_DIRECTORY: dict[Target, str] = {
-    "entra": "Azure Active Directory",
-    "active-directory": "Active Directory",
-}
-TARGET_OBJECT: dict[Target, str] = {"entra": "User", "active-directory": "user"}
-
-_ADDRESS_PARTS = ("formatted", "streetAddress", "locality", "region", "postalCode", "country")
-SOURCE_ATTRIBUTES: tuple[tuple[str, str], ...] = (
-    ("externalId", "String"), ("id", "String"), ("userName", "String"), ("displayName", "String"),
-    ("nickName", "String"), ("title", "String"), ("userType", "String"), ("preferredLanguage", "String"),
-    ("locale", "String"), ("timezone", "String"), ("active", "Boolean"),
-    *((f"name.{part}", "String") for part in (
-        "formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix")),
-    ('emails[type eq "work"].value', "String"), ('phoneNumbers[type eq "work"].value', "String"),
-    *((f'addresses[type eq "work"].{part}', "String") for part in _ADDRESS_PARTS),
-    *((f"{USER_URN}:{part}", "String") for part in (
-        "employeeNumber", "costCenter", "organization", "division", "department")),
-    (f"{USER_URN}:manager", "Reference"),
-)  # fmt: skip
-
-CLOUD_ATTRIBUTES: tuple[str, ...] = (
-    "accountEnabled", "ageGroup", "city", "companyName", "consentProvidedForMinor", "country", "department",
-    "displayName", "employeeHireDate", "employeeId", "employeeLeaveDateTime", "employeeOrgData.costCenter",
-    "employeeOrgData.division", "employeeType", "facsimileTelephoneNumber", "givenName", "IsSoftDeleted",
-    "jobTitle", "mail", "mailNickname", "manager", "mobile", "objectId", "otherMails", "passwordProfile.password",
-    "physicalDeliveryOfficeName", "postalCode", "preferredLanguage", "proxyAddresses", "state", "streetAddress",
-    "surname", "telephoneNumber", "usageLocation", "userPrincipalName", "userType",
-    *(f"extensionAttribute{number}" for number in range(1, 16)),
-)  # fmt: skip
-AD_ATTRIBUTES: tuple[str, ...] = (
-    "accountDisabled", "accountExpires", "c", "cn", "co", "company", "department", "description", "displayName",
-    "division", "employeeID", "employeeNumber", "employeeType", "facsimileTelephoneNumber", "givenName", "info",
-    "initials", "l", "mail", "manager", "middleName", "mobile", "objectGUID", "parentDistinguishedName",
-    "physicalDeliveryOfficeName", "postalCode", "preferredLanguage", "proxyAddresses", "sAMAccountName", "sn",
-    "st", "streetAddress", "telephoneNumber", "title", "userPrincipalName", "userAccountControl",
-    *(f"extensionAttribute{number}" for number in range(1, 16)),
-)  # fmt: skip
-TARGET_ATTRIBUTES: dict[Target, tuple[str, ...]] = {
-    "entra": CLOUD_ATTRIBUTES,
-    "active-directory": AD_ATTRIBUTES,
-}
-REFERENCES = frozenset({"manager"})
-SEVERAL_VALUES = frozenset({"proxyAddresses", "otherMails"})
-
-_ALIAS = 'Replace([userName], , "(?<Suffix>@(.)*)", "Suffix", "", , )'
-_CLOUD_MAPPINGS: tuple[tuple[str, str], ...] = (
-    ("[externalId]", "employeeId"),
-    ('Switch([active], "False", "True", "True", "False", "False")', "accountEnabled"),
-    ("[displayName]", "displayName"),
-    ("[name.givenName]", "givenName"),
-    ("[name.familyName]", "surname"),
-    ("[title]", "jobTitle"),
-    (_ALIAS, "mailNickname"),
-    (f'Join("", {_ALIAS}, RandomString(3, 3, 0, 0, 0, ), "@", DefaultDomain())', "userPrincipalName"),
-    ('[emails[type eq "work"].value]', "mail"),
-    ('[phoneNumbers[type eq "work"].value]', "telephoneNumber"),
-    ('[addresses[type eq "work"].streetAddress]', "streetAddress"),
-    ('[addresses[type eq "work"].locality]', "city"),
-    ('[addresses[type eq "work"].region]', "state"),
-    ('[addresses[type eq "work"].postalCode]', "postalCode"),
-    ('[addresses[type eq "work"].country]', "country"),
-    (f"[{USER_URN}:department]", "department"),
-    (f"[{USER_URN}:manager]", "manager"),
-    ("[preferredLanguage]", "preferredLanguage"),
-    ('Redact(RandomString(16, 2, 2, 2, 2, "\\"\\\\"))', "passwordProfile.password"),
-)
-_AD_MAPPINGS: tuple[tuple[str, str], ...] = (
-    ("[externalId]", "employeeID"),
-    ("Not([active])", "accountDisabled"),
-    ("[displayName]", "cn"),
-    ("[displayName]", "displayName"),
-    ("[name.givenName]", "givenName"),
-    ("[name.familyName]", "sn"),
-    ("[title]", "title"),
-    ('[addresses[type eq "work"].streetAddress]', "streetAddress"),
-    ('[addresses[type eq "work"].locality]', "l"),
-    ('[addresses[type eq "work"].region]', "st"),
-    ('[addresses[type eq "work"].postalCode]', "postalCode"),
-    ('[addresses[type eq "work"].country]', "co"),
-    ('[addresses[type eq "work"].formatted]', "physicalDeliveryOfficeName"),
-    (f"[{USER_URN}:department]", "department"),
-    (f"[{USER_URN}:division]", "division"),
-    (f"[{USER_URN}:organization]", "company"),
-    (f"[{USER_URN}:manager]", "manager"),
-    ('[phoneNumbers[type eq "work"].value]', "telephoneNumber"),
-    ("PARENT", "parentDistinguishedName"),
-    ("UPN", "userPrincipalName"),
-    ("SAM", "sAMAccountName"),
-)
-_ONLY_ON_CREATE = frozenset(
-    {"passwordProfile.password", "parentDistinguishedName", "sAMAccountName", "AD:userPrincipalName"}
-)
-_DEFAULTS = {"preferredLanguage": "en-US"}
 
 NewId = Callable[[], str]
 
@@ -116,7 +33,7 @@ NewId = Callable[[], str]
 def default_schema(target: Target, new_id: NewId, ad_domain: str, ad_ou: str) -> Json:
     """The schema a job starts with."""
     fill = _ad_expressions(ad_domain, ad_ou)
-    rows = _CLOUD_MAPPINGS if target == "entra" else _AD_MAPPINGS
+    rows = CLOUD_MAPPINGS if target == "entra" else AD_MAPPINGS
     matching = rows[0][1]
     mappings = [
         attribute_mapping(
@@ -124,7 +41,7 @@ def default_schema(target: Target, new_id: NewId, ad_domain: str, ad_ou: str) ->
             name,
             flow_type="ObjectAddOnly" if _only_on_create(target, name) else "Always",
             matching_priority=1 if name == matching else 0,
-            default=_DEFAULTS.get(name),
+            default=DEFAULTS.get(name),
         )
         for expression, name in rows
     ]
@@ -167,8 +84,9 @@ def attribute_definition(name: str, kind: str = "String", **more: Any) -> Json:
 
 def add_custom_attribute(schema: Json, name: str, target: str | None) -> None:
     """Declare a source attribute as the portal does, and map it when a target is given (C6)."""
-    objects = source_directory(schema)["objects"][0]
-    objects["attributes"].append(attribute_definition(name))
+    declared = source_directory(schema)["objects"][0]["attributes"]
+    if all(each["name"] != name for each in declared):
+        declared.append(attribute_definition(name))
     if target:
         source = {"expression": f"[{name}]", "name": name, "type": "Attribute", "parameters": []}
         mappings = schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"]
@@ -192,11 +110,11 @@ def _directory(schema: Json, name: str) -> Json:
 
 
 def _only_on_create(target: Target, name: str) -> bool:
-    return name in _ONLY_ON_CREATE or (target == "active-directory" and name == "userPrincipalName")
+    return name in ONLY_ON_CREATE or (target == "active-directory" and name == "userPrincipalName")
 
 
 def _ad_expressions(domain: str, ou: str) -> dict[str, str]:
-    alias = f"NormalizeDiacritics(StripSpaces({_ALIAS}))"
+    alias = f"NormalizeDiacritics(StripSpaces({ALIAS}))"
     upn = ", ".join(f'Join("", {alias}, "{suffix}", "@", "{domain}")' for suffix in ("", "1", "2"))
     sam = ", ".join(f'Join("", Mid({alias}, 1, 19), "{suffix}")' for suffix in ("", "1", "2"))
     return {"PARENT": f'"{ou}"', "UPN": f"SelectUniqueValue({upn})", "SAM": f"SelectUniqueValue({sam})"}
@@ -228,9 +146,7 @@ def _source_directory(new_id: NewId) -> Json:
 
 def _target_directory(target: Target, new_id: NewId) -> Json:
     attributes = [
-        attribute_definition(
-            name, "Reference" if name in REFERENCES else "String", multivalued=name in SEVERAL_VALUES
-        )
+        attribute_definition(name, "Reference" if name in REFERENCES else "String", multivalued=name in SEVERAL_VALUES)
         for name in TARGET_ATTRIBUTES[target]
     ]
     metadata = [
@@ -243,9 +159,7 @@ def _target_directory(target: Target, new_id: NewId) -> Json:
     return _directory_json(new_id(), TARGET_DIRECTORY[target], TARGET_OBJECT[target], attributes, metadata)
 
 
-def _directory_json(
-    identity: str, name: str, object_name: str, attributes: list[Json], metadata: list[Json]
-) -> Json:
+def _directory_json(identity: str, name: str, object_name: str, attributes: list[Json], metadata: list[Json]) -> Json:
     return {
         "id": identity, "name": name, "discoverabilities": "None", "discoveryDateTime": None, "readOnly": False,
         "version": None,

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .attributes import TARGET_DIRECTORY, TARGET_OBJECT, Target
 from .dials import Dials
 from .directory import Directory
 from .errors import ControlError
 from .faults import Faults
 from .log import Log, Origin
 from .mapping import Mappings, compile_schema
-from .schema import TARGET_DIRECTORY, TARGET_OBJECT, Target, add_custom_attribute, default_schema
+from .schema import add_custom_attribute, default_schema
 from .targets import CloudTarget, OnPremisesTarget
 from .targets import Target as TargetRules
 from .throttle import Window

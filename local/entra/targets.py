@@ -42,9 +42,7 @@ class Failure:
 class Target(Protocol):
     """What differs between the two targets."""
 
-    def refusal(
-        self, values: Mapping[str, Attribute], user: User | None, directory: Directory
-    ) -> Failure | None:
+    def refusal(self, values: Mapping[str, Attribute], user: User | None, directory: Directory) -> Failure | None:
         """Why `values` cannot be written to `user` (None: to a new one)."""
 
 
@@ -54,9 +52,7 @@ class CloudTarget:
 
     verified_domains: tuple[str, ...]
 
-    def refusal(
-        self, values: Mapping[str, Attribute], user: User | None, directory: Directory
-    ) -> Failure | None:
+    def refusal(self, values: Mapping[str, Attribute], user: User | None, directory: Directory) -> Failure | None:
         """The first reason Entra would give."""
         if user and user.get("onPremisesSyncEnabled") == "True":
             return Failure(
@@ -98,9 +94,7 @@ class CloudTarget:
 class OnPremisesTarget:
     """Active Directory, through the provisioning agent."""
 
-    def refusal(
-        self, values: Mapping[str, Attribute], user: User | None, directory: Directory
-    ) -> Failure | None:
+    def refusal(self, values: Mapping[str, Attribute], user: User | None, directory: Directory) -> Failure | None:
         """The first reason the domain controller would give."""
         empty = next((name for name, value in values.items() if value == ""), None)
         if empty:
@@ -121,9 +115,7 @@ def _taken(values: Mapping[str, Attribute], user: User | None, directory: Direct
     ):
         value = values.get(name)
         if isinstance(value, str) and any(each != own for each in directory.find(name, value)):
-            return Failure(
-                code, f"Message: CONSTRAINT_ATT_TYPE - {name}: the value is not unique in the forest."
-            )
+            return Failure(code, f"Message: CONSTRAINT_ATT_TYPE - {name}: the value is not unique in the forest.")
     return None
 
 
@@ -154,9 +146,7 @@ def _too_long(values: Mapping[str, Attribute], lengths: Mapping[str, int], code:
 
 def _length_words(name: str, longest: int, code: str) -> str:
     if code == "UnprocessableEntity":
-        return (
-            f"Invalid value specified for property '{name}' of resource 'User': at most {longest} characters."
-        )
+        return f"Invalid value specified for property '{name}' of resource 'User': at most {longest} characters."
     return f"CONSTRAINT_ATT_TYPE - {name}: at most {longest} characters."
 
 

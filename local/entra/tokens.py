@@ -65,9 +65,7 @@ class Tokens:
         """A new token, good for `lifetime` seconds."""
         value = f"emu.{self._rng.getrandbits(256):064x}"
         expires = now + timedelta(seconds=lifetime)
-        token = Token(
-            value, tenant_id, audience, client_id, principal_id, expires, roles, scopes, user, user_roles
-        )
+        token = Token(value, tenant_id, audience, client_id, principal_id, expires, roles, scopes, user, user_roles)
         self._issued[value] = token
         return token
 

@@ -21,9 +21,7 @@ class EntraTransport(httpx.BaseTransport):
         """Answer it, or break as planned: ReadTimeout, ConnectError or RemoteProtocolError."""
         response = self._entra.answer(_request(request))
         _break(response, request)
-        return httpx.Response(
-            response.status, headers=dict(response.headers), content=response.body, request=request
-        )
+        return httpx.Response(response.status, headers=dict(response.headers), content=response.body, request=request)
 
 
 def _request(request: httpx.Request) -> Request:

@@ -45,7 +45,7 @@ def write(moment: datetime, pattern: str) -> str:
 
 def _reader(piece: str) -> str:
     if piece.startswith("f"):
-        return r"(?P<fraction>\d{1,%d})" % max(len(piece), 1)
+        return rf"(?P<fraction>\d{{1,{len(piece)}}})"
     if piece.startswith(("'", "\\")):
         return re.escape(piece.strip("'\\"))
     return _READ.get(piece) or re.escape(piece)

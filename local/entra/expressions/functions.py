@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..errors import ExpressionError
-from . import dates, texts
+from . import chance, dates, lists, texts
 from .parser import Attribute, Call, Comparison, Constant, Gap, Node, parse
 from .values import Context, Value, boolean, text
 
@@ -42,27 +42,27 @@ class Compiled:
 MANY = 64
 FUNCTIONS: dict[str, Function] = {
     "Append": Function(texts.append, 2, 2),
-    "BitAnd": Function(texts.bit_and, 2, 2),
-    "CBool": Function(texts.c_bool, 1, 1),
+    "BitAnd": Function(lists.bit_and, 2, 2),
+    "CBool": Function(lists.c_bool, 1, 1),
     "CDate": Function(dates.c_date, 1, 1),
-    "Coalesce": Function(texts.coalesce, 1, MANY),
+    "Coalesce": Function(lists.coalesce, 1, MANY),
     "ConvertToBase64": Function(texts.convert_to_base64, 1, 1),
     "ConvertToUTF8Hex": Function(texts.convert_to_utf8_hex, 1, 1),
-    "Count": Function(texts.count, 1, 1),
-    "CStr": Function(texts.c_str, 1, 1),
+    "Count": Function(lists.count, 1, 1),
+    "CStr": Function(lists.c_str, 1, 1),
     "DateAdd": Function(dates.date_add, 3, 3),
     "DateDiff": Function(dates.date_diff, 3, 3),
     "DateFromNum": Function(dates.date_from_num, 1, 1),
     "FormatDateTime": Function(dates.format_date_time, 4, 4),
-    "Guid": Function(texts.guid, 0, 0),
-    "IgnoreFlowIfNullOrEmpty": Function(texts.ignore_flow_if_null_or_empty, 1, 1),
+    "Guid": Function(chance.guid, 0, 0),
+    "IgnoreFlowIfNullOrEmpty": Function(lists.ignore_flow_if_null_or_empty, 1, 1),
     "InStr": Function(texts.in_str, 2, 4),
     "IsDate": Function(dates.is_date, 1, 1),
-    "IsNull": Function(texts.is_null, 1, 1),
-    "IsNullOrEmpty": Function(texts.is_null_or_empty, 1, 1),
-    "IsPresent": Function(texts.is_present, 1, 1),
-    "IsString": Function(texts.is_string, 1, 1),
-    "Item": Function(texts.item, 2, 2),
+    "IsNull": Function(lists.is_null, 1, 1),
+    "IsNullOrEmpty": Function(lists.is_null_or_empty, 1, 1),
+    "IsPresent": Function(lists.is_present, 1, 1),
+    "IsString": Function(lists.is_string, 1, 1),
+    "Item": Function(lists.item, 2, 2),
     "Join": Function(texts.join, 2, MANY),
     "Left": Function(texts.left, 2, 2),
     "Len": Function(texts.length, 1, 1),
@@ -71,12 +71,12 @@ FUNCTIONS: dict[str, Function] = {
     "Now": Function(dates.now, 0, 0),
     "NumFromDate": Function(dates.num_from_date, 1, 1),
     "PCase": Function(texts.p_case, 1, 2),
-    "RandomString": Function(texts.random_string, 1, 6),
+    "RandomString": Function(chance.random_string, 1, 6),
     "Redact": Function(texts.redact, 1, 1),
-    "RemoveDuplicates": Function(texts.remove_duplicates, 1, 1),
+    "RemoveDuplicates": Function(lists.remove_duplicates, 1, 1),
     "Replace": Function(texts.replace, 2, 7),
     "Right": Function(texts.right, 2, 2),
-    "Split": Function(texts.split, 2, 2),
+    "Split": Function(lists.split, 2, 2),
     "StripSpaces": Function(texts.strip_spaces, 1, 1),
     "ToLower": Function(texts.to_lower, 1, 2),
     "ToUpper": Function(texts.to_upper, 1, 2),
@@ -209,9 +209,7 @@ def _compared(one: str, two: str, operator: str) -> bool:
 
 def _switch(call: Call) -> Evaluate:
     if len(call.arguments) % 2:
-        raise ExpressionError(
-            "Switch takes an even number of arguments: source, default, then key and value."
-        )
+        raise ExpressionError("Switch takes an even number of arguments: source, default, then key and value.")
     source, default = _compiled(call.arguments[0]), _compiled(call.arguments[1])
     rest = [_compiled(each) for each in call.arguments[2:]]
     pairs = list(zip(rest[::2], rest[1::2], strict=True))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-import string
 import unicodedata
 from functools import cache
 
 from ..errors import ExpressionError
-from .values import IGNORE, Context, Redacted, Value, boolean, number, text
+from .values import Context, Redacted, Value, number, text
 
-_SPECIAL = "!@#$%^&*()_-+={}[]|:;<>,.?/"
 _LETTERS_WITHOUT_PARTS = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe",
      "Œ": "OE", "þ": "th", "Þ": "TH", "ı": "i", "ð": "d", "Ð": "D"}
@@ -22,21 +20,6 @@ def append(context: Context, source: Value, suffix: Value) -> Value:
     """Append(source, suffix)."""
     given = text(source)
     return None if given is None else given + (text(suffix) or "")
-
-
-def coalesce(context: Context, *sources: Value) -> Value:
-    """Coalesce(source1, ..., defaultValue): the first that is there."""
-    return next((each for each in sources if each is not None), None)
-
-
-def c_bool(context: Context, source: Value) -> Value:
-    """CBool(expression)."""
-    return boolean((text(source) or "").lower() not in ("", "0", "false"))
-
-
-def c_str(context: Context, source: Value) -> Value:
-    """CStr(value)."""
-    return text(source)
 
 
 def convert_to_base64(context: Context, source: Value) -> Value:
@@ -51,63 +34,13 @@ def convert_to_utf8_hex(context: Context, source: Value) -> Value:
     return None if given is None else given.encode().hex().upper()
 
 
-def count(context: Context, source: Value) -> Value:
-    """Count(attribute): how many values."""
-    return str(len(source) if isinstance(source, list) else int(source is not None))
-
-
-def bit_and(context: Context, one: Value, two: Value) -> Value:
-    """BitAnd(value1, value2)."""
-    return str(number(one, "BitAnd's value1") & number(two, "BitAnd's value2"))
-
-
-def guid(context: Context) -> Value:
-    """Guid()."""
-    digits = f"{context.rng.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
-
-
-def ignore_flow_if_null_or_empty(context: Context, source: Value) -> Value:
-    """IgnoreFlowIfNullOrEmpty(expression)."""
-    return IGNORE if source is None or source in ("", []) else source
-
-
-def in_str(
-    context: Context, source: Value, wanted: Value, start: Value = None, compare: Value = None
-) -> Value:
+def in_str(context: Context, source: Value, wanted: Value, start: Value = None, compare: Value = None) -> Value:
     """InStr(value1, value2, start, compareType): counted from 1, 0 when it is not there."""
     begin = number(start, "InStr's start") - 1 if start is not None else 0
     one, two = text(source) or "", text(wanted) or ""
     if text(compare) in ("1", "vbTextCompare"):
         one, two = one.lower(), two.lower()
     return str(one.find(two, begin) + 1)
-
-
-def is_null(context: Context, source: Value) -> Value:
-    """IsNull(expression)."""
-    return boolean(source is None)
-
-
-def is_null_or_empty(context: Context, source: Value) -> Value:
-    """IsNullOrEmpty(expression)."""
-    return boolean(source is None or source in ("", []))
-
-
-def is_present(context: Context, source: Value) -> Value:
-    """IsPresent(expression)."""
-    return boolean(source is not None and source not in ("", []))
-
-
-def is_string(context: Context, source: Value) -> Value:
-    """IsString(expression)."""
-    return boolean(isinstance(source, str))
-
-
-def item(context: Context, source: Value, index: Value) -> Value:
-    """Item(attribute, index): counted from 1."""
-    values = source if isinstance(source, list) else [] if source is None else [text(source) or ""]
-    position = number(index, "Item's index")
-    return values[position - 1] if 1 <= position <= len(values) else None
 
 
 def join(context: Context, separator: Value, *sources: Value) -> Value:
@@ -167,48 +100,10 @@ def p_case(context: Context, source: Value, separators: Value = None) -> Value:
     return "".join(letters)
 
 
-def random_string(
-    context: Context,
-    size: Value,
-    numbers: Value = None,
-    special: Value = None,
-    capitals: Value = None,
-    lower: Value = None,
-    avoid: Value = None,
-) -> Value:
-    """RandomString(Length, MinimumNumbers, MinimumSpecialCharacters, MinimumCapital, MinimumLowerCase, Avoid)."""
-    total, banned = number(size, "RandomString's Length"), set(text(avoid) or "")
-    if not 0 < total <= 256:
-        raise ExpressionError("RandomString's Length is between 1 and 256.")
-    least = [
-        (string.digits, numbers), (_SPECIAL, special), (string.ascii_uppercase, capitals), (string.ascii_lowercase, lower),
-    ]  # fmt: skip
-    chosen: list[str] = []
-    for alphabet, minimum in least:
-        chosen += _draw(context, alphabet, banned, number(minimum or "0", "RandomString's minimum"))
-    if len(chosen) > total:
-        raise ExpressionError("RandomString's minimums are more than its Length.")
-    chosen += _draw(context, string.ascii_letters + string.digits, banned, total - len(chosen))
-    context.rng.shuffle(chosen)
-    return "".join(chosen)
-
-
-def _draw(context: Context, alphabet: str, banned: set[str], wanted: int) -> list[str]:
-    allowed = [each for each in alphabet if each not in banned]
-    if wanted and not allowed:
-        raise ExpressionError("RandomString may not use any character.")
-    return [context.rng.choice(allowed) for _ in range(wanted)]
-
-
 def redact(context: Context, source: Value) -> Value:
     """Redact(value): flows, but the log does not show it."""
     given = text(source)
     return None if given is None else Redacted(given)
-
-
-def remove_duplicates(context: Context, source: Value) -> Value:
-    """RemoveDuplicates(attribute)."""
-    return list(dict.fromkeys(source)) if isinstance(source, list) else source
 
 
 def replace(
@@ -258,14 +153,6 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
     except re.error as error:
         raise ExpressionError(f"'{pattern}' is not a regular expression: {error}.") from error
-
-
-def split(context: Context, source: Value, delimiter: Value) -> Value:
-    """Split(source, delimiter): a list."""
-    given, at = text(source), text(delimiter)
-    if given is None:
-        return None
-    return given.split(at) if at else [given]
 
 
 def strip_spaces(context: Context, source: Value) -> Value:

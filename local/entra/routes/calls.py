@@ -67,9 +67,7 @@ def route(name: str, path: str, **handlers: Handler) -> Route:
 def graph_route(name: str, path: str, **handlers: Handler) -> Route:
     """A route below /v1.0 and /beta."""
     found = route(name, path, **handlers)
-    return Route(
-        name, re.compile(r"/(?P<version>v1\.0|beta)" + found.pattern.pattern, re.IGNORECASE), handlers
-    )
+    return Route(name, re.compile(r"/(?P<version>v1\.0|beta)" + found.pattern.pattern, re.IGNORECASE), handlers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,7 @@ class Table:
 
 
 def _wrong_method(call: Call) -> Response:
-    raise GraphError(
-        405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
-    )
+    raise GraphError(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 
 
 def _unknown_path(call: Call) -> Response:

@@ -5,12 +5,13 @@ Enters: JSON. Leaves: JSON. Every route is one verb of `Entra`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..dumps import app_json
 from ..errors import ControlError
+from ..state import Execution
 from ..wire import Json, Response, iso, json_response
 from .calls import Call, Route, route
 
@@ -51,7 +52,7 @@ def routes(entra: Entra) -> Iterable[Route]:
         route("control", "/_emulator/identity", GET=controls.identity),
         route("control", "/_emulator/tokens", POST=controls.issue_token),
         route("control", "/_emulator/revoke-tokens", POST=controls.revoke_tokens),
-        route("control", "/_emulator/reset", POST=controls.reset),
+        route("reset", "/_emulator/reset", POST=controls.reset),
         route("tick", "/_emulator/tick", POST=controls.tick),
     )  # fmt: skip
 
@@ -71,9 +72,7 @@ class Controls:
 
     def health(self, call: Call) -> Response:
         """Is it there, and what time does it think it is?"""
-        return json_response(
-            200, {"status": "ok", "now": iso(call.now), "tenantId": call.tenant.dials.tenant_id}
-        )
+        return json_response(200, {"status": "ok", "now": iso(call.now), "tenantId": call.tenant.dials.tenant_id})
 
     def list_apps(self, call: Call) -> Response:
         """Every provisioning app."""
@@ -153,9 +152,7 @@ class Controls:
     def issue_token(self, call: Call) -> Response:
         """A token for an application or a signed-in user."""
         settings = _named(call.request.json_object(), _TOKEN_NAMES)
-        return json_response(
-            201, {"access_token": self._entra.issue_token(**settings), "token_type": "Bearer"}
-        )
+        return json_response(201, {"access_token": self._entra.issue_token(**settings), "token_type": "Bearer"})
 
     def revoke_tokens(self, call: Call) -> Response:
         """Every token is worth nothing."""
@@ -172,11 +169,17 @@ class Controls:
         if not isinstance(cycles, int) or not 1 <= cycles <= 1000:
             raise ControlError(f"'cycles' is between 1 and 1000, not {cycles!r}.")
         done = self._entra.tick(cycles)
-        keys: Callable[[Any], Json] = lambda each: {  # noqa: E731
-            "cycleId": each.activity_id, "state": each.state, "imported": each.imported,
-            "exported": each.exported, "escrowed": each.escrowed,
-        }  # fmt: skip
-        return json_response(200, [keys(each) for each in done])
+        return json_response(200, [_cycle_json(each) for each in done])
+
+
+def _cycle_json(execution: Execution) -> Json:
+    return {
+        "cycleId": execution.activity_id,
+        "state": execution.state,
+        "imported": execution.imported,
+        "exported": execution.exported,
+        "escrowed": execution.escrowed,
+    }
 
 
 def _target(call: Call) -> Any:

@@ -37,9 +37,7 @@ def get_provisioning_log(call: Call) -> Response:
     page = list(islice(_visible(call, found, _position(options.get("$skiptoken"))), size + 1))
     body: Json = {
         "@odata.context": f"{call.request.origin}/{call.version}/$metadata#auditLogs/provisioning",
-        "value": [
-            _selected(entry_json(entry, call.beta), options.get("$select")) for _, entry in page[:size]
-        ],
+        "value": [_selected(entry_json(entry, call.beta), options.get("$select")) for _, entry in page[:size]],
     }
     if len(page) > size:
         body["@odata.nextLink"] = _next_link(call, page[size - 1][0])
@@ -101,6 +99,4 @@ def _next_link(call: Call, number: int) -> str:
     return f"{call.request.origin}/{call.version}/auditLogs/provisioning?{query}"
 
 
-ROUTES: tuple[Route, ...] = (
-    graph_route("provisioningLog", "/auditLogs/provisioning", GET=get_provisioning_log),
-)
+ROUTES: tuple[Route, ...] = (graph_route("provisioningLog", "/auditLogs/provisioning", GET=get_provisioning_log),)

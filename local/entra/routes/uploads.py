@@ -26,15 +26,13 @@ def post_bulk_upload(call: Call) -> Response:
     _check_permission(app, token)
     check_content_type(call.request)
     dials = tenant.dials
-    operations = read_operations(
-        call.request, dials.operations_per_request, dials.missing_external_id == "reject"
-    )
+    operations = read_operations(call.request, dials.operations_per_request, dials.missing_external_id == "reject")
     _spend(call)
     if len(job.staged) + len(operations) > dials.bucket_size:
         raise GraphError(500, "InternalServerError", BUCKET_FULL)
     _stage(tenant, job, operations, call)
     where = f"{call.request.origin}/{call.version}/auditLogs/provisioning/?$filter=jobid%20eq%20'{job.id}'"
-    return Response(202, b"", {"Location": where})
+    return Response(202, b"", {"Location": where, "Content-Length": "0"})
 
 
 def find_app(call: Call) -> App:
@@ -65,9 +63,7 @@ def _check_tenant(call: Call, app: App, token: Token) -> None:
 def _check_permission(app: App, token: Token) -> None:
     """A2. Raises GraphError 403."""
     if token.delegated:
-        granted = (
-            "SynchronizationData-User.Upload" in token.scopes and "User Administrator" in token.user_roles
-        )
+        granted = "SynchronizationData-User.Upload" in token.scopes and "User Administrator" in token.user_roles
     else:
         owned = "SynchronizationData-User.Upload.OwnedBy" in token.roles and token.principal_id in app.owners
         granted = owned or "SynchronizationData-User.Upload" in token.roles
@@ -100,13 +96,9 @@ def too_many(retry_after: float | None) -> GraphError:
 def _stage(tenant: Tenant, job: Job, operations: list[Json], call: Call) -> None:
     staged = [Staged(data, tenant.new_id()) for data in operations]
     job.staged.extend(staged)
-    tenant.uploads.append(
-        Upload(call.now, job.id, call.request_id, tuple(each.external_id for each in staged))
-    )
+    tenant.uploads.append(Upload(call.now, job.id, call.request_id, tuple(each.external_id for each in staged)))
 
 
 ROUTES: tuple[Route, ...] = (
-    graph_route(
-        "bulkUpload", "/servicePrincipals/{sp}/synchronization/jobs/{job}/bulkUpload", POST=post_bulk_upload
-    ),
+    graph_route("bulkUpload", "/servicePrincipals/{sp}/synchronization/jobs/{job}/bulkUpload", POST=post_bulk_upload),
 )
