@@ -11,6 +11,7 @@ RollcallError
 │   ├── IllegalTransition       a run may not go from this state to that one
 │   ├── StaleRun                somebody else changed the run first; read it again
 │   ├── UnknownRun              no run has this id
+│   ├── NotPossible             what was asked for does not fit the run's state
 │   └── LeaseLost               another process holds the lease now; stop before the next call
 ├── GraphError                  Microsoft Graph did not do what was asked
 │   ├── Unreachable             no answer: timeout, refused, cut (the request may have been taken)
@@ -77,6 +78,10 @@ class StaleRun(LedgerError):
 
 class UnknownRun(LedgerError):
     """No run has this id."""
+
+
+class NotPossible(LedgerError):
+    """What was asked for does not fit the state of the run; the text says what would."""
 
 
 class LeaseLost(LedgerError):

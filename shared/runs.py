@@ -54,6 +54,7 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 }
 HAS_THE_TURN = frozenset({S.PLANNING, S.PLANNED, S.HELD, S.SENDING, S.BLOCKED})
 TO_SEND = frozenset({S.PLANNED, S.SENDING, S.BLOCKED})
+ENDED_ON_THE_WAY = frozenset({S.SUPERSEDED, S.CANCELLED})
 AWAITING_OUTCOMES = frozenset({S.SENDING, S.BLOCKED, S.SENT})
 FINISHED = frozenset(state for state, after in TRANSITIONS.items() if not after)
 
@@ -90,7 +91,8 @@ class Figures:
     """What was counted on the way; all are numbers of people, records or calls."""
 
     records: int = 0
-    people: int = 0
+    people: int = 0  # whom the drop tells of: sent or unchanged
+    sent: int = 0  # operations
     rejected: int = 0
     duplicates: int = 0
     chunks: int = 0
@@ -115,6 +117,16 @@ OUTCOMES = ("created", "updated", "disabled", "enabled", "unchanged", "skipped",
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Who released a held plan, when and why. `plan_hash` is of the plan that was shown."""
+
+    by: str
+    at: datetime
+    reason: str
+    plan_hash: str
+
+
+@dataclass(frozen=True)
 class Run:
     """One drop's way through the house, as the ledger keeps it. `etag` is the ledger's, "" for a new run."""
 
@@ -133,8 +145,17 @@ class Run:
     attempts: int = 0  # calls in a row that Entra did not take
     plan_hash: str = ""
     reasons: tuple[str, ...] = ()
+    approval: Approval | None = None
+    folded: bool = False  # what was accepted is in people.db
+    again_of: str = ""  # the run whose drop this one plans again, or whose people it sends again
+    resend: bool = False  # only the people in its keys.json are sent again, with what was sent for them then
     figures: Figures = field(default_factory=Figures)
     etag: str = ""
+
+    @property
+    def next_states(self) -> frozenset[RunState]:
+        """Where it may go from here."""
+        return TRANSITIONS[self.state]
 
     def moved(self, state: RunState, now: datetime, **changes: Any) -> Run:
         """The run in its next state. Raises IllegalTransition where there is no such way."""

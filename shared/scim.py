@@ -119,7 +119,7 @@ Operation = dict[str, Any]
 """One entry of a bulk request: method, bulkId, path, data (RFC 7644 section 3.7)."""
 
 
-def operation(bulk_id: str, user: dict[str, Any]) -> Operation:
+def operation(bulk_id: str, user: dict[str, Any] | msgspec.Raw) -> Operation:
     """The one kind of operation Entra takes: POST /Users, for creating, updating and disabling alike (A4)."""
     return {"method": "POST", "bulkId": bulk_id, "path": "/Users", "data": user}
 
@@ -132,6 +132,24 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
 
 class _Body(msgspec.Struct):
     operations: list[Operation] = msgspec.field(name="Operations")
+
+
+class _User(msgspec.Struct):
+    data: msgspec.Raw
+
+
+class _Users(msgspec.Struct):
+    operations: list[_User] = msgspec.field(name="Operations")
+
+
+class _Key(msgspec.Struct):
+    externalId: str  # noqa: N815  # SCIM's own spelling
+
+
+def encoded_users(body: bytes) -> list[tuple[str, bytes]]:
+    """The externalId and the user, byte for byte as it was encoded, of each operation of a bulk request."""
+    users = [bytes(operation.data) for operation in msgspec.json.decode(body, type=_Users).operations]
+    return [(msgspec.json.decode(user, type=_Key).externalId, user) for user in users]
 
 
 def operations_of(body: bytes) -> list[Operation]:

@@ -17,10 +17,10 @@ from shared.errors import SettingsError
 from shared.limits import DAILY_CALLS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "azurite")
-_CONTAINER = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}$"
+_CONTAINER = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _TABLE = r"^[A-Za-z][A-Za-z0-9]{2,62}$"
 
-Container = Annotated[str, Field(pattern=_CONTAINER)]
+Container = Annotated[str, Field(pattern=_CONTAINER, min_length=3, max_length=63)]
 Table = Annotated[str, Field(pattern=_TABLE)]
 Seconds = Annotated[float, Field(ge=0)]
 

@@ -170,18 +170,18 @@ class Rule(_Model):
 
 
 class Gates(_Model):
-    """What a plan may do without a person's approval; a percentage is of the people known, from `floor` people on."""
+    """What a plan may do without a person's approval; a percentage of the people known counts above `floor` people."""
 
     disables: Limit = "5%"
     enables: Limit = "5%"
-    creates: Limit = "50%"
+    creates: Limit = "20%"
     changes: Limit = "30%"
     clears: Limit = 10
     rejected: Limit = "5%"
     shrink: Limit = "10%"
     duplicates: Limit = None
     attribute_changes: Limit = "25%"
-    floor: int = Field(20, ge=0)
+    floor: int = Field(5, ge=0)
 
 
 class Source(_Model):

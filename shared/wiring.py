@@ -24,6 +24,7 @@ from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload, Tokens
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
 from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.table import Table
 from shared.adapters.tables import StorageTable
@@ -68,6 +69,7 @@ class House:
     ledger: TableLedger
     files: RunFiles
     outcomes: OutcomeTable
+    people: PeopleBlobs
     planner: Planner
     sender: Sender
     collector: Collector
@@ -135,6 +137,7 @@ def assemble(
     ledger = TableLedger(storage.runs_table, storage.chunks_table)
     files = RunFiles(storage.runs)
     outcomes = OutcomeTable(storage.outcomes_table)
+    people = PeopleBlobs(storage.state)
     sender = Sender(
         ledger,
         files,
@@ -144,6 +147,7 @@ def assemble(
         lambda name: _endpoint(sources, hosts, name),
         lambda: storage.state.lease(SENDING_LEASE),
         chance,
+        people,
         settings.send_concurrency,
         timedelta(seconds=settings.send_seconds),
     )
@@ -154,6 +158,7 @@ def assemble(
         LogTable(storage.logs_table, storage.state),
         CheckpointTable(storage.checkpoints_table),
         outcomes,
+        people,
         lambda: _endpoints(sources, hosts),
         clock.now,
         Reach(timedelta(seconds=settings.log_overlap_seconds), timedelta(seconds=settings.log_lag_seconds)),
@@ -162,12 +167,14 @@ def assemble(
     planner = Planner(
         ledger,
         files,
+        people,
         lambda name: _source(sources, name),
         storage.drops.drop,
+        lambda name: "",
         clock.now,
         timedelta(seconds=settings.plan_claim_seconds),
     )
-    return House(settings, storage, sources, ledger, files, outcomes, planner, sender, collector)
+    return House(settings, storage, sources, ledger, files, outcomes, people, planner, sender, collector)
 
 
 def drop_of(client: BlobClient) -> Drop:

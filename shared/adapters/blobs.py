@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,10 @@ from shared.runs import DropVersion
 
 LEASE_SECONDS = 60
 RENEW_AFTER = timedelta(seconds=15)
+_CERTAIN = timedelta(seconds=45)  # how long after its last renewal a lease is surely still held
+_SOMEBODY_ELSES = (404, 409, 412)
+# One try each: a lease that is waited for during the SDK's minute of retries is over by then
+_AT_ONCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}
 
 
 class BlobContainer:
@@ -49,9 +54,13 @@ class BlobContainer:
                 yield DropVersion(blob.name, _etag(blob.etag), _utc(blob.last_modified), int(blob.size))
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """A blob, or some bytes of it. Raises Missing."""
+        """A blob, or some bytes of it; nothing beyond its end. Raises Missing."""
         with _translated("read", path):
-            yield from self._client.download_blob(path, offset=offset, length=length).chunks()
+            try:
+                yield from self._client.download_blob(path, offset=offset, length=length).chunks()
+            except HttpResponseError as error:
+                if error.status_code != 416:
+                    raise
 
     def writer(self, path: str) -> BlockWriter:
         """Write a blob in blocks."""
@@ -79,14 +88,21 @@ class BlobContainer:
         blob = self._client.get_blob_client(path)
         with _translated("lease", path):
             try:
-                return BlobLease(path, blob.acquire_lease(LEASE_SECONDS), datetime.now(UTC))
+                return BlobLease(path, blob.acquire_lease(LEASE_SECONDS, **_AT_ONCE))
             except ResourceNotFoundError:
-                blob.upload_blob(b"", overwrite=True)
+                self._create_empty(blob)
                 return self.lease(path)
             except HttpResponseError as error:
                 if error.status_code == 409:
                     return None
                 raise
+
+    @staticmethod
+    def _create_empty(blob: BlobClient) -> None:
+        try:
+            blob.upload_blob(b"", overwrite=False)
+        except ResourceExistsError:
+            return  # somebody else needed it in the same moment
 
 
 class BlobDrop:
@@ -124,6 +140,7 @@ class BlockWriter:
         self._client = client
         self._buffer = bytearray()
         self._blocks: list[BlobBlock] = []
+        self._writer = uuid.uuid4().hex  # two writers of one blob never mix their blocks
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -141,13 +158,14 @@ class BlockWriter:
             return
         with _translated("write", self._client.blob_name):
             if self._blocks:
-                self._stage()
+                if self._buffer:
+                    self._stage()
                 self._client.commit_block_list(self._blocks)
             else:
                 self._client.upload_blob(bytes(self._buffer), overwrite=True)
 
     def _stage(self) -> None:
-        block = BlobBlock(f"{len(self._blocks):06d}")
+        block = BlobBlock(f"{self._writer}-{len(self._blocks):06d}")
         with _translated("write", self._client.blob_name):
             self._client.stage_block(block.id, bytes(self._buffer))
         self._blocks.append(block)
@@ -157,28 +175,28 @@ class BlockWriter:
 class BlobLease:
     """A lease of a minute, renewed while it is used."""
 
-    def __init__(self, path: str, client: BlobLeaseClient, now: datetime) -> None:
+    def __init__(self, path: str, client: BlobLeaseClient) -> None:
         self._path = path
         self._client = client
-        self._renewed = now
+        self._renewed: datetime | None = None
 
     def keep(self, now: datetime) -> None:
-        """Renew it now and then. Raises LeaseLost."""
-        if now - self._renewed < RENEW_AFTER:
+        """Renew it now and then. Raises LeaseLost when it is somebody else's, or may be by now."""
+        if self._renewed is not None and now - self._renewed < RENEW_AFTER:
             return
         try:
-            self._client.renew()
+            self._client.renew(**_AT_ONCE)
         except AzureError as error:
-            raise LeaseLost(f"the lease on {self._path} could not be renewed: {type(error).__name__}") from error
+            is_lost = getattr(error, "status_code", None) in _SOMEBODY_ELSES
+            if is_lost or self._renewed is None or now - self._renewed >= _CERTAIN:
+                raise LeaseLost(f"the lease on {self._path} could not be renewed: {type(error).__name__}") from error
+            return  # storage did not answer; the lease runs on, and the next call asks again
         self._renewed = now
 
     def release(self) -> None:
-        """Give it back; one that is lost already needs no release."""
-        try:
-            self._client.release()
-        except HttpResponseError as error:
-            if error.status_code not in (404, 409, 412):
-                raise StorageError(f"the lease on {self._path} could not be released: {error.reason}") from error
+        """Give it back; one that cannot be given back ends by itself within a minute."""
+        with suppress(AzureError):
+            self._client.release(**_AT_ONCE)
 
 
 @contextmanager

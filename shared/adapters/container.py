@@ -24,7 +24,7 @@ class Lease(Protocol):
         ...
 
     def release(self) -> None:
-        """Give it back; harmless when it is lost already."""
+        """Give it back; harmless when it is lost already, and never an error: a lease ends by itself."""
         ...
 
 
@@ -40,7 +40,7 @@ class Container(Protocol):
         ...
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """A blob, or some bytes of it, in pieces. Raises Missing."""
+        """A blob, or some bytes of it, in pieces; nothing beyond its end. Raises Missing."""
         ...
 
     def writer(self, path: str) -> AbstractContextManager[Writer]:

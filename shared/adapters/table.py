@@ -5,6 +5,8 @@ What the service refuses and the local emulator does not (`platform.md` 5.3) is 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +15,10 @@ from shared.errors import StorageError
 from shared.limits import BATCH_BYTES, BATCH_ENTITIES, ENTITY_BYTES, PROPERTY_CHARACTERS
 
 Entity = Mapping[str, Any]
+KEY_UNITS = 512  # a key holds 1 KiB of UTF-16
+_LONGEST = 480  # what `table_key` makes, so that a day or a time fits beside it
+_DIGEST = 40
+_OPERATION_BYTES = 700  # headers around each entity in a transaction
 _UNSAFE = frozenset("/\\#?%'")
 
 
@@ -26,7 +32,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows: of one partition or all, row keys from `low` to before `high`, a column with one of these texts."""
+    """Which rows: of one partition or all, row keys from `low` to before `high`, a column with one of these texts.
+
+    A column without a text to look for is in no row.
+    """
 
     partition: str | None = None
     low: str = ""
@@ -56,7 +65,7 @@ class Table(Protocol):
         ...
 
     def rows(self, query: Query) -> Iterator[Row]:
-        """The rows of a query, ordered by partition and row key."""
+        """The rows of a query, ordered by partition and row key; a row has no properties that are empty."""
         ...
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
@@ -65,30 +74,51 @@ class Table(Protocol):
 
 
 def table_key(text: str) -> str:
-    """The text as a table key: what a key may not hold is written as %XX, so two texts never become one key."""
-    return "".join(
+    """The text as a table key: what a key may not hold is written as %XX, so two texts never become one key.
+
+    A text too long for a key keeps its beginning, and the rest stands in a hash.
+    """
+    key = "".join(
         character if character not in _UNSAFE and character.isprintable() else _percent(character) for character in text
     )
+    if _units(key) <= _LONGEST:
+        return key
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{key[: (_LONGEST - _DIGEST) // 2 - 2]}%~{digest}"
 
 
 def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
+def _units(text: str) -> int:
+    """How many UTF-16 units the service counts; a character beyond the first plane is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def size_of(entity: Entity) -> int:
     """About how many bytes the service counts for an entity: UTF-16 for texts and names."""
-    return sum(2 * len(name) + 8 + (2 * len(value) if isinstance(value, str) else 8) for name, value in entity.items())
+    return sum(
+        2 * len(name) + 8 + (2 * _units(value) if isinstance(value, str) else 8) for name, value in entity.items()
+    )
+
+
+def _body_bytes(entity: Entity) -> int:
+    """About how many bytes an entity takes in a transaction: the SDK writes JSON, and \\uXXXX beyond ASCII."""
+    return len(json.dumps(dict(entity), default=str)) + 40 * len(entity) + _OPERATION_BYTES
 
 
 def checked(entity: Entity) -> Entity:
     """The entity, if the service would take it. Raises StorageError; that is a mistake of ours, not of the data."""
     for name in ("PartitionKey", "RowKey"):
         key = entity[name]
-        if len(key) > 512 or any(character in "/\\#?" or not character.isprintable() for character in key):
+        if _units(key) > KEY_UNITS or any(character in "/\\#?" or not character.isprintable() for character in key):
             raise StorageError(f"{name} of {len(key)} characters cannot be a table key; pass it through table_key")
     for name, value in entity.items():
-        if isinstance(value, str) and len(value) > PROPERTY_CHARACTERS + 700:
+        if isinstance(value, str) and _units(value) > PROPERTY_CHARACTERS + 700:
             raise StorageError(f"property {name} holds {len(value)} characters; split it")
+        if isinstance(value, int) and not -(2**31) <= value < 2**31:
+            raise StorageError(f"property {name} holds a number of more than 32 bits")
     if size_of(entity) > ENTITY_BYTES:
         raise StorageError(f"an entity of {size_of(entity)} bytes is too large; split it")
     return entity
@@ -103,11 +133,12 @@ def batches(entities: Iterable[Entity]) -> Iterator[Sequence[Entity]]:
         batch: list[Entity] = []
         size = 0
         for entity in rows.values():
-            if batch and (len(batch) == BATCH_ENTITIES or size + size_of(entity) > BATCH_BYTES):
+            bytes_of_it = _body_bytes(entity)
+            if batch and (len(batch) == BATCH_ENTITIES or size + bytes_of_it > BATCH_BYTES):
                 yield batch
                 batch, size = [], 0
             batch.append(entity)
-            size += size_of(entity)
+            size += bytes_of_it
         if batch:
             yield batch
 

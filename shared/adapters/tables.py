@@ -8,10 +8,19 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient, TransactionOperation, UpdateMode
+from azure.data.tables import TableClient, TableEntity, TransactionOperation, UpdateMode
 
 from shared.adapters.table import Entity, Query, Row, batches, checked
 from shared.errors import Changed, Missing, Present, StorageError
+
+# The SDK's own patience is up to 300 s for each of many tries; a call that hangs must not hold up a tick for that long
+_PATIENCE: dict[str, Any] = {
+    "connection_timeout": 5,
+    "read_timeout": 15,
+    "retry_total": 3,
+    "retry_backoff_factor": 0.5,
+    "retry_backoff_max": 5,
+}
 
 
 class StorageTable:
@@ -24,20 +33,19 @@ class StorageTable:
         """Make sure the table exists."""
         with self._translated():
             try:
-                self._client.create_table()
+                self._client.create_table(**_PATIENCE)
             except ResourceExistsError:
                 return
 
     def insert(self, entity: Entity) -> str:
         """Add an entity. Raises Present."""
         with self._translated():
-            return str(self._client.create_entity(dict(checked(entity)))["etag"])
+            return str(self._client.create_entity(dict(checked(entity)), **_PATIENCE)["etag"])
 
     def get(self, partition: str, row: str) -> Row:
         """One entity. Raises Missing."""
         with self._translated():
-            found = self._client.get_entity(partition, row)
-            return Row(dict(found), str(found.metadata["etag"]))
+            return _row(self._client.get_entity(partition, row, **_PATIENCE))
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Write an entity if its ETag is this one. Raises Changed, Missing."""
@@ -47,6 +55,7 @@ class StorageTable:
                 mode=UpdateMode.REPLACE,
                 etag=etag,
                 match_condition=MatchConditions.IfNotModified,
+                **_PATIENCE,
             )
             return str(answer["etag"])
 
@@ -55,30 +64,33 @@ class StorageTable:
         with self._translated():
             for batch in batches(entities):
                 if len(batch) == 1:
-                    self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE)
+                    self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE, **_PATIENCE)
                 else:
                     self._client.submit_transaction(
-                        [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch]
+                        [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch],
+                        **_PATIENCE,
                     )
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
+        if query.column and not query.texts:
+            return
         text, values = _filter(query)
         select = ["PartitionKey", "RowKey", *query.select] if query.select else None
         with self._translated():
             found_rows = (
-                self._client.query_entities(text, parameters=values, select=select)
+                self._client.query_entities(text, parameters=values, select=select, **_PATIENCE)
                 if text
-                else self._client.list_entities(select=select)
+                else self._client.list_entities(select=select, **_PATIENCE)
             )
             for found in found_rows:
-                yield Row(dict(found), str(found.metadata["etag"]))
+                yield _row(found)
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out."""
         with self._translated():
             for partition, row in keys:
-                self._client.delete_entity(partition, row)
+                self._client.delete_entity(partition, row, **_PATIENCE)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -95,6 +107,11 @@ class StorageTable:
             raise StorageError(f"table {name} answered {error.status_code} {type(error).__name__}") from error
         except AzureError as error:
             raise StorageError(f"table {name} gave no answer: {type(error).__name__}") from error
+
+
+def _row(found: TableEntity) -> Row:
+    entity = {name: value for name, value in found.items() if value is not None}
+    return Row(entity, str(found.metadata["etag"]))
 
 
 def _filter(query: Query) -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,8 @@ from shared.collecting.open_runs import OpenRun, open_run
 from shared.collecting.outcomes import Outcomes
 from shared.endpoint import Endpoint
 from shared.errors import GraphError, StaleRun
-from shared.runs import AWAITING_OUTCOMES, Artefacts, Ledger, Run, RunState
+from shared.planning.people import PeopleStore
+from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
 class LogReader(Protocol):
@@ -62,6 +63,7 @@ class Collector:
     store: LogStore
     checkpoints: Checkpoints
     outcomes: Outcomes
+    people: PeopleStore
     endpoints: Callable[[], dict[str, Endpoint]]  # by source; those that have none are left out
     now: Callable[[], datetime]
     reach: Reach = field(default_factory=Reach)
@@ -101,7 +103,7 @@ def collect_logs(collector: Collector) -> Collected:
 def _collect_job(collector: Collector, endpoint: Endpoint, sources: list[str]) -> tuple[int, list[str]]:
     """Read one job's log and take it to the open runs of the sources that use this job."""
     now = collector.now()
-    runs = [run for source in sources for run in collector.ledger.runs(source, AWAITING_OUTCOMES)]
+    runs = [run for source in sources for run in _awaiting(collector.ledger, source)]
     opened = [open_run(collector.ledger, collector.artefacts, collector.outcomes, run) for run in runs]
     first = min((run.since for run in opened), default=now)
     window = next_window(collector.checkpoints.get(endpoint.job_id), first, now, collector.reach)
@@ -118,23 +120,40 @@ def _collect_job(collector: Collector, endpoint: Endpoint, sources: list[str]) -
     return entries, settled
 
 
+def _awaiting(ledger: Ledger, source: str) -> Iterator[Run]:
+    """The runs of a source whose people have no answer yet, those that ended on the way among them."""
+    for run in ledger.runs(source, AWAITING_OUTCOMES | ENDED_ON_THE_WAY):
+        if run.state in AWAITING_OUTCOMES or (run.folded and run.settled_at is None):
+            yield run
+
+
 def _write_back(collector: Collector, opened: OpenRun, now: datetime) -> bool:
     """Write what is new of a run's people; settle the run when it is over. True when it was settled."""
     collector.outcomes.put(opened.run.run_id, opened.touched.values())
-    run = opened.run
-    is_over = run.state is RunState.SENT and (
-        (opened.is_answered and not opened.touched)
-        or (run.sent_at is not None and now >= run.sent_at + collector.outcome_wait)
-    )
-    figures = opened.figures(settled=is_over)
+    is_over = _is_over(opened, now, collector.outcome_wait)
     if not is_over and not opened.touched:
         return False
-    changed: Run = run.counted(**figures)
+    run = opened.run.counted(**opened.figures(settled=is_over))
     try:
-        if is_over:
-            opened.write_outcomes(collector.artefacts)
-            changed = changed.moved(RunState.SETTLED, now, settled_at=now)
-        collector.ledger.save(changed)
+        collector.ledger.save(_settled(collector, opened, run, now) if is_over else run)
     except StaleRun:
         return False  # the sender was quicker; the next tick settles it
     return is_over
+
+
+def _is_over(opened: OpenRun, now: datetime, wait: timedelta) -> bool:
+    """Every person is answered and the log was quiet; or the wait is over."""
+    run = opened.run
+    if run.state not in ENDED_ON_THE_WAY and run.state is not RunState.SENT:
+        return False
+    if opened.is_answered and not opened.touched:
+        return True
+    return now >= (run.sent_at or run.changed_at) + wait
+
+
+def _settled(collector: Collector, opened: OpenRun, run: Run, now: datetime) -> Run:
+    """Close the books of a run. Who failed is forgotten in people.db, so that the next drop sends them again."""
+    opened.write_outcomes(collector.artefacts)
+    collector.people.update(run.source, lambda people: people.answered(run.run_id, opened.outcomes))
+    state = run.state if run.state in ENDED_ON_THE_WAY else RunState.SETTLED
+    return run.moved(state, now, settled_at=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from shared.collecting.entries import LogEntry, graph_time
 from shared.collecting.outcomes import Evidence, Outcomes, add
 from shared.csv_cells import csv_line
 from shared.planning.plan import PEOPLE, PlannedPerson, read_people
-from shared.runs import OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run
+from shared.runs import ENDED_ON_THE_WAY, OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run
 
 OUTCOME = "outcome.csv"
 OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "target_id", "time")
@@ -24,7 +24,8 @@ class OpenRun:
 
     run: Run
     since: datetime  # entries before this are of other runs
-    people: Mapping[str, PlannedPerson]
+    people: Mapping[str, PlannedPerson]  # whom Entra was sent; their answers are awaited
+    unchanged: Sequence[PlannedPerson]  # whom it was not sent, since nothing changed
     evidence: dict[str, Evidence]
     touched: dict[str, Evidence] = field(default_factory=dict)
 
@@ -56,7 +57,13 @@ class OpenRun:
         """People by outcome; those without one are unknown once the run is settled."""
         counts = Counter(self._known(key).outcome for key in self.people)
         unknown = counts.pop("", 0)
+        counts["unchanged"] += len(self.unchanged)
         return {name: counts.get(name, 0) for name in OUTCOMES} | {"unknown": unknown if settled else 0}
+
+    @property
+    def outcomes(self) -> Iterator[tuple[str, str]]:
+        """Key and outcome of everybody who was sent."""
+        return ((key, self._known(key).outcome or "unknown") for key in self.people)
 
     def write_outcomes(self, artefacts: Artefacts) -> None:
         """outcome.csv: a line a person."""
@@ -64,6 +71,8 @@ class OpenRun:
             file.write(csv_line(OUTCOME_COLUMNS))
             for person in self.people.values():
                 file.write(csv_line(self._line(person)))
+            for person in self.unchanged:
+                file.write(csv_line((person.key, person.line, person.action, "unchanged", "", "", "", "")))
 
     def _line(self, person: PlannedPerson) -> tuple[object, ...]:
         known = self._known(person.key)
@@ -86,17 +95,31 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     """The run with its people and what is known of them so far."""
     people = list(read_people(artefacts.read(run, PEOPLE)))
     receipts = ledger.receipts(run.run_id)
+    sent = [person for person in people if person.chunk]
+    if run.state in ENDED_ON_THE_WAY:
+        sent = list(_accepted(sent, receipts))
     starts = [receipt.at for receipt in receipts] + [run.sending_at or run.changed_at]
     opened = OpenRun(
         run,
         min(starts).replace(microsecond=0),
-        {person.key: person for person in people},
+        {person.key: person for person in sent},
+        [person for person in people if not person.chunk],
         outcomes.of(run.run_id),
     )
     refused = [receipt for receipt in receipts if receipt.answer is Answer.REFUSED]
     for receipt in refused:
         opened.refuse(_person_at(people, receipt).key, receipt)
     return opened
+
+
+def _accepted(people: list[PlannedPerson], receipts: list[Receipt]) -> Iterator[PlannedPerson]:
+    """Of a run that ended on the way, the people whom Entra has taken."""
+    by_chunk: dict[int, list[PlannedPerson]] = {}
+    for person in people:
+        by_chunk.setdefault(person.chunk, []).append(person)
+    for receipt in receipts:
+        if receipt.answer is Answer.ACCEPTED:
+            yield from by_chunk[receipt.chunk][receipt.start : receipt.stop]
 
 
 def _person_at(people: list[PlannedPerson], receipt: Receipt) -> PlannedPerson:

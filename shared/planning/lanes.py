@@ -7,16 +7,18 @@ in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum
+
+import msgspec
 
 from shared import scim
 from shared.csv_cells import csv_line
 from shared.limits import MAX_OPERATIONS
+from shared.planning.changes import Action
+from shared.planning.plan import NOT_SENT
 from shared.runs import Chunk, Writer
-
-PEOPLE_COLUMNS = ("key", "line", "action", "chunk")
 
 
 class Lane(IntEnum):
@@ -29,23 +31,30 @@ class Lane(IntEnum):
 
 @dataclass(frozen=True)
 class Planned:
-    """One person to be sent: the operation and why."""
+    """One person to be sent: the SCIM user, encoded, and why."""
 
     key: str
     line: int
-    action: str
-    operation: scim.Operation
+    action: Action
+    user: msgspec.Raw
 
 
 @dataclass
 class ChunkCutter:
     """Cuts planned people into chunks and writes them: a bulk request a line, and a line of people.csv a person."""
 
+    prefix: str  # of bulkIds: with the line it leads from a request back to the row
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
     _open: dict[Lane, list[Planned]] = field(default_factory=dict)
     _offset: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @property
+    def requests_sha256(self) -> str:
+        """The hash of the requests written so far."""
+        return self._digest.hexdigest()
 
     def add(self, lane: Lane, planned: Planned) -> None:
         """Take one person into a lane."""
@@ -53,6 +62,10 @@ class ChunkCutter:
         waiting.append(planned)
         if len(waiting) == MAX_OPERATIONS:
             self._write(lane)
+
+    def pass_over(self, key: str, line: int) -> None:
+        """Note a person who is not sent, since nothing changed."""
+        self.people.write(csv_line((key, line, Action.UNCHANGED, NOT_SENT)))
 
     def finish(self) -> tuple[Chunk, ...]:
         """Write what is left and return every chunk in the order of sending."""
@@ -65,13 +78,15 @@ class ChunkCutter:
         if not waiting:
             return
         number = len(self.chunks) + 1
-        body = scim.bulk_request([planned.operation for planned in waiting])
+        body = scim.bulk_request([self._operation(planned) for planned in waiting])
         self.requests.write(body + b"\n")
-        self.people.write(b"".join(self._lines(waiting, number)))
+        self._digest.update(body + b"\n")
+        self.people.write(
+            b"".join(csv_line((planned.key, planned.line, planned.action, number)) for planned in waiting)
+        )
         self.chunks.append(Chunk(number, lane, self._offset, len(body), len(waiting)))
         self._offset += len(body) + 1
 
-    @staticmethod
-    def _lines(waiting: list[Planned], number: int) -> Iterator[bytes]:
-        for planned in waiting:
-            yield csv_line((planned.key, planned.line, planned.action, number))
+    def _operation(self, planned: Planned) -> scim.Operation:
+        suffix = planned.line or f"a{planned.key}"
+        return scim.operation(f"{self.prefix}-{suffix}", planned.user)

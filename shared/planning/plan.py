@@ -5,19 +5,25 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from shared.csv_cells import unguarded
+from shared.planning.gates import Tripped
 from shared.runs import Chunk, DropVersion, Figures
 
 PLAN = "plan.json"
 REQUESTS = "requests.ndjson"
 PEOPLE = "people.csv"
 REJECTED = "rejected.csv"
+ABSENT = "absent.csv"
+KEYS = "keys.json"  # of a run that sends people again: whom
+PEOPLE_COLUMNS = ("key", "line", "action", "chunk")
+ABSENT_COLUMNS = ("key", "absences", "action")
+NOT_SENT = 0  # the chunk of a person who is not sent, because nothing changed
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,26 @@ class Plan:
     run_id: str
     source: str
     drop: DropVersion
+    drop_sha256: str
     planned_at: datetime
     encoding: str
     delimiter: str
     figures: Figures
+    actions: Mapping[str, int]  # people by action: new, changed, disabled, enabled, absent, unchanged
+    attributes: Mapping[str, int]  # people, known already, by attribute that changes
+    cleared: Mapping[str, int]
+    gone: int  # people known who are not in this full drop
+    unresolved_managers: tuple[str, ...]  # keys named as managers that are nowhere; at most 100
     chunks: tuple[Chunk, ...]
     requests_sha256: str
     source_sha256: str
-    verdict: str = "planned"
+    full: bool
+    gates: tuple[Tripped, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Whether a person has to approve it before anything is sent."""
+        return bool(self.gates)
 
 
 def encode_plan(plan: Plan) -> bytes:
@@ -54,7 +72,7 @@ def plan_hash(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class PlannedPerson:
-    """One line of people.csv."""
+    """One line of people.csv. `chunk` 0: not sent, since nothing changed; `line` 0: not in the file."""
 
     key: str
     line: int
@@ -64,8 +82,19 @@ class PlannedPerson:
 
 def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:
     """The people of a run, from its people.csv."""
+    for key, line, action, chunk in _rows(content, 4):
+        yield PlannedPerson(unguarded(key), int(line), action, int(chunk))
+
+
+def read_absent(content: Iterable[bytes]) -> Iterator[str]:
+    """The keys of the people that a full drop does not hold, from its absent.csv."""
+    for key, _, _ in _rows(content, 3):
+        yield unguarded(key)
+
+
+def _rows(content: Iterable[bytes], width: int) -> Iterator[list[str]]:
     text = io.StringIO(b"".join(content).decode("utf-8", "surrogateescape"), newline="")
     rows = csv.reader(text)
     next(rows, None)
-    for key, line, action, chunk, *_ in rows:
-        yield PlannedPerson(unguarded(key), int(line), action, int(chunk))
+    for row in rows:
+        yield row[:width]

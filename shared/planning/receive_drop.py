@@ -1,7 +1,8 @@
 """A drop arrives: its run is entered in the books, and planned when its turn has come.
 
-One run per source is on its way at a time; later drops wait in `received`. Of several full drops that wait, only the
-newest is planned: everybody is in it. A second delivery of a drop finds its run and stops.
+One run per source is on its way at a time; later drops wait in `received`. A second delivery of a drop finds its run
+and stops. A newer full drop supersedes older ones that wait, are held or are not sent yet: everybody is in it. Partial
+drops queue. Nothing is planned before everything that was accepted from earlier runs is in people.db.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import DropChanged, DropError, Missing, StaleRun
+from shared.planning.people import PeopleStore
 from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.planning.plan_again import plan_again
 from shared.planning.plan_drop import plan_drop
 from shared.planning.records import Drop
 from shared.runs import (
+    HAS_THE_TURN,
     TO_SEND,
     Artefacts,
     DropVersion,
@@ -26,7 +30,8 @@ from shared.runs import (
 from shared.sources import Source
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
-HAS_BEEN_SENT = TO_SEND | {RunState.SENT, RunState.SETTLED}
+NEWER_DECIDES = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}
+MAY_HAVE_SENT = frozenset({RunState.SENT, RunState.SETTLED, RunState.SUPERSEDED, RunState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ class Planner:
 
     ledger: Ledger
     artefacts: Artefacts
+    people: PeopleStore
     source: Callable[[str], Source]  # by name; raises DropError where there is none that reads
     drop: Callable[[str], Drop]  # by path; raises Missing
+    nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]
     claim: timedelta = timedelta(minutes=15)
 
@@ -61,7 +68,7 @@ def sweep(planner: Planner, versions: Iterable[DropVersion]) -> tuple[int, int]:
 def plan_next(planner: Planner, source: str) -> Run | None:
     """Plan the run of this source whose turn has come; None when there is none, or another process is at it."""
     run = _next(planner, source)
-    if run is None or not planner.ledger.take_turn(run):
+    if run is None or not planner.ledger.take_turn(run) or _is_unfolded(planner, source):
         return None
     now = planner.now()
     try:
@@ -72,7 +79,7 @@ def plan_next(planner: Planner, source: str) -> Run | None:
         return planner.ledger.save(_planned(planner, run))
     except StaleRun:
         return None
-    except Exception:
+    except BaseException:
         planner.ledger.save(run.moved(RunState.PLANNING, planner.now(), claimed_until=planner.now()))
         raise
 
@@ -84,25 +91,24 @@ def _next(planner: Planner, source: str) -> Run | None:
     if begun:
         claimed = begun[0].claimed_until
         return None if claimed and claimed > planner.now() else begun[0]
-    if not waiting:
-        return None
-    if not _is_full(planner, source):
-        return waiting[0]
-    for run in waiting[:-1]:
-        _supersede(planner, run, waiting[-1].drop)
-    return _unless_overtaken(planner, waiting[-1])
+    full = [run for run in waiting if not run.resend] if _is_full(planner, source) else []
+    if not full:
+        return waiting[0] if waiting else None
+    for run in full[:-1]:
+        _supersede(planner, run, full[-1].drop)
+    return _in_order(planner, full[-1])
 
 
-def _unless_overtaken(planner: Planner, run: Run) -> Run | None:
-    """An older full drop that is found late must not undo what a newer one said."""
-    newer = [
-        other
-        for other in planner.ledger.runs(run.source, HAS_BEEN_SENT)
-        if other.drop.last_modified > run.drop.last_modified
-    ]
+def _in_order(planner: Planner, run: Run) -> Run | None:
+    """A full drop among the others of its source: older ones not yet sent give way, and it gives way to newer ones."""
+    others = [other for other in planner.ledger.runs(run.source, NEWER_DECIDES) if not other.resend]
+    newer = [other for other in others if other.drop.last_modified > run.drop.last_modified]
     if newer:
         _supersede(planner, run, newer[-1].drop)
         return None
+    for other in others:
+        if other.state in HAS_THE_TURN:
+            _supersede(planner, other, run.drop)
     return run
 
 
@@ -114,8 +120,13 @@ def _supersede(planner: Planner, run: Run, by: DropVersion) -> None:
         return  # another process was quicker, with the same intent
 
 
+def _is_unfolded(planner: Planner, source: str) -> bool:
+    """Whether Entra has accepted something of an earlier run that people.db does not know yet; the sender folds it."""
+    return any(run.sending_at and not run.folded for run in planner.ledger.runs(source, MAY_HAVE_SENT))
+
+
 def _planned(planner: Planner, run: Run) -> Run:
-    """The run after planning: planned, rejected or superseded."""
+    """The run after planning: planned, held, rejected or superseded."""
     try:
         plan, digest = _plan(planner, run)
     except (DropChanged, Missing) as error:
@@ -123,7 +134,15 @@ def _planned(planner: Planner, run: Run) -> Run:
     except DropError as error:
         return run.moved(RunState.REJECTED, planner.now(), reasons=(str(error),))
     now = planner.now()
-    return run.moved(RunState.PLANNED, now, planned_at=now, claimed_until=None, plan_hash=digest, figures=plan.figures)
+    return run.moved(
+        RunState.HELD if plan.held else RunState.PLANNED,
+        now,
+        planned_at=now,
+        claimed_until=None,
+        plan_hash=digest,
+        figures=plan.figures,
+        reasons=tuple(gate.sentence for gate in plan.gates),
+    )
 
 
 def _plan(planner: Planner, run: Run) -> tuple[Plan, str]:
@@ -131,14 +150,27 @@ def _plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     try:
         body = b"".join(planner.artefacts.read(run, PLAN))
     except Missing:
-        source = planner.source(run.source)
-        drop = planner.drop(run.drop.path)
-        if drop.version.etag != run.drop.etag:
-            raise DropChanged(
-                f"{run.drop.path} was overwritten before it was planned; its next version is a drop of its own"
-            ) from None
-        return plan_drop(run, drop, source, planner.artefacts, planner.now())
+        return _resend_plan(planner, run) if run.resend else _new_plan(planner, run)
     return decode_plan(body), plan_hash(body)
+
+
+def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
+    source = planner.source(run.source)
+    drop = planner.drop(run.drop.path)
+    if drop.version.etag != run.drop.etag:
+        raise DropChanged(
+            f"{run.drop.path} was overwritten before it was planned; its next version is a drop of its own"
+        )
+    with planner.people.open(run.source) as people:
+        return plan_drop(
+            run, drop, source, people, planner.artefacts, lambda: planner.nulls_flow(run.source), planner.now()
+        )
+
+
+def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
+    old = planner.ledger.get(run.again_of)
+    with planner.people.open(run.source) as people:
+        return plan_again(run, old, people, planner.artefacts, planner.now())
 
 
 def _is_full(planner: Planner, source: str) -> bool:

@@ -1,7 +1,8 @@
 """Parts of chunks: what is still to be sent, given the receipts. Pure.
 
 A part is the operations `start` up to `stop` of a chunk. A chunk begins as one part; a refused part of several
-operations becomes two halves. Because halving is determined by the numbers alone, a process that comes later finds the same parts.
+operations becomes two halves. Because halving is determined by the numbers alone, a process that comes later finds
+the same parts.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from shared.endpoint import Endpoint
 from shared.errors import RollcallError
+from shared.planning.people import PeopleStore
 from shared.planning.plan import REQUESTS
 from shared.runs import Answer, Artefacts, Ledger, Receipt, Run
 from shared.sending.pacing import Pacer, pause_after
@@ -72,6 +73,7 @@ class Sender:
     endpoint_of: Callable[[str], Endpoint]  # by source; raises ConfigurationError
     lease: Callable[[], Lease | None]  # None: another process is sending
     random: Callable[[], float]
+    people: PeopleStore
     concurrency: int = 8
     budget: timedelta = timedelta(seconds=240)
 

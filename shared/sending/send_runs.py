@@ -15,12 +15,13 @@ the same complete record again (`entra-api.md` A8).
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import ConfigurationError, LeaseLost, Missing, StaleRun
-from shared.planning.plan import PLAN, decode_plan
-from shared.runs import TO_SEND, Answer, Run, RunState
+from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Run, RunState
+from shared.sending.fold import fold
 from shared.sending.parts import parts_to_send
 from shared.sending.send_run import BLOCKED_FOR, Flight, Lease, Sender, Stop
 
@@ -51,6 +52,7 @@ def send_runs(sender: Sender) -> Sent:
 
 def _send_in_turn(sender: Sender, lease: Lease) -> Sent:
     deadline = sender.clock.now() + sender.budget
+    _fold_ended(sender)
     done = Sent()
     for run in sender.ledger.runs(states=TO_SEND):
         now = sender.clock.now()
@@ -84,18 +86,30 @@ def _send(sender: Sender, run: Run, lease: Lease, deadline: datetime) -> tuple[S
         sender, run, endpoint, lease, deadline, parts, calls_before=run.figures.calls, failures=run.attempts
     )
     flight.fly()
-    sender.ledger.save(_after(flight, sender.clock.now()))
+    sender.ledger.save(_after(flight, plan, sender.clock.now()))
     return Sent((run.run_id,), flight.calls, flight.accepted, flight.refused), flight.stop
 
 
-def _after(flight: Flight, now: datetime) -> Run:
-    """The run as it stands after a tick."""
+def _fold_ended(sender: Sender) -> None:
+    """Runs that were superseded or cancelled on the way: what was accepted of them is remembered, too."""
+    for run in sender.ledger.runs(states=ENDED_ON_THE_WAY):
+        if run.sending_at and not run.folded:
+            plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
+            fold(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
+            sender.ledger.save(replace(run, folded=True))
+
+
+def _after(flight: Flight, plan: Plan, now: datetime) -> Run:
+    """The run as it stands after a tick. One that is answered to the last chunk is folded first, then it is sent."""
     run = flight.run.counted(calls=flight.calls_in_all)
     if flight.stop is not None and flight.waiting:
         return _stopped(run, flight.stop, now, attempts=flight.failures)
     receipts = flight.sender.ledger.receipts(run.run_id)
+    fold(run, plan, receipts, flight.sender.artefacts, flight.sender.people)
     refused = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.REFUSED)
-    return run.counted(refused=refused).moved(RunState.SENT, now, sent_at=now, not_before=None, attempts=0, reasons=())
+    return run.counted(refused=refused).moved(
+        RunState.SENT, now, folded=True, sent_at=now, not_before=None, attempts=0, reasons=()
+    )
 
 
 def _stopped(run: Run, stop: Stop, now: datetime, *, attempts: int) -> Run:

@@ -1,0 +1,91 @@
+"""What a person decides: approve a held plan, cancel a run, plan a rejected drop again, send people again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from shared.errors import Missing, NotPossible
+from shared.planning.plan import KEYS, PLAN, plan_hash
+from shared.runs import Approval, Artefacts, Ledger, Run, RunState
+
+
+def approve(
+    ledger: Ledger, artefacts: Artefacts, run_id: str, by: str, reason: str, now: datetime, shown: str = ""
+) -> Run:
+    """Release a held plan, exactly as it was shown: `shown` is the beginning of its hash, "" takes the present one.
+
+    Raises NotPossible when the run is not held, the reason is empty, or the plan is not the one that was shown.
+    """
+    run = ledger.get(run_id)
+    if run.state is not RunState.HELD:
+        raise NotPossible(f"run {run_id} is {run.state}; only a held run is approved")
+    if not reason.strip():
+        raise NotPossible("an approval needs a reason; it is kept with the run")
+    digest = _digest(artefacts, run)
+    if digest != run.plan_hash or not digest.startswith(shown):
+        raise NotPossible(
+            f"the plan of run {run_id} is not the one that was shown; look at it again: rollcall show {run_id}"
+        )
+    approval = Approval(by, now, reason.strip(), digest)
+    return ledger.save(run.moved(RunState.PLANNED, now, approval=approval))
+
+
+def cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> Run:
+    """Stop a run that is not sent yet. What Entra has accepted of it stays, and is remembered."""
+    run = ledger.get(run_id)
+    if RunState.CANCELLED not in run.next_states:
+        raise NotPossible(f"run {run_id} is {run.state}; there is nothing to cancel")
+    told = f"cancelled by {by}" + (f": {reason.strip()}" if reason.strip() else "")
+    return ledger.save(run.moved(RunState.CANCELLED, now, reasons=(told,)))
+
+
+def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
+    """Plan the drop of a rejected or held run anew, as a run of its own: after a source file was corrected."""
+    old = ledger.get(run_id)
+    if old.state not in (RunState.REJECTED, RunState.HELD, RunState.CANCELLED, RunState.SUPERSEDED):
+        raise NotPossible(
+            f"run {run_id} is {old.state}; only a rejected, held, cancelled or superseded one is planned again"
+        )
+    if old.state is RunState.HELD:
+        ledger.save(old.moved(RunState.CANCELLED, now, reasons=("planned again",)))
+    run = _again(old, now, "replan")
+    ledger.add(run)
+    return run
+
+
+def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[str], now: datetime) -> Run:
+    """A new run of some people of an earlier one, with what was sent for them then."""
+    old = ledger.get(run_id)
+    if not keys:
+        raise NotPossible(f"run {run_id} has nobody to send again")
+    run = replace(_again(old, now, "resend"), resend=True)
+    run = replace(run, drop=replace(run.drop, last_modified=now.replace(microsecond=0)))
+    with artefacts.writer(run, KEYS) as file:
+        file.write(msgspec.json.encode(sorted(keys)))
+    ledger.add(run)
+    return run
+
+
+def _again(old: Run, now: datetime, why: str) -> Run:
+    digest = hashlib.sha256(f"{why} {old.run_id} {now.isoformat()}".encode()).hexdigest()[:10]
+    return Run(
+        f"{old.source}-{now:%Y%m%dT%H%M%SZ}-{digest}",
+        old.source,
+        old.drop,
+        RunState.RECEIVED,
+        received_at=now,
+        changed_at=now,
+        again_of=old.run_id,
+    )
+
+
+def _digest(artefacts: Artefacts, run: Run) -> str:
+    try:
+        return plan_hash(b"".join(artefacts.read(run, PLAN)))
+    except Missing:
+        raise NotPossible(f"run {run.run_id} has no plan any more; drop the file again") from None
