@@ -25,6 +25,7 @@ from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.people_store import PeopleBlobs
+from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.table import Table
 from shared.adapters.tables import StorageTable
@@ -37,6 +38,7 @@ from shared.planning.receive_drop import Planner, receive_drop, sweep
 from shared.planning.records import Drop
 from shared.runs import Run
 from shared.sending.pacing import Pacer
+from shared.sending.quota import Quota
 from shared.sending.send_run import Clock, Sender
 from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings
@@ -57,6 +59,7 @@ class Storage:
     logs_table: Table
     outcomes_table: Table
     checkpoints_table: Table
+    quota_table: Table
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def assemble(
     files = RunFiles(storage.runs)
     outcomes = OutcomeTable(storage.outcomes_table)
     people = PeopleBlobs(storage.state)
+    book = QuotaTable(storage.quota_table, settings.daily_calls, settings.leavers_calls)
     sender = Sender(
         ledger,
         files,
@@ -148,6 +152,7 @@ def assemble(
         lambda: storage.state.lease(SENDING_LEASE),
         chance,
         people,
+        Quota(book, clock.now),
         settings.send_concurrency,
         timedelta(seconds=settings.send_seconds),
     )
@@ -185,7 +190,7 @@ def drop_of(client: BlobClient) -> Drop:
 def twins() -> Storage:
     """Storage in memory."""
     container, table = MemoryContainer, MemoryTable
-    return Storage(container(), container(), container(), table(), table(), table(), table(), table())
+    return Storage(container(), container(), container(), table(), table(), table(), table(), table(), table())
 
 
 def _storage(settings: Settings, credential: TokenCredential) -> Storage:
@@ -222,6 +227,7 @@ def _named(settings: Settings, blobs: BlobServiceClient, tables: TableServiceCli
         table(settings.provisioning_logs_table),
         table(settings.outcomes_table),
         table(settings.checkpoints_table),
+        table(settings.quota_table),
     )
 
 

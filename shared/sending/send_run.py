@@ -19,9 +19,11 @@ from shared.planning.plan import REQUESTS
 from shared.runs import Answer, Artefacts, Ledger, Receipt, Run
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.parts import Part
+from shared.sending.quota import Quota
 from shared.sending.replies import Reply, Verdict
 
 BLOCKED_FOR = timedelta(minutes=15)  # then the run is tried again: the cause may be gone
+DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
 SAVE_EVERY = timedelta(seconds=5)
 
 
@@ -74,6 +76,7 @@ class Sender:
     lease: Callable[[], Lease | None]  # None: another process is sending
     random: Callable[[], float]
     people: PeopleStore
+    quota: Quota
     concurrency: int = 8
     budget: timedelta = timedelta(seconds=240)
 
@@ -85,6 +88,7 @@ class Stop:
     reason: str = ""
     until: datetime | None = None
     blocked: bool = False
+    quota: bool = False  # of the lane that is next; leavers of another run may still go
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,21 @@ class Flight:
         if (pause := (at - clock.now()).total_seconds()) > 0:
             self._land(block=False)
             clock.sleep(pause)
+        if not self._within_quota(self.waiting[0].chunk.lane):
+            return
         self.lease.keep(clock.now())
         self._save_now_and_then(clock.now())
         part = self.waiting.popleft()
         self.calls += 1
         future = pool.submit(self._post, part)
         self._under_way[future] = _Call(part, clock.now(), self._token)
+
+    def _within_quota(self, lane: int) -> bool:
+        quota = self.sender.quota
+        if quota.take(lane):
+            return True
+        self.stop = Stop(quota.told, until=quota.opens_at(lane), quota=True)
+        return False
 
     def _post(self, part: Part) -> Reply:
         """In a thread of the pool: read the chunk's line, make the call."""
@@ -222,6 +235,9 @@ class Flight:
             self.failures += 1
             self._paused_at = now
         resume_at = now + timedelta(seconds=pause_after(reply, self.failures, self.sender.random()))
+        if reply.verdict is Verdict.THROTTLED and self.failures >= DOUBTFUL:
+            self.sender.quota.doubt()
+            resume_at = max(resume_at, self.sender.quota.opens_at(call.part.chunk.lane))
         self._resume_at = max(resume_at, self._resume_at or resume_at)
         if self._resume_at >= self.deadline:
             self.stop = Stop(f"Entra answers {reply.told}", until=self._resume_at)

@@ -43,10 +43,12 @@ def send_runs(sender: Sender) -> Sent:
     if lease is None:
         return Sent(stood_back=True)
     try:
+        sender.quota.refresh()
         return _send_in_turn(sender, lease)
     except LeaseLost:
         return Sent(stood_back=True)
     finally:
+        sender.quota.give_back()
         lease.release()
 
 
@@ -65,7 +67,7 @@ def _send_in_turn(sender: Sender, lease: Lease) -> Sent:
         except StaleRun:
             continue  # somebody changed the run: it was cancelled or superseded
         done = _added(done, sent)
-        if stop is not None and not stop.blocked:
+        if stop is not None and not (stop.blocked or stop.quota):
             break  # the tenant's limit, the service or the tick is at its end, for every source
     return done
 
