@@ -248,9 +248,14 @@ def watch(event, arguments):
     if not (writes or event.startswith(ACTS)):
         return
     frame = sys._getframe()
-    while frame and not frame.f_code.co_filename.startswith(top + os.sep):
+    while frame:
+        where = frame.f_code.co_filename
+        if "site-packages" in where:
+            return  # what a library does while it is imported is its own affair
+        if where.startswith(top + os.sep):
+            break
         frame = frame.f_back
-    done.append([event, str(arguments)[:120], frame.f_code.co_filename if frame else "a library"])
+    done.append([event, str(arguments)[:120], where])
 
 os.environ.clear()  # a module that insists on a setting while it is imported ends in a KeyError
 sys.path.insert(0, top)
