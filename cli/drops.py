@@ -1,0 +1,40 @@
+"""Putting a file into the drops container, under the name that says its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.errors import Misused
+from shared.runs import DropVersion
+from shared.sources import Source, read_sources
+from shared.wiring import House
+
+PIECE_BYTES = 1024 * 1024
+
+
+def put(house: House, file: Path, source: str) -> DropVersion:
+    """Upload a file as `{source}/{file name}`, and answer the version it became."""
+    path = f"{source}/{file.name}"
+    with file.open("rb") as stream, house.storage.drops.writer(path) as blob:
+        while piece := stream.read(PIECE_BYTES):
+            blob.write(piece)
+    return house.storage.drops.drop(path).version
+
+
+def must_be_files(files: list[Path]) -> None:
+    """Raises Misused naming each one that is none."""
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise Misused(f"no such file: {', '.join(missing)}")
+
+
+def source_named(name: str, folder: Path) -> Source:
+    """The source of that name. Raises Misused with the names there are, and the faults of files that do not read."""
+    if not folder.is_dir():
+        raise Misused(f"there is no folder {folder}; say where the source files are with --sources")
+    sources, faults = read_sources(folder)
+    if name in sources:
+        return sources[name]
+    known = ", ".join(sorted(sources)) or "none"
+    told = "".join(f"\n{fault}" for fault in faults)
+    raise Misused(f"there is no source {name!r} in {folder} (known: {known}){told}")

@@ -1,0 +1,71 @@
+"""`rollcall local`: files go through the whole stack on this machine, one after another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cli import console
+from cli.answers import outcome_table, run_json
+from cli.drops import must_be_files, source_named
+from cli.follow import ENDS
+from cli.journey import fetch, outcome_wait, travel
+from local.stack import Stack, Wanted
+from shared.runs import Run, RunState
+
+
+def run(files: list[Path], source: str, sources: Path, out: Path, *, as_json: bool, timeout: float | None) -> int:
+    """Drop the files, follow each run to its end, fetch what it left. 0 when every run settled, else 1."""
+    must_be_files(files)
+    source_named(source, sources)
+    out.mkdir(parents=True, exist_ok=True)
+    screen = console.err()
+    with Stack(Wanted(sources, only=source, settings=outcome_wait(files)), os.environ) as stack:
+        runs = _travel_all(stack, files, source, out, screen, timeout)
+    if as_json:
+        console.print_json([_told(file, done) for file, done in runs])
+    else:
+        _show(runs, out)
+    return 0 if len(runs) == len(files) and all(done.state is RunState.SETTLED for _, done in runs) else 1
+
+
+def _travel_all(
+    stack: Stack, files: list[Path], source: str, out: Path, screen: Console, timeout: float | None
+) -> list[tuple[Path, Run]]:
+    """Each file in turn; one that does not come to an end keeps the others from being dropped."""
+    runs: list[tuple[Path, Run]] = []
+    try:
+        for file in files:
+            done = travel(stack, file, source, screen, timeout)
+            runs.append((file, done))
+            fetch(stack.house, done, out / done.run_id)
+            if done.state not in ENDS:
+                break
+    finally:
+        if not runs or any(done.state is not RunState.SETTLED for _, done in runs):
+            _keep_logs(stack, out)
+    (out / "directory.json").write_bytes(stack.tenant.directory())
+    return runs
+
+
+def _keep_logs(stack: Stack, out: Path) -> None:
+    """What the processes said, for whoever wants to know why."""
+    for log in stack.folder.glob("*.log"):
+        shutil.copy(log, out)
+
+
+def _told(file: Path, done: Run) -> dict[str, Any]:
+    return {"file": str(file), **run_json(done)}
+
+
+def _show(runs: list[tuple[Path, Run]], out: Path) -> None:
+    screen = console.out()
+    screen.print(outcome_table((file.name, done) for file, done in runs))
+    screen.print("Artefacts:")
+    for _, done in runs:
+        screen.print(f"  {out / done.run_id}")
+    screen.print(f"  {out / 'directory.json'}")
