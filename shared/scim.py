@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from shared.limits import ATTRIBUTE_LENGTHS
+from shared.limits import ATTRIBUTE_LENGTHS, KEY_LENGTH
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -34,6 +34,10 @@ TYPED = {
 ENTERPRISE = ("employeeNumber", "costCenter", "organization", "division", "department", "manager")
 TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job's source list declares it (A12)
 
+PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as the primary one (A4, A12)
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_USER_NAME = re.compile(r"[^@\s]+(?:@[^@\s]+)?")
 _TYPED_NAME = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]\.(?P<part>\w+)')
 _EXTENSION_NAME = re.compile(r"(?P<urn>urn:[A-Za-z0-9][A-Za-z0-9:._-]*):(?P<part>[A-Za-z][\w -]*)")
 
@@ -56,19 +60,33 @@ class Attribute:
     length: int | None = None  # the target's longest value, in characters
 
     @property
+    def label(self) -> str:
+        """The name without its schema: `department`."""
+        return self.part if self.group.startswith("urn:") else self.name
+
+    @property
     def is_boolean(self) -> bool:
         """Entra's `active` is the one boolean of the core schema."""
         return self.name == "active"
 
     @property
-    def is_email(self) -> bool:
-        """The value must look like an address."""
-        return self.group == "emails"
-
-    @property
     def is_reference(self) -> bool:
         """The value is another person's externalId (A10)."""
         return self.name == MANAGER
+
+    @property
+    def is_text(self) -> bool:
+        """The RFC says the value is a string. What an attribute of one's own holds, its owner says."""
+        return not self.is_boolean and (self.group == ENTERPRISE_USER or not self.group.startswith("urn:"))
+
+    @property
+    def shape(self) -> tuple[re.Pattern[str], str] | None:
+        """What a text must look like as a whole, and that in words."""
+        if self.group == "emails":
+            return _EMAIL, "an e-mail address"
+        if self.name == "userName":
+            return _USER_NAME, "a user name (no blanks, at most one @)"
+        return None
 
 
 class UnknownAttribute(ValueError):
@@ -99,20 +117,40 @@ def _typed(name: str, group: str, kind: str, part: str) -> Attribute:
 
 
 def _extension(name: str, urn: str, part: str) -> Attribute:
+    if urn == ENTERPRISE_USER:
+        if part not in ENTERPRISE:
+            raise UnknownAttribute(f"the enterprise extension has no {part!r}{_meant(part, ENTERPRISE)}")
+        return Attribute(name, urn, part, length=KEY_LENGTH if name == MANAGER else ATTRIBUTE_LENGTHS.get(name))
     if urn == CORE_USER:
-        return attribute(part)
-    if urn == ENTERPRISE_USER and part not in ENTERPRISE:
-        raise UnknownAttribute(f"the enterprise extension has no {part!r}; it has {', '.join(ENTERPRISE)}")
-    return Attribute(name, urn, part, length=ATTRIBUTE_LENGTHS.get(name))
+        raise UnknownAttribute(f"{name!r} is written without its schema: {part}")
+    if name in (ENTERPRISE_USER, CORE_USER) or _resembles_a_standard_schema(urn):
+        raise UnknownAttribute(_unknown(name))
+    return Attribute(name, urn, part)
+
+
+def _resembles_a_standard_schema(urn: str) -> bool:
+    """A slip in the enterprise URN would make an extension of its own, which nothing in Entra reads."""
+    folded = urn.casefold()
+    if folded.startswith("urn:ietf:params:scim:schemas:core"):
+        return True
+    rest = folded.partition("extension:")[2]
+    return bool(rest) and bool(get_close_matches(rest.partition(":")[0], ["enterprise"], cutoff=0.8))
 
 
 def _unknown(name: str) -> str:
-    near = get_close_matches(name, KNOWN_NAMES, n=1, cutoff=0.5)
-    meant = f"; did you mean {near[0]}?" if near else ""
     return (
-        f"{name!r} is no attribute of Entra's mapping page{meant} "
+        f"{name!r} is no attribute of Entra's mapping page{_meant(name, KNOWN_NAMES)} "
         "(an attribute of your own is named urn:ietf:params:scim:schemas:extension:NAME:1.0:User:ATTRIBUTE)"
     )
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    folded: dict[str, str] = {}
+    for candidate in known:
+        short = candidate.removeprefix(f"{ENTERPRISE_USER}:").partition("[")[0]
+        folded |= {candidate.casefold(): candidate, short.casefold(): folded.get(short.casefold(), candidate)}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
 Operation = dict[str, Any]
