@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pathspec import GitIgnoreSpec
 
 OWN = {"shared", "cli", "local", "function_app"}
 
@@ -107,6 +108,14 @@ def test_each_python_gets_the_functions_library_that_fits_it(root: Path) -> None
     older, newer = sorted(pins(root / "requirements.txt")["azure-functions"])
     assert re.fullmatch(r"azure-functions==1\.\d+\.\d+ ; python_full_version < '3\.13'", older)
     assert re.fullmatch(r"azure-functions==2\.\d+\.\d+ ; python_full_version >= '3\.13'", newer)
+
+
+def test_only_the_app_is_deployed(root: Path) -> None:
+    ignored = GitIgnoreSpec.from_lines((root / ".funcignore").read_text(encoding="utf-8").splitlines())
+    deployed = {path.name for path in root.iterdir() if not ignored.match_file(path.name + "/" * path.is_dir())}
+    assert deployed == {"function_app.py", "host.json", "requirements.txt", "shared", "sources"}
+    assert not ignored.match_file("shared/planning/plan_drop.py")
+    assert not ignored.match_file("sources/employees.yaml")
 
 
 def test_locks_name_no_package_index(root: Path) -> None:
