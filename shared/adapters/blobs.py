@@ -179,9 +179,12 @@ class BlobLease:
         self._path = path
         self._client = client
         self._renewed: datetime | None = None
+        self._is_over = False
 
     def keep(self, now: datetime) -> None:
         """Renew it now and then. Raises LeaseLost when it is somebody else's, or may be by now."""
+        if self._is_over:
+            raise LeaseLost(f"the lease on {self._path} was given back")
         if self._renewed is not None and now - self._renewed < RENEW_AFTER:
             return
         try:
@@ -195,6 +198,9 @@ class BlobLease:
 
     def release(self) -> None:
         """Give it back; one that cannot be given back ends by itself within a minute."""
+        if self._is_over:
+            return
+        self._is_over = True
         with suppress(AzureError):
             self._client.release(**_AT_ONCE)
 

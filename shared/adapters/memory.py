@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.adapters.table import Entity, Query, Row, batches, checked
-from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present
+from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.runs import DropVersion
 
 LEASE = timedelta(seconds=60)
@@ -60,8 +60,10 @@ class MemoryContainer:
         self.write(path, bytes(writer.buffer))
 
     def write(self, path: str, data: bytes) -> str:
-        """Write a blob at once, and return its ETag."""
+        """Write a blob at once, and return its ETag. Raises StorageError while somebody holds a lease on it."""
         with self._lock:
+            if self._is_leased(path):
+                raise StorageError(f"{path} is leased")
             self._count += 1
             self._blobs[path] = _Blob(data, f"0x{self._count:08X}", self._now().replace(microsecond=0))
             return self._blobs[path].etag
@@ -84,8 +86,7 @@ class MemoryContainer:
     def lease(self, path: str) -> MemoryLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         with self._lock:
-            holder = self._leases.get(path)
-            if holder and holder[1] > self._now():
+            if self._is_leased(path):
                 return None
             if path not in self._blobs:
                 self.write(path, b"")
@@ -109,6 +110,10 @@ class MemoryContainer:
         with self._lock:
             self._leases.pop(path, None)
 
+    def _is_leased(self, path: str) -> bool:
+        holder = self._leases.get(path)
+        return holder is not None and holder[1] > self._now()
+
     def _found(self, path: str) -> _Blob:
         with self._lock:
             if path not in self._blobs:
@@ -128,17 +133,23 @@ class MemoryDrop:
     version: DropVersion
 
     def chunks(self) -> Iterator[bytes]:
-        """Its content. Raises DropChanged when this version is gone."""
+        """Its content. Raises DropChanged when this version is gone, also in the middle."""
+        data = self._now_there()
+        for at in range(0, len(data), PIECE_BYTES):
+            yield data[at : at + PIECE_BYTES]
+            self._now_there()
+
+    def _now_there(self) -> bytes:
         try:
             data, etag = self.container.get(self.version.path)
         except Missing:
-            etag = ""
+            data, etag = b"", ""
         if etag != self.version.etag:
             raise DropChanged(
                 f"{self.version.path} was overwritten or deleted while it was read; "
                 "its next version is a drop of its own"
             )
-        yield from (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))
+        return data
 
 
 class MemoryWriter:

@@ -37,7 +37,13 @@ def pause_after(reply: Reply, failures: int, spread: float) -> float:
     """
     if reply.verdict is Verdict.BUCKET_FULL:
         return BUCKET_FULL_PAUSE.total_seconds() * (1 + spread)
-    if reply.retry_after is not None:
-        return reply.retry_after + spread
+    if reply.retry_after is not None:  # a service that keeps naming a time too short is left alone for longer
+        return max(reply.retry_after + spread, _backoff(reply, failures - 1, spread))
+    return _backoff(reply, failures, spread)
+
+
+def _backoff(reply: Reply, failures: int, spread: float) -> float:
+    if failures < 1:
+        return 0.0
     first = 5.0 if reply.verdict is Verdict.THROTTLED else 1.0
     return float(min(LONGEST_BACKOFF, first * 2 ** min(failures - 1, 10)) * (0.5 + spread / 2))

@@ -9,21 +9,28 @@
     time budget near          stop; the next tick goes on
 
 A receipt is written after the answer. A process killed between the two sends that part once more, which is harmless:
-the same complete record again (`entra-api.md` A8).
+the same complete record again (`entra-api.md` A8). What fails in one run does not keep the others from being sent.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import ConfigurationError, LeaseLost, Missing, StaleRun
+import msgspec
+
+from shared.endpoint import Endpoint
+from shared.errors import ConfigurationError, LeaseLost, Missing, RollcallError, StaleRun
 from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Run, RunState
+from shared.sending.books import save_on_the_way
+from shared.sending.flight import Flight
 from shared.sending.fold import fold
 from shared.sending.parts import parts_to_send
-from shared.sending.send_run import BLOCKED_FOR, Flight, Lease, Sender, Stop
+from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
 
 
 @dataclass(frozen=True)
@@ -34,96 +41,136 @@ class Sent:
     calls: int = 0
     accepted: int = 0
     refused: int = 0
-    stood_back: bool = False
+    stood_back: bool = False  # another process has the lease, from the beginning or by now
 
 
 def send_runs(sender: Sender) -> Sent:
-    """Send what may be sent now. What Entra answers is never raised: it is in the books."""
+    """Send what may be sent now. What Entra answers is never raised: it is in the books.
+
+    Raises the first StorageError there was, after every run had its chance.
+    """
     lease = sender.lease()
     if lease is None:
         return Sent(stood_back=True)
     try:
         sender.quota.refresh()
-        return _send_in_turn(sender, lease)
-    except LeaseLost:
-        return Sent(stood_back=True)
+        return _Tick(sender, lease, sender.clock.now() + sender.budget).send()
     finally:
-        sender.quota.give_back()
-        lease.release()
-
-
-def _send_in_turn(sender: Sender, lease: Lease) -> Sent:
-    deadline = sender.clock.now() + sender.budget
-    _fold_ended(sender)
-    done = Sent()
-    for run in sender.ledger.runs(states=TO_SEND):
-        now = sender.clock.now()
-        if now >= deadline:
-            break
-        if run.not_before is not None and now < run.not_before:
-            continue
         try:
-            sent, stop = _send(sender, run, lease, deadline)
+            sender.quota.give_back()
+        finally:
+            lease.release()
+
+
+@dataclass
+class _Tick:
+    sender: Sender
+    lease: Lease
+    deadline: datetime
+    done: Sent = Sent()
+    error: Exception | None = None
+
+    def send(self) -> Sent:
+        for run in self.sender.ledger.runs(states=ENDED_ON_THE_WAY):
+            self._apart(run, self._fold_ended)
+        for run in self.sender.ledger.runs(states=TO_SEND):
+            now = self.sender.clock.now()
+            if self.done.stood_back or now >= self.deadline:
+                break
+            if run.not_before is not None and now < run.not_before:
+                continue
+            stop = self._apart(run, self._send)
+            if stop is not None and not (stop.blocked or stop.alone or stop.quota):
+                break  # the tenant's limit, the service or the tick is at its end, for every source
+        if self.error is not None:
+            raise self.error
+        return self.done
+
+    def _apart(self, run: Run, act: Callable[[Run], Stop | None]) -> Stop | None:
+        """Work on one run; what goes wrong there is told when the others had their chance."""
+        try:
+            return act(run)
         except StaleRun:
-            continue  # somebody changed the run: it was cancelled or superseded
-        done = _added(done, sent)
-        if stop is not None and not (stop.blocked or stop.quota):
-            break  # the tenant's limit, the service or the tick is at its end, for every source
-    return done
+            return None  # somebody changed the run: it was cancelled or superseded
+        except LeaseLost:
+            self.done = replace(self.done, stood_back=True)
+            return None
+        except Exception as error:  # noqa: BLE001 - raised when every run had its chance
+            self.error = self.error or error
+            return None
 
-
-def _send(sender: Sender, run: Run, lease: Lease, deadline: datetime) -> tuple[Sent, Stop | None]:
-    """Send one run as far as it goes, and enter in the books how far that was."""
-    now = sender.clock.now()
-    try:
-        endpoint = sender.endpoint_of(run.source)
-        plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
-    except (ConfigurationError, Missing) as error:
-        stop = Stop(str(error), now + BLOCKED_FOR, blocked=True)
-        sender.ledger.save(_stopped(run, stop, now, attempts=run.attempts))
-        return Sent((run.run_id,)), stop
-    run = sender.ledger.save(run.moved(RunState.SENDING, now, not_before=None, sending_at=run.sending_at or now))
-    parts = deque(parts_to_send(plan.chunks, sender.ledger.receipts(run.run_id)))
-    flight = Flight(
-        sender, run, endpoint, lease, deadline, parts, calls_before=run.figures.calls, failures=run.attempts
-    )
-    flight.fly()
-    sender.ledger.save(_after(flight, plan, sender.clock.now()))
-    return Sent((run.run_id,), flight.calls, flight.accepted, flight.refused), flight.stop
-
-
-def _fold_ended(sender: Sender) -> None:
-    """Runs that were superseded or cancelled on the way: what was accepted of them is remembered, too."""
-    for run in sender.ledger.runs(states=ENDED_ON_THE_WAY):
+    def _fold_ended(self, run: Run) -> None:
+        """A run that was superseded or cancelled on the way: what was accepted of it is remembered, too."""
         if run.sending_at and not run.folded:
+            sender = self.sender
             plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
             fold(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
-            sender.ledger.save(replace(run, folded=True))
+            save_on_the_way(sender.ledger, run, lambda run: replace(run, folded=True))
 
+    def _send(self, run: Run) -> Stop | None:
+        """Send one run as far as it goes, and enter in the books how far that was."""
+        sender = self.sender
+        self.done = replace(self.done, runs=(*self.done.runs, run.run_id))
+        found = self._plan_of(run)
+        if isinstance(found, Stop):
+            stop = found
+            save_on_the_way(sender.ledger, run, lambda run: self._stopped(run, stop, run.attempts))
+            return stop
+        endpoint, plan = found
+        receipts = sender.ledger.receipts(run.run_id)
+        run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, len(receipts)))
+        parts = deque(parts_to_send(plan.chunks, receipts))
+        flight = Flight(sender, run, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
+        flight.fly()
+        self.done = replace(
+            self.done,
+            calls=self.done.calls + flight.calls,
+            accepted=self.done.accepted + flight.accepted,
+            refused=self.done.refused + flight.refused,
+        )
+        self._land(flight, plan)
+        return flight.stop
 
-def _after(flight: Flight, plan: Plan, now: datetime) -> Run:
-    """The run as it stands after a tick. One that is answered to the last chunk is folded first, then it is sent."""
-    run = flight.run.counted(calls=flight.calls_in_all)
-    if flight.stop is not None and flight.waiting:
-        return _stopped(run, flight.stop, now, attempts=flight.failures)
-    receipts = flight.sender.ledger.receipts(run.run_id)
-    fold(run, plan, receipts, flight.sender.artefacts, flight.sender.people)
-    refused = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.REFUSED)
-    return run.counted(refused=refused).moved(
-        RunState.SENT, now, folded=True, sent_at=now, not_before=None, attempts=0, reasons=()
-    )
+    def _plan_of(self, run: Run) -> tuple[Endpoint, Plan] | Stop:
+        try:
+            endpoint = self.sender.endpoint_of(run.source)
+            return endpoint, decode_plan(b"".join(self.sender.artefacts.read(run, PLAN)))
+        except (ConfigurationError, Missing, msgspec.DecodeError) as error:
+            return Stop(str(error), self.sender.clock.now() + BLOCKED_FOR, blocked=True)
 
+    def _begun(self, run: Run, receipts: int) -> Run:
+        """A process that was killed may have made calls it could not count; each receipt is one."""
+        now = self.sender.clock.now()
+        calls = max(run.figures.calls, receipts)
+        return run.counted(calls=calls).moved(RunState.SENDING, now, not_before=None, sending_at=run.sending_at or now)
 
-def _stopped(run: Run, stop: Stop, now: datetime, *, attempts: int) -> Run:
-    state = RunState.BLOCKED if stop.blocked else RunState.SENDING
-    reasons = (stop.reason,) if stop.reason else ()
-    return run.moved(state, now, not_before=stop.until, reasons=reasons, attempts=attempts)
+    def _land(self, flight: Flight, plan: Plan) -> None:
+        """Enter the run as it stands after the flight. Raises what ended the flight, if it was no answer of Entra."""
+        ledger = self.sender.ledger
+        try:
+            if flight.error is not None:
+                raise flight.error
+            if flight.is_complete:
+                fold(flight.run, plan, ledger.receipts(flight.run.run_id), self.sender.artefacts, self.sender.people)
+            save_on_the_way(ledger, flight.run, lambda run: self._after(flight, run))
+        except Exception:
+            with suppress(RollcallError):
+                ledger.save(flight.with_calls(ledger.get(flight.run.run_id)))
+            raise
 
+    def _after(self, flight: Flight, run: Run) -> Run:
+        run = flight.with_calls(run)
+        if not flight.is_complete:
+            return self._stopped(run, flight.stop or Stop(), flight.failures)
+        receipts = self.sender.ledger.receipts(run.run_id)
+        refused = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.REFUSED)
+        now = self.sender.clock.now()
+        return run.counted(refused=refused).moved(
+            RunState.SENT, now, folded=True, sent_at=now, not_before=None, attempts=0, reasons=()
+        )
 
-def _added(done: Sent, sent: Sent) -> Sent:
-    return Sent(
-        (*done.runs, *sent.runs),
-        done.calls + sent.calls,
-        done.accepted + sent.accepted,
-        done.refused + sent.refused,
-    )
+    def _stopped(self, run: Run, stop: Stop, attempts: int) -> Run:
+        state = RunState.BLOCKED if stop.blocked else RunState.SENDING
+        reasons = (stop.reason,) if stop.reason else ()
+        now = self.sender.clock.now()
+        return run.moved(state, now, not_before=stop.until, reasons=reasons, attempts=attempts)

@@ -1,0 +1,60 @@
+"""What the sender writes into the books while calls are under way: receipts that survive a storage that fails for a
+moment, and changes of a run that others write to as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from shared.errors import StaleRun, StorageError
+from shared.runs import Ledger, Receipt, Run
+from shared.sending.send_run import Clock
+
+LAST_TRIES = (1.0, 5.0, 15.0)  # seconds before each, when storage failed and nothing else is left to do
+_TRIES = 5
+
+
+class Receipts:
+    """The receipts of one run, on their way into the ledger. One that could not be written is tried again."""
+
+    def __init__(self, ledger: Ledger, run_id: str, clock: Clock) -> None:
+        self._ledger = ledger
+        self._run_id = run_id
+        self._clock = clock
+        self._unkept: deque[Receipt] = deque()
+
+    def keep(self, receipt: Receipt) -> None:
+        """Write it, and those before it that could not be written. Raises StorageError; nothing is lost then."""
+        self._unkept.append(receipt)
+        self._write()
+
+    def keep_all(self) -> None:
+        """Write what is left, with patience. Raises StorageError when that fails, too."""
+        for pause in LAST_TRIES:
+            try:
+                self._write()
+            except StorageError:
+                self._clock.sleep(pause)
+        self._write()
+
+    def _write(self) -> None:
+        while self._unkept:
+            self._ledger.record(self._run_id, self._unkept[0])
+            self._unkept.popleft()
+
+
+def save_on_the_way(ledger: Ledger, run: Run, change: Callable[[Run], Run]) -> Run:
+    """Save a change of a run that is being sent, also when the collector has counted outcomes in it meanwhile.
+
+    Raises StaleRun when the run has left the state it was read in: somebody cancelled or superseded it.
+    """
+    for _ in range(_TRIES):
+        try:
+            return ledger.save(change(run))
+        except StaleRun:
+            fresh = ledger.get(run.run_id)
+            if fresh.state is not run.state:
+                raise
+            run = fresh
+    raise StaleRun(f"run {run.run_id} was changed by others {_TRIES} times in a row; the next tick goes on")

@@ -1,0 +1,286 @@
+"""One run is sent: parts leave at the permitted pace through a bounded pool, replies come back and are judged here.
+
+This loop is the only place that decides: the pool's threads make the call and return the reply, no more. Whatever goes
+wrong, no further call is made and every reply under way is still kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from shared.endpoint import Endpoint
+from shared.errors import Missing
+from shared.limits import MAX_OPERATIONS
+from shared.planning.plan import REQUESTS
+from shared.runs import Answer, Receipt, Run
+from shared.sending.books import Receipts, save_on_the_way
+from shared.sending.pacing import pause_after
+from shared.sending.parts import Part
+from shared.sending.replies import Reply, Verdict
+from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
+
+SAVE_EVERY = timedelta(seconds=5)
+DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
+HOPELESS = MAX_OPERATIONS  # operations refused one after the other, and none accepted: it is not the people
+_LOOK_UP = 0.25  # seconds between two looks at the calls under way
+_NAP = 10.0  # seconds between two renewals of the lease, at most
+
+
+@dataclass(frozen=True)
+class _Call:
+    part: Part
+    at: datetime
+    token: int
+
+
+@dataclass
+class Flight:
+    """The calls of one run that are waiting, under way and answered."""
+
+    sender: Sender
+    run: Run
+    endpoint: Endpoint
+    lease: Lease
+    deadline: datetime
+    waiting: deque[Part]
+    failures: int = 0
+    calls: int = 0
+    accepted: int = 0
+    refused: int = 0
+    stop: Stop | None = None
+    error: Exception | None = None
+    _under_way: dict[Future[Reply], _Call] = field(default_factory=dict)
+    _ready: tuple[Part, bytes] | None = None
+    _resume_at: datetime | None = None
+    _paused_at: datetime | None = None
+    _token: int = 0
+    _token_is_proven: bool = True
+    _hopeless: int = 0
+    _taken_for: int | None = None  # the lane for which a call was taken from the quota and not made yet
+    _saved_at: datetime | None = None
+    _saved_calls: int = 0
+
+    def __post_init__(self) -> None:
+        self._receipts = Receipts(self.sender.ledger, self.run.run_id, self.sender.clock)
+
+    def fly(self) -> None:
+        """Send until nothing waits or something ends it: `stop` for what Entra answered, `error` for anything else.
+
+        Errors are LeaseLost, StaleRun (the run was cancelled or superseded), StorageError. Nothing is raised.
+        """
+        with ThreadPoolExecutor(self.sender.concurrency, thread_name_prefix="upload") as pool:
+            while self._under_way or self._may_launch():
+                self._safely(partial(self._step, pool))
+        self._safely(self._receipts.keep_all)
+
+    @property
+    def unsaved_calls(self) -> int:
+        """Calls made since the run was last saved."""
+        return self.calls - self._saved_calls
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every operation has an answer."""
+        return self.error is None and not self.waiting
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - the first one is the caller's, once every reply is kept
+            self.error = self.error or error
+
+    def _step(self, pool: ThreadPoolExecutor) -> None:
+        """Make a call when there is room for one, and take in what has come back."""
+        has_room = self._may_launch() and len(self._under_way) < self._room
+        if has_room:
+            self._launch(pool)
+        self._land(block=not has_room)
+
+    @property
+    def _room(self) -> int:
+        """Calls at the same time. After trouble one goes ahead, and the others follow when it was accepted."""
+        return 1 if self.failures or not self._token_is_proven else self.sender.concurrency
+
+    def _may_launch(self) -> bool:
+        return bool(self.waiting) and self.stop is None and self.error is None
+
+    def _launch(self, pool: ThreadPoolExecutor) -> None:
+        """Make the next call when pause, lease, quota, pace and budget permit it. What is slow comes before the pace."""
+        clock = self.sender.clock
+        if self._resume_at is not None and self._resume_at > clock.now():
+            self._rest(self._resume_at)
+            return
+        self.lease.keep(clock.now())
+        self._save_now_and_then(clock.now())
+        part = self.waiting[0]
+        body = self._body(part)
+        if body is None or not self._within_quota(part.chunk.lane):
+            return
+        at = self.sender.pacer.book(clock.now())
+        if at >= self.deadline:
+            self._halt(Stop(until=self._resume_at))
+            return
+        self._rest(at)
+        if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
+            return
+        self.lease.keep(clock.now())
+        self.waiting.popleft()
+        self._taken_for = None
+        self.calls += 1
+        call = _Call(part, clock.now(), self._token)
+        self._under_way[pool.submit(self.sender.upload.post, self.endpoint, body)] = call
+
+    def _within_quota(self, lane: int) -> bool:
+        """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""
+        quota = self.sender.quota
+        if self._taken_for != lane:
+            if not quota.take(lane):
+                self._halt(Stop(quota.told, quota.opens_at(lane), quota=True))
+                return False
+            self._taken_for = lane
+        return True
+
+    def _body(self, part: Part) -> bytes | None:
+        """The bulk request of a part; None when what was planned is gone."""
+        if self._ready is None or self._ready[0] is not part:
+            try:
+                chunk = part.chunk
+                line = self.sender.artefacts.read_range(self.run, REQUESTS, chunk.offset, chunk.length)
+            except Missing as error:
+                self._halt(Stop(f"what was planned is gone: {error}", self._later, blocked=True))
+                return None
+            self._ready = (part, part.body(line))
+        return self._ready[1]
+
+    def _rest(self, until: datetime) -> None:
+        """Wait until then, keep the lease and take in what comes back meanwhile."""
+        clock = self.sender.clock
+        while self._may_launch() and (left := (until - clock.now()).total_seconds()) > 0:
+            clock.sleep(min(left, _LOOK_UP if self._under_way else _NAP))
+            self._land(block=False)
+            self.lease.keep(clock.now())
+
+    def _land(self, *, block: bool) -> None:
+        """Take in the replies that are there; with `block`, wait for one."""
+        if not self._under_way:
+            return
+        done, _ = wait(self._under_way, timeout=_NAP if block else 0, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=lambda each: self._under_way[each].at):
+            self._safely(partial(self._judge, self._under_way.pop(future), future))
+        if not done and self.error is None:
+            self.lease.keep(self.sender.clock.now())
+
+    def _judge(self, call: _Call, answered: Future[Reply]) -> None:
+        reply = answered.result()
+        match reply.verdict:
+            case Verdict.ACCEPTED:
+                self._accept(call, reply)
+            case Verdict.REFUSED:
+                self._refuse(call.part, reply)
+            case Verdict.NEW_TOKEN:
+                self._new_token(call, reply)
+            case Verdict.BLOCKED:
+                self._block(call.part, reply)
+            case _:
+                self._pause(call, reply)
+
+    def _accept(self, call: _Call, reply: Reply) -> None:
+        self.failures = self._hopeless = 0
+        self._token_is_proven = self._token_is_proven or call.token == self._token
+        self.accepted += call.part.stop - call.part.start
+        self._keep(call.part, Answer.ACCEPTED, reply)
+
+    def _refuse(self, part: Part, reply: Reply) -> None:
+        """Halve it until the bad operation stands alone. When all are bad, it is not the people: ask a person."""
+        self.failures = 0
+        if not part.is_single:
+            self.waiting.extendleft(reversed(part.halves()))
+            self._keep(part, Answer.SPLIT, reply)
+            return
+        self.refused += 1
+        self._hopeless += 1
+        if self._hopeless >= HOPELESS:
+            told = f"Entra answers {reply.told} to {HOPELESS} people one after the other: look at the source's mapping"
+            self._halt(Stop(told, self._later, blocked=True))
+        self._keep(part, Answer.REFUSED, reply)
+
+    def _new_token(self, call: _Call, reply: Reply) -> None:
+        """Ask for a new token, once for all calls that left with the old one. One that never worked is no reason to."""
+        if call.token == self._token and not self._token_is_proven:
+            self._block(call.part, reply)
+            return
+        if call.token == self._token:
+            self._renew_token()
+        self.waiting.appendleft(call.part)
+
+    def _renew_token(self) -> None:
+        self._token += 1
+        self._token_is_proven = False
+        self.sender.upload.renew_token(self.endpoint)
+
+    def _block(self, part: Part, reply: Reply) -> None:
+        """A person has to change something. What they grant shows only in a new token (`entra-api.md` A6)."""
+        self.waiting.appendleft(part)
+        if self.stop is None or not self.stop.blocked:
+            self.failures += 1
+            self._renew_token()
+        self._halt(Stop(f"Entra answers {reply.told}: {_advice(reply.status)}", self._later, blocked=True))
+
+    def _pause(self, call: _Call, reply: Reply) -> None:
+        """Leave the service alone for a while. Calls that left before the pause began do not make it longer."""
+        self.waiting.appendleft(call.part)
+        now = self.sender.clock.now()
+        if self._paused_at is None or call.at >= self._paused_at:
+            self.failures += 1
+            self._paused_at = now
+        resume_at = now + timedelta(seconds=pause_after(reply, self.failures, self.sender.random()))
+        if reply.verdict is Verdict.THROTTLED and self.failures >= DOUBTFUL:
+            self.sender.quota.doubt()
+            resume_at = max(resume_at, self.sender.quota.opens_at(call.part.chunk.lane))
+        self._resume_at = max(resume_at, self._resume_at or resume_at)
+        bucket_full = reply.verdict is Verdict.BUCKET_FULL  # of this job: others have buckets of their own
+        if bucket_full or self._resume_at >= self.deadline:
+            self._halt(Stop(f"Entra answers {reply.told}", self._resume_at, alone=bucket_full))
+
+    def _halt(self, stop: Stop) -> None:
+        """The first reason stands, unless one comes that only a person can remove; the longest time stands."""
+        before = self.stop or stop
+        until = max((each.until for each in (before, stop) if each.until), default=None)
+        chosen = stop if stop.blocked and not before.blocked else before
+        self.stop = replace(chosen, until=until)
+
+    @property
+    def _later(self) -> datetime:
+        return self.sender.clock.now() + BLOCKED_FOR
+
+    def _keep(self, part: Part, answer: Answer, reply: Reply) -> None:
+        reason = "" if answer is Answer.ACCEPTED else reply.told
+        self._receipts.keep(
+            Receipt(part.chunk.number, part.start, part.stop, answer, reply.at, reply.status, reply.request_id, reason)
+        )
+
+    def _save_now_and_then(self, now: datetime) -> None:
+        """Keep the count of calls, and notice a run that somebody cancelled (StaleRun)."""
+        if self._saved_at is None:
+            self._saved_at = now
+        if now - self._saved_at >= SAVE_EVERY:
+            self._saved_at = now
+            self.run = save_on_the_way(self.sender.ledger, self.run, self.with_calls)
+            self._saved_calls = self.calls
+
+    def with_calls(self, run: Run) -> Run:
+        """The run with the calls that it does not know yet."""
+        return run.counted(calls=run.figures.calls + self.unsaved_calls)
+
+
+def _advice(status: int) -> str:
+    return {
+        401: "no token is taken; check the app's identity",
+        403: "grant the app's identity SynchronizationData-User.Upload",
+        404: "the endpoint in the source file names no provisioning job",
+    }.get(status, "see the request id in Entra's support")
