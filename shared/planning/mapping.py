@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
+
 from shared import scim
 from shared.errors import DropError
 from shared.limits import KEY_LENGTH
 from shared.planning.records import Fault, Record
 from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule
-from shared.sources import Rule, Source
+from shared.sources import Source
+
+SHOWN_COLUMNS = 50
+SHOWN_CHARACTERS = 60
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """One key of one source, as a record tells it: the SCIM user to send."""
 
     key: str
@@ -31,11 +35,10 @@ class Person:
     @property
     def active(self) -> bool:
         """Whether the account shall be enabled."""
-        return bool(self.user["active"])
+        return self.user["active"] is True
 
 
-@dataclass(frozen=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """A record that is not sent, with everything that is wrong with it."""
 
     line: int
@@ -53,11 +56,36 @@ class Rejection:
 
 @dataclass(frozen=True)
 class _Slot:
-    """Where one attribute's value comes from and where it goes."""
+    """Where one attribute's value comes from, and its name in its part of the user."""
 
     attribute: scim.Attribute
     column: str
     read: Reading
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the user, and what fills it: the user itself, `name`, an extension, the `work` element of a list."""
+
+    name: str  # "" for the user itself
+    type: str  # "" where it is no element of a list
+    slots: tuple[tuple[str, Reading], ...]
+
+    def fill(self, user: dict[str, Any], cells: Cells) -> None:
+        """Read the values of this part and put what there is into the user. Raises BadValue."""
+        values = {name: value for name, read in self.slots if (value := read(cells)) is not ABSENT}
+        if not values:
+            return
+        if not self.name:
+            user.update(values)
+        elif not self.type:
+            user[self.name] = values
+        else:
+            user.setdefault(self.name, []).append(self._element(values))
+
+    def _element(self, values: dict[str, Any]) -> dict[str, Any]:
+        primary = {"primary": True} if self.type == "work" and self.name in scim.PRIMARY else {}
+        return {"type": self.type, **primary, **values}
 
 
 class Mapping:
@@ -68,10 +96,11 @@ class Mapping:
         self._key = position[source.key]
         self._key_column = source.key
         self._slots = [
-            _Slot(attribute, _origin(rule), compile_rule(attribute, rule, position))
+            _Slot(attribute, ", ".join(rule.columns), compile_rule(attribute, rule, position))
             for attribute, rule in source.attribute_rules.values()
         ]
         self._manager = next((slot.read for slot in self._slots if slot.attribute.is_reference), None)
+        self._parts = _parts(self._slots)
         extensions = {slot.attribute.group for slot in self._slots if slot.attribute.group.startswith("urn:")}
         self._schemas = [scim.CORE_USER, scim.ENTERPRISE_USER, *sorted(extensions - {scim.ENTERPRISE_USER})]
 
@@ -92,66 +121,65 @@ class Mapping:
         if record.fault:
             return Rejection(record.line, record.cells, (record.fault,))
         key = self.key(record.cells)
+        if not key or len(key) > KEY_LENGTH or not key.isprintable():
+            return self._rejection(record)
         user: dict[str, Any] = {"schemas": self._schemas, "externalId": key}
-        faults = list(self._key_faults(key))
-        for slot in self._slots:
-            try:
-                value = slot.read(record.cells)
-            except BadValue as bad:
-                faults.append(Fault(slot.column, bad.reason, bad.remedy))
-            else:
-                if value is not ABSENT:
-                    _place(user, slot.attribute, value)
-        if faults:
-            return Rejection(record.line, record.cells, tuple(faults))
+        try:
+            for part in self._parts:
+                part.fill(user, record.cells)
+        except BadValue:
+            return self._rejection(record)
         return Person(key, record.line, user)
 
-    def _key_faults(self, key: str) -> Sequence[Fault]:
-        if not key:
-            return [Fault(self._key_column, "the key is empty", "fill in the cell; it becomes externalId")]
-        if len(key) > KEY_LENGTH:
-            return [Fault(self._key_column, f"the key is {len(key)} characters long", "correct the key")]
-        if not key.isprintable():
-            return [Fault(self._key_column, "the key holds characters that cannot be seen", "correct the key")]
-        return []
+    def _rejection(self, record: Record) -> Rejection:
+        """Everything that is wrong with a record of which something is."""
+        faults = [*_key_faults(self._key_column, self.key(record.cells))]
+        for slot in self._slots:
+            try:
+                slot.read(record.cells)
+            except BadValue as bad:
+                faults.append(Fault(slot.column, bad.reason, bad.remedy))
+        return Rejection(record.line, record.cells, tuple(faults))
 
 
-def _place(user: dict[str, Any], attribute: scim.Attribute, value: Any) -> None:
-    """Put a value where SCIM wants it."""
-    if not attribute.group:
-        user[attribute.part] = value
-    elif attribute.type:
-        _typed(user.setdefault(attribute.group, []), attribute.type)[attribute.part] = value
-    elif attribute.is_reference:
-        user.setdefault(attribute.group, {})[attribute.part] = None if value is None else {"value": value}
-    else:
-        user.setdefault(attribute.group, {})[attribute.part] = value
+def _key_faults(column: str, key: str) -> Sequence[Fault]:
+    if not key:
+        return [Fault(column, "the key is empty", "fill in the cell; it becomes externalId")]
+    if len(key) > KEY_LENGTH:
+        reason = f"the key is {len(key):,} characters long, at most {KEY_LENGTH} fit"
+        return [Fault(column, reason, "correct the key")]
+    if not key.isprintable():
+        return [Fault(column, "the key holds characters that cannot be seen", "correct the key")]
+    return []
 
 
-def _typed(items: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    """The element of that type in a multi-valued attribute; the first one is the primary one."""
-    for item in items:
-        if item["type"] == kind:
-            return item
-    items.append({"type": kind} if items else {"type": kind, "primary": True})
-    return items[-1]
+def _parts(slots: Sequence[_Slot]) -> list[_Part]:
+    """The parts of the user in the order of the source file."""
+    grouped: dict[tuple[str, str], list[tuple[str, Reading]]] = {}
+    for slot in slots:
+        place = (slot.attribute.group, slot.attribute.type)
+        read = _reference(slot.read) if slot.attribute.is_reference else slot.read
+        grouped.setdefault(place, []).append((slot.attribute.part, read))
+    return [_Part(name, kind, tuple(found)) for (name, kind), found in grouped.items()]
 
 
-def _origin(rule: Rule) -> str:
-    return ", ".join(rule.columns)
+def _reference(read: Reading) -> Any:
+    """A manager is named by an object with the other person's externalId (entra-api.md A10)."""
+
+    def referred(cells: Cells) -> Any:
+        found = read(cells)
+        return {"value": found} if isinstance(found, str) else found
+
+    return referred
 
 
 def _positions(source: Source, header: Sequence[str]) -> Lookup[str, int]:
-    """Each wanted column's place. Names are compared exactly first, then without case and blanks around them."""
-    exact: dict[str, list[int]] = {}
-    folded: dict[str, list[int]] = {}
-    for index, name in enumerate(header):
-        exact.setdefault(name, []).append(index)
-        folded.setdefault(name.strip().casefold(), []).append(index)
+    """Each wanted column's place. A name is compared as it is first, then without case and surplus blanks."""
     position: dict[str, int] = {}
     faults: list[str] = []
     for column, uses in source.columns.items():
-        places = exact.get(column) or folded.get(column.strip().casefold(), [])
+        exact = [index for index, name in enumerate(header) if name == column]
+        places = exact or [index for index, name in enumerate(header) if _folded(name) == _folded(column)]
         if len(places) == 1:
             position[column] = places[0]
         elif places:
@@ -159,10 +187,27 @@ def _positions(source: Source, header: Sequence[str]) -> Lookup[str, int]:
         else:
             faults.append(f"column {column!r} is missing (used for {', '.join(uses)}){_near(column, header)}")
     if faults:
-        raise DropError("; ".join(faults) + f". The header has: {', '.join(header)}")
+        raise DropError("; ".join(faults) + f". The header has: {_shown(header)}")
     return position
 
 
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
 def _near(column: str, header: Sequence[str]) -> str:
-    near = get_close_matches(column, header, n=1, cutoff=0.6)
-    return f", perhaps it is now {near[0]!r}" if near else ""
+    names = {_folded(name): name for name in header[:SHOWN_COLUMNS] if len(name) <= SHOWN_CHARACTERS}
+    near = get_close_matches(_folded(column), names, n=1, cutoff=0.6)
+    return f", perhaps it is now {_printable(names[near[0]])!r}" if near else ""
+
+
+def _shown(header: Sequence[str]) -> str:
+    """The header for a message: a file that is none may have a header of any size, with anything in it."""
+    names = [_printable(name) for name in header[:SHOWN_COLUMNS]]
+    more = f" and {len(header) - SHOWN_COLUMNS:,} more" if len(header) > SHOWN_COLUMNS else ""
+    return ", ".join(names) + more
+
+
+def _printable(name: str) -> str:
+    short = name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS] + "…"
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in short)

@@ -1,19 +1,20 @@
 """Rules of a source file, compiled once a run to plain functions from a row's cells to a value. Pure.
 
 Order of the steps: column, template or constant; strip; split; lower or upper; then one of is, is_not, in, map, date,
-integer, boolean; then `default` where nothing is left. A value that does not fit raises BadValue.
+integer, boolean; then default, clear or required where nothing is left. A value that does not fit raises BadValue.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from string import Formatter
 from zoneinfo import ZoneInfo
 
 from shared.scim import Attribute
-from shared.sources import Rule
+from shared.source_rules import Rule
 
 Cells = Sequence[str]
 Scalar = str | bool | int | None
@@ -27,12 +28,14 @@ class Absent:
 
 ABSENT = Absent()
 Reading = Callable[[Cells], Scalar | Absent]
+Text = Callable[[Cells], str]
 Step = Callable[[str], Scalar]
 
 TRUE = frozenset({"true", "yes", "y", "1", "t"})
 FALSE = frozenset({"false", "no", "n", "0", "f"})
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
-_USER_NAME = re.compile(r"[^@\s]+(?:@[^@\s]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_MINUTE = timedelta(minutes=1)
+_DATES_KEPT = 20_000  # a feed names few days many times; parsing one costs as much as twenty other cells
 
 
 class BadValue(Exception):
@@ -46,12 +49,12 @@ class BadValue(Exception):
 
 def compile_rule(attribute: Attribute, rule: Rule, position: Mapping[str, int]) -> Reading:
     """The function that reads this attribute from a row. `position` tells each column's place in the row."""
-    text = _text(rule, position)
-    step = _step(attribute, rule)
-    empty = _when_empty(attribute, rule)
     if rule.constant is not None:
-        constant = step(str(rule.constant)) if isinstance(rule.constant, str) else rule.constant
+        constant = rule.constant
         return lambda cells: constant
+    text, step, empty = _text(rule, position), _step(attribute, rule), _when_empty(attribute, rule)
+    if step is None:
+        return lambda cells: text(cells) or empty()
 
     def read(cells: Cells) -> Scalar | Absent:
         found = text(cells)
@@ -60,53 +63,44 @@ def compile_rule(attribute: Attribute, rule: Rule, position: Mapping[str, int]) 
     return read
 
 
-def _text(rule: Rule, position: Mapping[str, int]) -> Callable[[Cells], str]:
-    """The text of the column or template, stripped, cut and cased."""
+def _text(rule: Rule, position: Mapping[str, int]) -> Text:
+    """The text of the column or template, stripped, cut and cased; "" where nothing but blanks is left."""
     raw = _template(rule.template, position) if rule.template is not None else _column(rule, position)
     changes: list[Callable[[str], str]] = []
     if isinstance(rule.strip, str):
-        characters = rule.strip
-        changes.append(lambda text: text.strip(characters).strip())
+        signs = rule.strip
+        changes.append(lambda text: text.strip(signs).strip())
     if rule.split is not None:
         changes.append(_split(rule.split, rule.part))
     if rule.lower or rule.upper:
         changes.append(str.lower if rule.lower else str.upper)
-    if not changes:
-        return raw
-
-    def changed(cells: Cells) -> str:
-        text = raw(cells)
-        for change in changes:
-            text = change(text)
-        return text
-
-    return changed
+    for change in changes:
+        raw = _then(raw, change)
+    return raw
 
 
-def _column(rule: Rule, position: Mapping[str, int]) -> Callable[[Cells], str]:
-    if rule.column is None:
-        return lambda cells: ""
-    index = position[rule.column]
-    return (lambda cells: cells[index].strip()) if rule.strip else (lambda cells: cells[index])
+def _then(text: Text, change: Callable[[str], str]) -> Text:
+    return lambda cells: change(text(cells))
 
 
-def _template(template: str, position: Mapping[str, int]) -> Callable[[Cells], str]:
+def _column(rule: Rule, position: Mapping[str, int]) -> Text:
+    index = position[rule.column or ""]
+    if rule.strip:
+        return lambda cells: cells[index].strip()
+    return lambda cells: cells[index] if cells[index].strip() else ""
+
+
+def _template(template: str, position: Mapping[str, int]) -> Text:
     """A template of which one column is empty is empty itself: half a name is no name."""
-    pieces = [
-        (literal, position[column] if column is not None else None)
-        for literal, column, _, _ in Formatter().parse(template)
-    ]
+    pieces = list(Formatter().parse(template))
+    indexes = [position[column] for _, column, _, _ in pieces if column is not None]
+    pattern = "".join(
+        literal.replace("%", "%%") + ("%s" if column is not None else "") for literal, column, _, _ in pieces
+    )
 
     def filled(cells: Cells) -> str:
-        parts: list[str] = []
-        for literal, index in pieces:
-            parts.append(literal)
-            if index is not None:
-                cell = cells[index].strip()
-                if not cell:
-                    return ""
-                parts.append(cell)
-        return "".join(parts)
+        found = tuple([cells[index].strip() for index in indexes])
+        return (pattern % found).strip() if all(found) else ""
 
     return filled
 
@@ -124,30 +118,28 @@ def _split(separator: str, part: int) -> Callable[[str], str]:
 def _when_empty(attribute: Attribute, rule: Rule) -> Callable[[], Scalar | Absent]:
     """What an empty cell means: the default, a clear, nothing at all, or a fault where a value must be."""
     if rule.default is not None:
-        value = rule.default
-        return lambda: value
+        default = int(rule.default) if rule.integer else rule.default
+        return lambda: default
     if rule.clear:
         return lambda: None
     if rule.required or attribute.name in ("userName", "active"):
-
-        def missing() -> Scalar:
-            raise BadValue(f"{attribute.name} would be empty", "fill in the cell")
-
-        return missing
+        return lambda: _missing(attribute)
     return lambda: ABSENT
 
 
-def _step(attribute: Attribute, rule: Rule) -> Step:
-    """The last step: text to value, checked."""
+def _missing(attribute: Attribute) -> Absent:
+    raise BadValue(f"{attribute.label} would be empty", "fill in the cell")
+
+
+def _step(attribute: Attribute, rule: Rule) -> Step | None:
+    """The last step: text to value, checked. None where any text will do."""
     check = _check(attribute, rule)
     if rule.is_ is not None or rule.in_ is not None:
-        wanted = {text.casefold() for text in (rule.is_ or rule.in_ or ())}
-        return lambda text: text.casefold() in wanted
+        return _is_one_of(rule.is_ or rule.in_ or (), True)
     if rule.is_not is not None:
-        unwanted = {text.casefold() for text in rule.is_not}
-        return lambda text: text.casefold() not in unwanted
+        return _is_one_of(rule.is_not, False)
     if rule.map is not None:
-        return _map(attribute, rule, rule.map, check)
+        return _map(attribute, rule.map, rule.otherwise)
     if rule.date is not None:
         return _date(rule.date, ZoneInfo(rule.zone))
     if rule.integer:
@@ -157,40 +149,53 @@ def _step(attribute: Attribute, rule: Rule) -> Step:
     return check
 
 
-def _map(attribute: Attribute, rule: Rule, known: Mapping[str, str | bool], check: Step) -> Step:
-    answers = {text.casefold(): value for text, value in known.items()}
+def _is_one_of(words: Sequence[str], answer: bool) -> Step:
+    wanted = frozenset(word.casefold() for word in words)
+    return lambda text: (text.casefold() in wanted) is answer
+
+
+def _map(attribute: Attribute, named: Mapping[str, str | bool], otherwise: str | bool | None) -> Step:
+    """The answers themselves were checked when the source file was read."""
+    answers = {cell.casefold(): answer for cell, answer in named.items()}
 
     def mapped(text: str) -> Scalar:
-        answer = answers.get(text.casefold(), rule.otherwise)
+        answer = answers.get(text.casefold(), otherwise)
         if answer is None:
             raise BadValue(
-                f"{attribute.name}: the map in the source file does not name this value",
+                f"{attribute.label}: the map in the source file does not name this value",
                 "correct the cell, or add the value (or otherwise) to the map",
             )
-        return answer if isinstance(answer, bool) else check(answer)
+        return answer
 
     return mapped
 
 
 def _date(pattern: str, zone: ZoneInfo) -> Step:
-    """ISO 8601 with offset: Entra does not take a date alone (entra-api.md A13)."""
+    """ISO 8601 with time and offset: Entra does not take a date alone (entra-api.md A13).
 
+    An hour that the clocks skip keeps the offset from before; of an hour that comes twice, it is the first.
+    """
+
+    @lru_cache(_DATES_KEPT)
     def dated(text: str) -> str:
         try:
             moment = datetime.strptime(text, pattern)  # noqa: DTZ007  # the next step gives it its zone
         except ValueError:
             raise BadValue(f"the date is not written as {pattern}", "correct the date") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         try:
-            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat(timespec="seconds")
-        except (OverflowError, ValueError):
+            if (moment.utcoffset() or timedelta()) % _MINUTE:  # local mean time, which RFC 3339 cannot write
+                moment = moment.astimezone(UTC)
+        except OverflowError:
             raise BadValue("the date is out of range", "correct the date") from None
+        return moment.isoformat(timespec="seconds")
 
     return dated
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise BadValue("the value is no whole number", "write digits only")
+    if not _INTEGER.fullmatch(text):
+        raise BadValue("the value is no whole number", "write digits only, at most 18")
     return int(text)
 
 
@@ -198,29 +203,27 @@ def _boolean(text: str) -> bool:
     word = text.casefold()
     if word in TRUE or word in FALSE:
         return word in TRUE
-    raise BadValue("the value is neither true nor false", "write true or false")
+    raise BadValue("the value is neither true nor false", "write true or false, yes or no, 1 or 0")
 
 
-def _check(attribute: Attribute, rule: Rule) -> Step:
+def _check(attribute: Attribute, rule: Rule) -> Step | None:
     """Length and shape of a text."""
     longest = rule.max_length or attribute.length
-    shape, wanted = _shape(attribute)
+    if attribute.shape:
+        fits, wanted = attribute.shape[0].fullmatch, attribute.shape[1]
+        return lambda text: _shaped(_short(text, attribute, longest), attribute, fits(text) is not None, wanted)
+    if longest is None:
+        return None
+    return lambda text: text if len(text) <= longest else _short(text, attribute, longest)
 
-    def checked(text: str) -> str:
-        if longest is not None and len(text) > longest:
-            raise BadValue(
-                f"{attribute.name} is {len(text)} characters long, at most {longest} fit", "shorten the value"
-            )
-        if shape is not None and not shape.fullmatch(text):
-            raise BadValue(f"{attribute.name} is not {wanted}", "correct the value")
+
+def _short(text: str, attribute: Attribute, longest: int | None) -> str:
+    if longest is None or len(text) <= longest:
         return text
+    raise BadValue(f"{attribute.label} is {len(text):,} characters long, at most {longest:,} fit", "shorten the value")
 
-    return checked
 
-
-def _shape(attribute: Attribute) -> tuple[re.Pattern[str] | None, str]:
-    if attribute.is_email:
-        return _EMAIL, "an e-mail address"
-    if attribute.name == "userName":
-        return _USER_NAME, "a user name (no blanks, at most one @)"
-    return None, ""
+def _shaped(text: str, attribute: Attribute, fits: bool, wanted: str) -> str:
+    if fits:
+        return text
+    raise BadValue(f"{attribute.label} is not {wanted}", "correct the value")
