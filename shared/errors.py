@@ -17,6 +17,7 @@ RollcallError
 │   ├── Unreachable             no answer: timeout, refused, cut (the request may have been taken)
 │   ├── Throttled               429 or 503, with the seconds to wait where Graph said so
 │   └── Refused                 any other answer that is not a success
+├── ChannelError                an alert channel took nothing; it is tried again at the next tick
 └── StorageError                blobs or tables did not do what was asked
     ├── Missing                 no such blob or entity
     ├── Present                 it is there already
@@ -111,6 +112,10 @@ class Throttled(GraphError):
 
 class Refused(GraphError):
     """An answer that is neither a success nor a throttle."""
+
+
+class ChannelError(RollcallError):
+    """An alert channel took nothing. It is tried again at the next tick."""
 
 
 class StorageError(RollcallError):

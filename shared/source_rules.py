@@ -66,6 +66,15 @@ class Model(BaseModel):
         return [item.alias or name for name, item in cls.model_fields.items()]
 
 
+def existing_zone(name: str) -> str:
+    """The name of a time zone that exists. Raises ValueError."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
+    return name
+
+
 class Rule(Model):
     """How one attribute gets its value: from a column, a template or a constant, then through the steps below."""
 
@@ -106,11 +115,7 @@ class Rule(Model):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
-        return name
+        return existing_zone(name)
 
     @field_validator("template")
     @classmethod

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, fi
 from shared import scim
 from shared.errors import SourceError
 from shared.runs import SOURCE_NAME
-from shared.source_rules import Model, Rule, Text, rule_faults
+from shared.source_rules import Model, Rule, Text, existing_zone, rule_faults
 from shared.source_yaml import parse
 
 REQUIRED_ATTRIBUTES = ("userName", "active")
@@ -101,6 +101,28 @@ class Gates(Model):
     floor: int = Field(5, ge=0, description="up to so many people no percentage trips")
 
 
+class Alerts(Model):
+    """When somebody is told; null for never. A percentage is of the people sent, the records, or the people known."""
+
+    failed: Limit = Field("1%", description="people of a run whom Entra failed")
+    rejected: Limit = Field("1%", description="records of a drop that cannot be sent")
+    disabled: Limit = Field("5%", description="accounts that a drop disables, approved or not")
+    unresolved_managers: int | None = Field(25, ge=0, description="keys named as managers that are nowhere")
+    silence_hours: float | None = Field(30, gt=0, description="no drop for so long")
+    log_silence_hours: float | None = Field(2, gt=0, description="no log entry for so long after a run was sent")
+    checkpoint_minutes: float | None = Field(60, gt=0, description="the provisioning log was not read for so long")
+    quota_percent: int = Field(90, ge=1, le=100, description="so much of the tenant's daily calls is used")
+    finish_by: str | None = Field(
+        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="the time of day a drop is to be sent by, such as 06:00"
+    )
+    zone: str = Field("UTC", description="the time zone of finish_by")
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        return existing_zone(name)
+
+
 class Source(Model):
     """One HR feed."""
 
@@ -121,6 +143,7 @@ class Source(Model):
     first_run: Literal["send", "hold"] = Field("send", description="the first drop is sent, or held for approval")
     protected: tuple[Text, ...] = Field((), description="keys that are never disabled")
     gates: Gates = Field(Gates(), description="what a plan may do without a person's approval")
+    alerts: Alerts = Field(Alerts(), description="when somebody is told")
     attributes: dict[str, Rule] = Field(description="the names Entra's mapping page shows, each with its rule")
 
     @property
@@ -220,7 +243,7 @@ def _sentence(fault: Any) -> str:
 
 
 def _near(key: str, place: tuple[Any, ...]) -> str:
-    models: dict[str, type[Model]] = {"app": App, "csv": Csv, "attributes": Rule, "gates": Gates}
+    models: dict[str, type[Model]] = {"app": App, "csv": Csv, "attributes": Rule, "gates": Gates, "alerts": Alerts}
     model = models.get(str(place[0]), Source) if len(place) > 1 else Source
     near = get_close_matches(key, model.keys(), n=1)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.keys())}"

@@ -1,0 +1,53 @@
+"""Alerts in a table: partition `open` while one holds or is untold, `over` afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from shared.adapters.table import Query, Table, joined, pieces, table_key
+from shared.alerting.raise_alerts import Alert
+
+_OPEN = "open"
+_OVER = "over"
+
+
+class AlertTable:
+    """Where alerts are kept."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def open(self) -> list[Alert]:
+        """Alerts that hold, or that some channel has not been told of."""
+        return self._read(_OPEN)
+
+    def over(self) -> list[Alert]:
+        """Alerts that are over, the latest first."""
+        return sorted(self._read(_OVER), key=lambda alert: alert.changed_at, reverse=True)
+
+    def put(self, alerts: Iterable[Alert]) -> None:
+        """Keep these alerts. One that is over is entered among those before it leaves the open ones."""
+        for alert in alerts:
+            done = not alert.is_open and not alert.untold
+            self._table.upsert([_entity(alert, _OVER if done else _OPEN)])
+            if done:
+                self._table.delete([(_OPEN, table_key(alert.key))])
+
+    def _read(self, partition: str) -> list[Alert]:
+        rows = self._table.rows(Query(partition=partition))
+        return [msgspec.json.decode(joined("body", row.entity), type=Alert) for row in rows]
+
+
+def _entity(alert: Alert, partition: str) -> dict[str, Any]:
+    ending = "" if partition == _OPEN else f"|{alert.raised_at:%Y%m%dT%H%M%S}"
+    return {
+        "PartitionKey": partition,
+        "RowKey": table_key(alert.key + ending),
+        "severity": str(alert.finding.severity),
+        "rule": alert.finding.rule,
+        "source": alert.finding.source,
+        **pieces("body", msgspec.json.encode(alert).decode()),
+    }

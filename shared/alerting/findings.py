@@ -1,0 +1,76 @@
+"""What the rules see and what they find. Values only. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.runs import Run
+from shared.sending.quota import Budget
+from shared.sources import Alerts
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    CRITICAL = "critical"  # people are not provisioned, or were harmed
+    WARNING = "warning"  # look today
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What Entra says of a provisioning job (`entra-api.md` B4)."""
+
+    schedule: str  # Active, Disabled, Paused
+    code: str  # NotConfigured, NotRun, Active, Paused, Quarantine
+    quarantine: str = ""  # its reason
+
+
+@dataclass(frozen=True)
+class RunWatch:
+    """A run with what the rules need beside it."""
+
+    run: Run
+    causes: Mapping[str, int]  # failed people by error code
+    unresolved_managers: int = 0
+    disables: int = 0
+    known: int = 0
+    calls_needed: int = 0
+
+
+@dataclass(frozen=True)
+class SourceWatch:
+    """One source as the rules see it."""
+
+    source: str
+    limits: Alerts
+    runs: tuple[RunWatch, ...]  # newest last
+    job: JobState | None  # None: it could not be read, or there is no endpoint yet
+    checkpoint: datetime | None
+    last_entry: datetime | None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Everything, at one moment."""
+
+    sources: tuple[SourceWatch, ...]
+    budget: Budget
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know. `key` is the same as long as it is the same thing."""
+
+    key: str
+    severity: Severity
+    rule: str
+    source: str
+    title: str
+    text: str
+    remedy: str
+    run_id: str = ""

@@ -1,0 +1,264 @@
+"""The rules: what is worth telling a person. Each is a function from a watch to findings; RULES names them all. Pure.
+
+Thresholds stand in the source file under `alerts:`. What a rule says must be true whenever it is looked at, so that an
+alert is resolved by itself when it no longer holds. `docs/operations.md` says what to do for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shared.alerting.findings import Finding, RunWatch, Severity, SourceWatch, Watch
+from shared.planning.gates import exceeds
+from shared.runs import TO_SEND, RunState
+from shared.sending.quota import finished_at
+
+Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
+RECENT = timedelta(days=7)  # a run is worth an alert for so long
+
+
+def findings(watch: Watch) -> list[Finding]:
+    """Everything the rules find now."""
+    found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
+    return [*found, *quota_nearly_spent(watch)]
+
+
+def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """A run is held, blocked or rejected."""
+    told = {
+        RunState.HELD: (Severity.WARNING, "is held", "look at it, then approve or cancel it"),
+        RunState.BLOCKED: (Severity.CRITICAL, "is blocked", "mend the cause; the run then goes on by itself"),
+        RunState.REJECTED: (Severity.CRITICAL, "could not be planned", "correct the file, and drop it again"),
+    }
+    for each in _current(watch, source):
+        if each.run.state in told:
+            severity, title, remedy = told[each.run.state]
+            text = "; ".join(each.run.reasons) or "no reason was given"
+            yield _of_run(each, f"run-{each.run.state}", severity, f"A drop of {source.source} {title}", text, remedy)
+
+
+def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """More people failed than the source permits; the most frequent causes are named."""
+    for each in _last_answered(watch, source):
+        figures = each.run.figures
+        if source.limits.failed is not None and exceeds(figures.failed, source.limits.failed, figures.sent, 0):
+            causes = sorted(each.causes.items(), key=lambda item: -item[1])[:3]
+            named = ", ".join(f"{code or 'no code'} ({count})" for code, count in causes)
+            text = f"{figures.failed} of {figures.sent} people failed" + (f": {named}" if named else "")
+            yield _of_run(
+                each, "failures", Severity.CRITICAL, f"People of {source.source} failed", text,
+                "outcome.csv says why, person by person; they are sent again with the next drop",
+            )  # fmt: skip
+
+
+def everything_skipped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Entra skipped everybody."""
+    for each in _last_answered(watch, source):
+        figures = each.run.figures
+        if figures.sent > 0 and figures.skipped == figures.sent:
+            yield _of_run(
+                each, "all-skipped", Severity.CRITICAL, f"Entra skipped everybody of {source.source}",
+                f"all {figures.sent} people were skipped", "look at the scoping filter of the provisioning app",
+            )  # fmt: skip
+
+
+def unanswered(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """People whom Entra's log has said nothing of; the usual reason is looked at first."""
+    for each in _last_answered(watch, source):
+        if each.run.figures.unknown:
+            text = f"{each.run.figures.unknown} people have no answer in Entra's log. {_usual_reason(source)}"
+            yield _of_run(
+                each, "unknown", Severity.WARNING, f"People of {source.source} have no answer", text,
+                "see that the provisioning job runs; answers that come late are kept in the log",
+            )  # fmt: skip
+
+
+def rejected_records(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """More records were rejected than the source permits."""
+    for each in _last_planned(watch, source):
+        figures = each.run.figures
+        if source.limits.rejected is not None and exceeds(figures.rejected, source.limits.rejected, figures.records, 0):
+            yield _of_run(
+                each, "rejected-records", Severity.WARNING, f"Records of {source.source} were rejected",
+                f"{figures.rejected} of {figures.records} records could not be sent",
+                "give rejected.csv to HR: each line says what to correct",
+            )  # fmt: skip
+
+
+def disable_spike(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """More accounts were disabled than usual, with or without an approval."""
+    for each in _last_planned(watch, source):
+        limit = source.limits.disabled
+        if limit is not None and each.known and exceeds(each.disables, limit, each.known, 5):
+            yield _of_run(
+                each, "disable-spike", Severity.WARNING, f"Many accounts of {source.source} are disabled",
+                f"{each.disables} of {each.known} people", "ask HR whether that is meant",
+            )  # fmt: skip
+
+
+def unresolved_managers(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Managers are named who are nowhere."""
+    for each in _last_planned(watch, source):
+        if (
+            source.limits.unresolved_managers is not None
+            and each.unresolved_managers > source.limits.unresolved_managers
+        ):
+            yield _of_run(
+                each, "managers", Severity.INFO, f"Managers of {source.source} are nowhere",
+                f"{each.unresolved_managers} keys are named as managers that are neither in the file nor known",
+                "see whether the managers come with another feed: Entra resolves them within one app only",
+            )  # fmt: skip
+
+
+def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """A run will not be finished by the time of day the source states."""
+    if source.limits.finish_by is None:
+        return
+    for each in source.runs:
+        if each.run.state not in TO_SEND:
+            continue
+        due = _due(each.run.received_at, source.limits.finish_by, source.limits.zone)
+        done = finished_at(each.calls_needed, watch.budget, max(watch.now, each.run.not_before or watch.now))
+        if done > due:
+            yield _of_run(
+                each, "late", Severity.WARNING, f"A drop of {source.source} will be late",
+                f"it will be sent by {done:%Y-%m-%d %H:%M} UTC; it was wanted by {due:%Y-%m-%d %H:%M} UTC",
+                "raise DAILY_CALLS if the licence gives more, or send fewer sources at once",
+            )  # fmt: skip
+
+
+def silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """HR has dropped nothing for too long."""
+    hours = source.limits.silence_hours
+    last = max((each.run.received_at for each in source.runs), default=None)
+    if hours is not None and last is not None and watch.now - last > timedelta(hours=hours):
+        yield _of_source(
+            source, "silence", Severity.CRITICAL, f"No drop of {source.source}",
+            f"the last drop came on {last:%Y-%m-%d %H:%M} UTC", "ask whether HR's export runs",
+        )  # fmt: skip
+
+
+def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """People were sent, and the log says nothing at all."""
+    hours = source.limits.log_silence_hours
+    for each in source.runs:
+        run = each.run
+        if hours is None or run.state is not RunState.SENT or run.sent_at is None or not run.figures.sent:
+            continue
+        heard = source.last_entry is not None and source.last_entry >= run.sent_at.replace(microsecond=0)
+        if (
+            not heard
+            and not sum(run.figures.outcomes.values()) - run.figures.unchanged
+            and (watch.now - run.sent_at > timedelta(hours=hours))
+        ):
+            yield _of_run(
+                each, "log-silence", Severity.WARNING, f"Entra's log is silent about {source.source}",
+                f"nothing since {run.sent_at:%Y-%m-%d %H:%M} UTC. {_usual_reason(source)}",
+                "see that the provisioning job runs",
+            )  # fmt: skip
+
+
+def checkpoint_stands_still(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """The log has not been read for too long."""
+    minutes = source.limits.checkpoint_minutes
+    if minutes is None or source.checkpoint is None:
+        return
+    if watch.now - source.checkpoint > timedelta(minutes=minutes):
+        yield _of_source(
+            source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.source} is not read",
+            f"it has been read up to {source.checkpoint:%Y-%m-%d %H:%M} UTC",
+            "look at the failures of collect_logs: a missing ProvisioningLog.Read.All is the usual one",
+        )  # fmt: skip
+
+
+def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """The provisioning job is paused, or in quarantine."""
+    job = source.job
+    if job is None:
+        return
+    if job.code == "Quarantine" or job.quarantine:
+        yield _of_source(
+            source, "quarantine", Severity.CRITICAL, f"The job of {source.source} is in quarantine",
+            f"Entra's reason: {job.quarantine or 'not given'}",
+            "mend the reason (often the notification e-mail is not set), then restart provisioning",
+        )  # fmt: skip
+    elif job.schedule != "Active":
+        yield _of_source(
+            source, "paused", Severity.WARNING, f"The job of {source.source} does not run",
+            f"its schedule is {job.schedule}; what is uploaded waits", "start provisioning",
+        )  # fmt: skip
+
+
+def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
+    """The tenant's calls of 24 hours are nearly used up."""
+    share = min((source.limits.quota_percent for source in watch.sources), default=100)
+    if watch.budget.used * 100 >= share * watch.budget.limit:
+        yield Finding(
+            "quota", Severity.WARNING, "quota", "", "The daily quota is nearly spent",
+            f"{watch.budget.used} of {watch.budget.limit} calls in 24 hours are made",
+            "runs wait and go on by themselves; raise DAILY_CALLS if the licence gives more",
+        )  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (
+    run_stopped,
+    failures,
+    everything_skipped,
+    unanswered,
+    rejected_records,
+    disable_spike,
+    unresolved_managers,
+    too_late,
+    silence,
+    log_silence,
+    checkpoint_stands_still,
+    job_stopped,
+)
+
+
+def _current(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+    """The runs a person can still do something about: of the rejected ones only the newest drop."""
+    for each in source.runs:
+        is_newest = each is source.runs[-1]
+        if each.run.state is not RunState.REJECTED or (is_newest and watch.now - each.run.changed_at < RECENT):
+            yield each
+
+
+def _last_answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+    answered = [each for each in source.runs if each.run.state is RunState.SETTLED and each.run.figures.sent]
+    return (each for each in answered[-1:] if watch.now - each.run.changed_at < RECENT)
+
+
+def _last_planned(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+    planned = [each for each in source.runs if each.run.planned_at and not each.run.resend]
+    return (each for each in planned[-1:] if watch.now - each.run.changed_at < RECENT)
+
+
+def _usual_reason(source: SourceWatch) -> str:
+    job = source.job
+    if job is None:
+        return "The state of the job could not be read."
+    if job.code == "Quarantine" or job.quarantine:
+        return f"The job is in quarantine ({job.quarantine or 'no reason given'})."
+    if job.schedule != "Active":
+        return f"The job is {job.schedule.lower()}."
+    return "The job runs; for Active Directory, see that the provisioning agent is up."
+
+
+def _due(received: datetime, clock: str, zone: str) -> datetime:
+    """The first such time of day after a drop came."""
+    hour, minute = (int(part) for part in clock.split(":"))
+    local = received.astimezone(ZoneInfo(zone))
+    due = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return due if due > local else due + timedelta(days=1)
+
+
+def _of_run(each: RunWatch, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
+    run = each.run
+    return Finding(f"{rule}|{run.source}|{run.run_id}", severity, rule, run.source, title, text, remedy, run.run_id)
+
+
+def _of_source(source: SourceWatch, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
+    return Finding(f"{rule}|{source.source}", severity, rule, source.source, title, text, remedy)
