@@ -1,0 +1,27 @@
+# After the code is there, the key of the event subscription exists: deploy the events. `azd` passes the outputs of main.bicep as variables.
+$ErrorActionPreference = 'Stop'
+
+if ($env:PRIVATE_NETWORK -eq 'true') {
+    Write-Host 'rollcall: a private app gets no events; its sweep finds the drops'
+    exit 0
+}
+
+# The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
+for ($tries = 1; ; $tries++) {
+    $key = az functionapp keys list --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME `
+        --query 'systemKeys.blobs_extension != null' --output tsv 2>$null
+    if ($key -eq 'true') { break }
+    if ($tries -ge 20) {
+        [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. Read its log, then run: azd hooks run postdeploy')
+        exit 1
+    }
+    Start-Sleep -Seconds 15
+}
+
+az deployment group create --only-show-errors --output none `
+    --name rollcall-events `
+    --resource-group $env:AZURE_RESOURCE_GROUP `
+    --template-file (Join-Path $PSScriptRoot '../events.bicep') `
+    --parameters functionAppName=$env:FUNCTION_APP_NAME dropsAccountName=$env:DROPS_ACCOUNT_NAME eventsIdentityName=$env:EVENTS_IDENTITY_NAME
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+Write-Host "rollcall: Event Grid tells $env:FUNCTION_APP_NAME of each drop in $env:DROPS_ACCOUNT_NAME"

@@ -1,0 +1,29 @@
+#!/bin/sh
+# After the code is there, the key of the event subscription exists: deploy the events. `azd` passes the outputs of main.bicep as variables.
+set -eu
+
+if [ "${PRIVATE_NETWORK:-false}" = "true" ]; then
+    echo "rollcall: a private app gets no events; its sweep finds the drops"
+    exit 0
+fi
+
+# The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
+tries=0
+while :; do
+    key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
+        --query "systemKeys.blobs_extension != null" --output tsv 2>/dev/null || true)
+    [ "$key" = "true" ] && break
+    tries=$((tries + 1))
+    if [ "$tries" -ge 20 ]; then
+        echo "rollcall: the app has not indexed its blob trigger after five minutes. Read its log, then run: azd hooks run postdeploy" >&2
+        exit 1
+    fi
+    sleep 15
+done
+
+az deployment group create --only-show-errors --output none \
+    --name rollcall-events \
+    --resource-group "$AZURE_RESOURCE_GROUP" \
+    --template-file "$(dirname "$0")/../events.bicep" \
+    --parameters functionAppName="$FUNCTION_APP_NAME" dropsAccountName="$DROPS_ACCOUNT_NAME" eventsIdentityName="$EVENTS_IDENTITY_NAME"
+echo "rollcall: Event Grid tells $FUNCTION_APP_NAME of each drop in $DROPS_ACCOUNT_NAME"

@@ -1,0 +1,260 @@
+metadata name = 'Rollcall'
+metadata description = 'Everything Rollcall needs in one resource group. It composes; the modules hold the resources.'
+
+targetScope = 'subscription'
+
+import { personType } from 'modules/access.bicep'
+import { sftpUserType } from 'modules/sftp-users.bicep'
+
+@description('Required. Name of this environment, such as `test` or `production`. It is part of the names and tags of all resources.')
+@minLength(2)
+@maxLength(20)
+param environmentName string
+
+@description('Required. Region of all resources. It must offer Flex Consumption: `az functionapp list-flexconsumption-locations`.')
+param location string
+
+@description('Optional. Days after which drops, run folders and telemetry are deleted.')
+@minValue(30)
+@maxValue(730)
+param retentionDays int = 90
+
+@description('Optional. Who is told of alerts: mail addresses, and the URL of a webhook that reads the common alert schema. Secure, since such URLs often carry a signature.')
+@secure()
+param alertTargets alertTargetsType = {}
+
+@description('Optional. Who else may reach the drops account. `people` are users, groups or service principals by object id, who may `drop` files or `operate` Rollcall. `sftpUsers` switch the SFTP endpoint on: one local user per source, by SSH public key. Switching it on or off later needs a new drops account.')
+param access accessType = {}
+
+@description('Optional. Whether storage and app are reached from a virtual network only. The sweep then finds the drops, since Event Grid cannot call a private app.')
+param privateNetwork bool = false
+
+@description('Optional. Client id of the app registration that signs people in to the console (`console-registration.bicep`). Empty: no sign-in is configured.')
+param consoleClientId string = ''
+
+var token = uniqueString(subscription().id, environmentName, location)
+var hostName = 'sthost${token}'
+var dropsName = 'stdrops${token}'
+var tags = { 'azd-env-name': environmentName, application: 'rollcall' }
+var settings = loadJsonContent('app-settings.json')
+var deadLetterContainer = 'deadletters'
+var packageContainer = 'package'
+var operatorRoles = ['Storage Blob Data Contributor', 'Storage Table Data Contributor']
+var people = access.?people ?? []
+var sftpUsers = access.?sftpUsers ?? []
+var names = map(items(settings), item => { kind: last(split(item.key, '_')), value: item.value })
+var appContainers = map(filter(names, name => name.kind == 'CONTAINER'), name => name.value)
+var appTables = map(filter(names, name => name.kind == 'TABLE'), name => name.value)
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-rollcall-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    environmentName: environmentName
+    location: location
+    tags: tags
+    retentionDays: retentionDays
+  }
+}
+
+module hostStorage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: hostName
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    isPrivate: privateNetwork
+    containers: [packageContainer]
+  }
+}
+
+module dropStorage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    name: dropsName
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    isPrivate: privateNetwork
+    containers: concat(appContainers, [deadLetterContainer])
+    tables: appTables
+    personalDataContainers: [settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]
+    retentionDays: retentionDays
+    hasSftp: !empty(sftpUsers)
+  }
+}
+
+module sftp 'modules/sftp-users.bicep' = if (!empty(sftpUsers)) {
+  scope: group
+  params: {
+    accountName: dropStorage.outputs.name
+    container: settings.DROPS_CONTAINER
+    users: sftpUsers
+  }
+}
+
+module identities 'modules/identities.bicep' = {
+  scope: group
+  params: {
+    environmentName: environmentName
+    location: location
+    tags: tags
+  }
+}
+
+module grants 'modules/access.bicep' = {
+  scope: group
+  params: {
+    grants: concat(
+      [
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Owner', on: 'account', name: hostName } // locks, keys and the package
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Queue Data Contributor', on: 'account', name: hostName } // drops on their way to the trigger
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Table Data Contributor', on: 'account', name: hostName } // diagnostic events of the host
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Contributor', on: 'account', name: dropsName }
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Queue Data Contributor', on: 'account', name: dropsName } // the poison queue of the trigger
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Table Data Contributor', on: 'account', name: dropsName }
+        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Monitoring Metrics Publisher', on: 'insights', name: monitoring.outputs.insightsName }
+        { principalId: identities.outputs.eventsPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Contributor', on: 'container', name: '${dropsName}/default/${deadLetterContainer}' }
+      ],
+      map(filter(people, person => person.may == 'drop'), person => {
+        principalId: person.principalId
+        principalType: person.principalType
+        role: 'Storage Blob Data Contributor'
+        on: 'container'
+        name: '${dropsName}/default/${settings.DROPS_CONTAINER}'
+      }),
+      flatten(map(filter(people, person => person.may == 'operate'), person => map(operatorRoles, role => {
+        principalId: person.principalId
+        principalType: person.principalType
+        role: role
+        on: 'account'
+        name: dropsName
+      })))
+    )
+  }
+  dependsOn: [hostStorage, dropStorage]
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    environmentName: environmentName
+    location: location
+    tags: tags
+  }
+}
+
+module storageEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    networkId: network.?outputs.networkId ?? ''
+    subnetId: network.?outputs.endpointSubnetId ?? ''
+    targets: [
+      { name: hostStorage.outputs.name, resourceId: hostStorage.outputs.id }
+      { name: dropStorage.outputs.name, resourceId: dropStorage.outputs.id }
+    ]
+    zones: map(['blob', 'queue', 'table'], service => {
+      service: service
+      name: 'privatelink.${service}.${environment().suffixes.storage}'
+    })
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  scope: group
+  params: {
+    name: 'func-rollcall-${token}'
+    location: location
+    tags: tags
+    identityId: identities.outputs.appId
+    identityClientId: identities.outputs.appClientId
+    hostStorageUris: hostStorage.outputs.uris
+    dropStorageUris: dropStorage.outputs.uris
+    packageContainer: packageContainer
+    insightsName: monitoring.outputs.insightsName
+    subnetId: network.?outputs.appSubnetId ?? ''
+    signsPeopleIn: !empty(consoleClientId)
+  }
+  dependsOn: [grants, storageEndpoints]
+}
+
+module appEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    networkId: network.?outputs.networkId ?? ''
+    subnetId: network.?outputs.endpointSubnetId ?? ''
+    targets: [{ name: functionApp.outputs.name, resourceId: functionApp.outputs.id }]
+    zones: [{ service: 'sites', name: 'privatelink.azurewebsites.net' }]
+  }
+}
+
+module auth 'modules/auth.bicep' = if (!empty(consoleClientId)) {
+  scope: group
+  params: {
+    functionAppName: functionApp.outputs.name
+    clientId: consoleClientId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    environmentName: environmentName
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    mail: alertTargets.?mail ?? []
+    webhook: alertTargets.?webhook ?? ''
+    hasEvents: !privateNetwork
+  }
+}
+
+@description('The resource group of this environment.')
+output AZURE_RESOURCE_GROUP string = group.name
+
+@description('Name of the function app, for deploying code and events.')
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+
+@description('Address of the function app.')
+output FUNCTION_APP_URL string = functionApp.outputs.url
+
+@description('Name of the storage account that takes the drops, for `events.bicep`.')
+output DROPS_ACCOUNT_NAME string = dropStorage.outputs.name
+
+@description('Name of the identity that Event Grid writes dead letters with, for `events.bicep`.')
+output EVENTS_IDENTITY_NAME string = identities.outputs.eventsName
+
+@description('Object id of the identity of the app, for `graph-roles.bicep` or `rollcall setup grant --principal`.')
+output APP_PRINCIPAL_ID string = identities.outputs.appPrincipalId
+
+@description('Resource id of the workspace, for `tenant-diagnostics.bicep`.')
+output WORKSPACE_ID string = monitoring.outputs.workspaceId
+
+@description('Whether the app is private, and `events.bicep` is left out.')
+output PRIVATE_NETWORK bool = privateNetwork
+
+@description('Blob service of the drops account: the setting of the same name, for the `rollcall` command.')
+output DropStorage__blobServiceUri string = dropStorage.outputs.uris.blob
+
+@description('Table service of the drops account: the setting of the same name, for the `rollcall` command.')
+output DropStorage__tableServiceUri string = dropStorage.outputs.uris.table
+
+type accessType = {
+  people: personType[]?
+  sftpUsers: sftpUserType[]?
+}
+
+type alertTargetsType = {
+  mail: string[]?
+  webhook: string?
+}

@@ -1,0 +1,58 @@
+metadata name = 'Monitoring'
+metadata description = 'A workspace, Application Insights that takes telemetry from Entra identities only, and the workbook.'
+
+@description('Required. Name of this environment.')
+param environmentName string
+
+@description('Required. Region of the resources.')
+param location string
+
+@description('Required. Tags of the resources.')
+param tags object
+
+@description('Required. Days that telemetry is kept.')
+param retentionDays int
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+  name: 'log-rollcall-${environmentName}'
+  location: location
+  tags: tags
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: retentionDays
+    features: { disableLocalAuth: true, enableLogAccessUsingOnlyResourcePermissions: true }
+    workspaceCapping: { dailyQuotaGb: 5 } // a fault that logs in a loop must not run up a bill
+  }
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: 'appi-rollcall-${environmentName}'
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    IngestionMode: 'LogAnalytics'
+    DisableLocalAuth: true
+  }
+}
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(resourceGroup().id, 'rollcall-workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'Rollcall ${environmentName}'
+    category: 'workbook'
+    sourceId: workspace.id
+    serializedData: replace(loadTextContent('../workbook.json'), '{workspaceId}', workspace.id)
+  }
+}
+
+@description('Name of the Application Insights component.')
+output insightsName string = insights.name
+
+@description('Resource id of the workspace.')
+output workspaceId string = workspace.id

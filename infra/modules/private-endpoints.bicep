@@ -1,0 +1,80 @@
+metadata name = 'Private endpoints'
+metadata description = 'Private endpoints for some services, with the DNS zones that lead to them.'
+
+@description('Required. Region of the endpoints.')
+param location string
+
+@description('Required. Tags of the resources.')
+param tags object
+
+@description('Required. Resource id of the network that resolves the names.')
+param networkId string
+
+@description('Required. Resource id of the subnet that the endpoints are in.')
+param subnetId string
+
+@description('Required. The resources that are reached. Each has every one of the services in `zones`.')
+param targets targetType[]
+
+@description('Required. The services that are reached, and the private DNS zone of each.')
+param zones zoneType[]
+
+var endpoints = flatten(map(targets, target => map(zones, zone => {
+  name: '${target.name}-${zone.service}'
+  resourceId: target.resourceId
+  service: zone.service
+  zoneName: zone.name
+})))
+
+resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zones: {
+  name: zone.name
+  location: 'global'
+  tags: tags
+}]
+
+resource dnsLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, index) in zones: {
+  parent: dnsZones[index]
+  name: 'rollcall'
+  location: 'global'
+  tags: tags
+  properties: {
+    registrationEnabled: false
+    virtualNetwork: { id: networkId }
+  }
+}]
+
+resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for endpoint in endpoints: {
+  name: 'pep-${endpoint.name}'
+  location: location
+  tags: tags
+  properties: {
+    subnet: { id: subnetId }
+    privateLinkServiceConnections: [
+      {
+        name: endpoint.service
+        properties: { privateLinkServiceId: endpoint.resourceId, groupIds: [endpoint.service] }
+      }
+    ]
+  }
+}]
+
+resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [for (endpoint, index) in endpoints: {
+  parent: privateEndpoints[index]
+  name: 'default'
+  properties: {
+    privateDnsZoneConfigs: [
+      { name: endpoint.service, properties: { privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', endpoint.zoneName) } }
+    ]
+  }
+  dependsOn: [dnsLinks]
+}]
+
+type targetType = {
+  name: string
+  resourceId: string
+}
+
+type zoneType = {
+  service: 'blob' | 'queue' | 'table' | 'sites'
+  name: string
+}
