@@ -145,6 +145,7 @@ class Run:
     attempts: int = 0  # calls in a row that Entra did not take
     plan_hash: str = ""
     reasons: tuple[str, ...] = ()
+    causes: tuple[tuple[str, int], ...] = ()  # failed people by error code, the most frequent first
     approval: Approval | None = None
     folded: bool = False  # what was accepted is in people.db
     again_of: str = ""  # the run whose drop this one plans again, or whose people it sends again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,7 +33,6 @@ class RunWatch:
     """A run with what the rules need beside it."""
 
     run: Run
-    causes: Mapping[str, int]  # failed people by error code
     unresolved_managers: int = 0
     disables: int = 0
     known: int = 0
@@ -50,7 +48,6 @@ class SourceWatch:
     runs: tuple[RunWatch, ...]  # newest last
     job: JobState | None  # None: it could not be read, or there is no endpoint yet
     checkpoint: datetime | None
-    last_entry: datetime | None
 
 
 @dataclass(frozen=True)

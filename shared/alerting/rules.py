@@ -44,8 +44,7 @@ def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     for each in _last_answered(watch, source):
         figures = each.run.figures
         if source.limits.failed is not None and exceeds(figures.failed, source.limits.failed, figures.sent, 0):
-            causes = sorted(each.causes.items(), key=lambda item: -item[1])[:3]
-            named = ", ".join(f"{code or 'no code'} ({count})" for code, count in causes)
+            named = ", ".join(f"{code or 'no code'} ({count})" for code, count in each.run.causes[:3])
             text = f"{figures.failed} of {figures.sent} people failed" + (f": {named}" if named else "")
             yield _of_run(
                 each, "failures", Severity.CRITICAL, f"People of {source.source} failed", text,
@@ -147,12 +146,8 @@ def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         run = each.run
         if hours is None or run.state is not RunState.SENT or run.sent_at is None or not run.figures.sent:
             continue
-        heard = source.last_entry is not None and source.last_entry >= run.sent_at.replace(microsecond=0)
-        if (
-            not heard
-            and not sum(run.figures.outcomes.values()) - run.figures.unchanged
-            and (watch.now - run.sent_at > timedelta(hours=hours))
-        ):
+        heard = sum(run.figures.outcomes.values()) - run.figures.unchanged
+        if not heard and watch.now - run.sent_at > timedelta(hours=hours):
             yield _of_run(
                 each, "log-silence", Severity.WARNING, f"Entra's log is silent about {source.source}",
                 f"nothing since {run.sent_at:%Y-%m-%d %H:%M} UTC. {_usual_reason(source)}",

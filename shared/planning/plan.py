@@ -41,6 +41,7 @@ class Plan:
     actions: Mapping[str, int]  # people by action: new, changed, disabled, enabled, absent, unchanged
     attributes: Mapping[str, int]  # people, known already, by attribute that changes
     cleared: Mapping[str, int]
+    known: int  # people known before this drop
     gone: int  # people known who are not in this full drop
     unresolved_managers: tuple[str, ...]  # keys named as managers that are nowhere; at most 100
     chunks: tuple[Chunk, ...]

@@ -101,6 +101,7 @@ def plan_drop(
         actions=dict(second.tally.actions),
         attributes=dict(second.tally.attributes),
         cleared=dict(second.tally.cleared),
+        known=len(people),
         gone=second.gone,
         unresolved_managers=second.unresolved_managers(),
         chunks=chunks,

@@ -1,0 +1,84 @@
+"""What the rules look at, from the books, the plans, Entra and the quota. Enters: ports. Leaves: a Watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.alerting.findings import JobState, RunWatch, SourceWatch, Watch
+from shared.endpoint import Endpoint
+from shared.errors import GraphError, Missing
+from shared.planning.changes import Action
+from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.runs import TO_SEND, Artefacts, Ledger, Run
+from shared.sending.quota import Budget
+from shared.sources import Source
+
+NEWEST = 10  # runs of a source that are looked at; those on their way always are
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Everything watching needs, and nothing else."""
+
+    ledger: Ledger
+    artefacts: Artefacts
+    sources: Callable[[], Mapping[str, Source]]
+    endpoints: Callable[[], Mapping[str, Endpoint]]
+    job: Callable[[Endpoint], JobState]  # raises GraphError
+    checkpoint: Callable[[str], datetime | None]  # by job id
+    budget: Callable[[], Budget]
+    now: Callable[[], datetime]
+
+
+def watch(watcher: Watcher) -> Watch:
+    """Everything, at this moment."""
+    endpoints = watcher.endpoints()
+    return Watch(
+        tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items()),
+        watcher.budget(),
+        watcher.now(),
+    )
+
+
+def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:
+    runs = watcher.ledger.runs(source.source)
+    looked_at = [run for run in runs[:-NEWEST] if run.state in TO_SEND] + runs[-NEWEST:]
+    return SourceWatch(
+        source.source,
+        source.alerts,
+        tuple(_run(watcher, run) for run in looked_at),
+        _job(watcher, endpoint) if endpoint else None,
+        watcher.checkpoint(endpoint.job_id) if endpoint else None,
+    )
+
+
+def _run(watcher: Watcher, run: Run) -> RunWatch:
+    plan = _plan(watcher, run)
+    if plan is None:
+        return RunWatch(run)
+    answered = len({receipt.chunk for receipt in watcher.ledger.receipts(run.run_id)}) if run.state in TO_SEND else 0
+    return RunWatch(
+        run,
+        unresolved_managers=len(plan.unresolved_managers),
+        disables=plan.actions.get(Action.DISABLED, 0) + plan.actions.get(Action.ABSENT, 0),
+        known=plan.known,
+        calls_needed=max(0, len(plan.chunks) - answered),
+    )
+
+
+def _plan(watcher: Watcher, run: Run) -> Plan | None:
+    if run.planned_at is None:
+        return None
+    try:
+        return decode_plan(b"".join(watcher.artefacts.read(run, PLAN)))
+    except Missing:
+        return None  # its folder is gone: retention
+
+
+def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | None:
+    try:
+        return watcher.job(endpoint)
+    except GraphError:
+        return None
