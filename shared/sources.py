@@ -23,7 +23,11 @@ from shared.source_yaml import parse
 
 REQUIRED_ATTRIBUTES = ("userName", "active")
 PERCENT = re.compile(r"\d{1,3}(\.\d+)?%")
-NO_FILE_ENCODINGS = {"idna", "punycode", "undefined", "utf-7", "unicode_escape", "raw_unicode_escape"}
+NO_FILE_ENCODINGS = {"idna", "punycode", "undefined", "utf-7", "unicode-escape", "raw-unicode-escape"}
+
+
+def _codec(name: str) -> str:
+    return codecs.lookup(name).name.replace("_", "-")
 
 
 def _limit(value: Any) -> Any:
@@ -78,7 +82,7 @@ class Csv(Model):
     @classmethod
     def _encoding_exists(cls, name: str) -> str:
         try:
-            known = name == "auto" or ("a".encode(name), codecs.lookup(name).name)[1] not in NO_FILE_ENCODINGS
+            known = name == "auto" or ("a".encode(name) and _codec(name) not in NO_FILE_ENCODINGS)
         except (LookupError, ValueError):
             known = False
         if not known:
