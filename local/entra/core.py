@@ -19,7 +19,8 @@ from .directory import User
 from .engine import Cycle
 from .errors import ControlError, GraphError
 from .faults import Fault
-from .routes import control, identity, logs, uploads
+from .principals import APP_ROLES, Principal
+from .routes import applications, control, identity, logs, people, schemas, uploads
 from .routes import jobs as job_routes
 from .routes.calls import Call, Found, Table
 from .state import App, Execution, Tenant
@@ -41,9 +42,8 @@ class Entra:
         self._lock = threading.RLock()
         self._cycle_lock = threading.Lock()
         self._requests = random.Random(f"{seed}/requests")
-        self._table = Table(
-            (*control.routes(self), *identity.ROUTES, *uploads.ROUTES, *job_routes.ROUTES, *logs.ROUTES)
-        )
+        areas = (identity, uploads, job_routes, schemas, applications, people, logs)
+        self._table = Table((*control.routes(self), *(route for area in areas for route in area.ROUTES)))
         self.tenant = Tenant(dials, clock, seed)
 
     # requests
@@ -91,11 +91,12 @@ class Entra:
             for _ in range(cycles):
                 with self._lock:
                     tenant = self.tenant
+                    now = self._clock()
                     running = [
-                        Cycle(tenant, job)
+                        Cycle(tenant, app, job)
                         for app in tenant.apps.values()
                         for job in app.jobs.values()
-                        if jobs.works(job)
+                        if jobs.works(app, job, tenant.dials, now)
                     ]
                 for cycle in running:
                     self._run(cycle)
@@ -170,6 +171,17 @@ class Entra:
         with self._lock:
             self.tenant.directories[target].remove(object_id)
 
+    def add_principal(self, display_name: str, app_id: str | None = None, roles: Iterable[str] = ()) -> Principal:
+        """A service principal, such as an uploading client's, with roles of Graph by their names."""
+        with self._lock:
+            unknown = sorted(set(roles) - APP_ROLES.keys())
+            if unknown:
+                raise ControlError(f"'{unknown[0]}' is not a role of Graph here. Known: {', '.join(APP_ROLES)}.")
+            principal = self.tenant.principals.add(display_name, app_id)
+            for role in roles:
+                self.tenant.principals.assign(principal.id, APP_ROLES[role], self._clock())
+            return principal
+
     def plan_fault(self, **settings: Any) -> Fault:
         """Plan a fault: see `faults.Fault` for the names. Raises ControlError."""
         with self._lock:
@@ -193,11 +205,14 @@ class Entra:
         principal_id: str | None = None,
         audience: str = "https://graph.microsoft.com",
     ) -> str:
-        """An access token: of an application (`roles`), or of a signed-in `user` (`scopes`, `user_roles`)."""
+        """An access token: of an application (`roles`; those its service principal holds where only `principal_id`
+        is given), or of a signed-in `user` (`scopes`, `user_roles`)."""
         with self._lock:
             dials = self.tenant.dials
             if scopes and user is None:
                 raise ControlError("Scopes are for a signed-in user: name the user.")
+            if principal_id and not roles and user is None:
+                roles = self.tenant.principals.roles_of(principal_id)
             return self.tenant.tokens.issue(
                 self._clock(),
                 dials.token_lifetime if lifetime is None else lifetime,

@@ -44,6 +44,11 @@ class Dials:
     # cycles, B6
     interval: float = 2400.0
     cycle_limit: int | None = None
+    escrow_base: int = 5000  # B7: failures from which on the thresholds count
+    escrow_proportion: float = 0.4
+    escrow_most: int = 40_000
+    escrow_most_total: int = 60_000
+    ad_agents: Literal["active", "inactive", "none"] = "active"
     disable_action: Literal["disable", "update"] = "disable"  # D6: both exist
 
     # the log: D1 and D2

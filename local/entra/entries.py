@@ -105,7 +105,7 @@ def _error(entry: Entry) -> Json | None:
 
 
 def _modified(entry: Entry) -> tuple[tuple[str, str | None, str | None], ...]:
-    return () if entry.event is Event.UNCHANGED else entry.changes
+    return entry.changes
 
 
 def _steps(entry: Entry) -> list[Json]:
@@ -149,7 +149,7 @@ def _ambiguous_step(entry: Entry) -> Json:
 
 
 def _scope_step(entry: Entry) -> Json:
-    passed = entry.event is not Event.OUT_OF_SCOPE
+    passed = entry.event not in (Event.OUT_OF_SCOPE, Event.LEFT_SCOPE)
     details = _SCOPE_DETAILS if passed else {**_SCOPE_DETAILS, "Scoping filter evaluation passed": "False"}
     return _step(
         "EntrySynchronizationScoping", "scoping", "success",
@@ -230,6 +230,7 @@ _SEQUENCES: dict[Event, tuple[Callable[[Entry], Json], ...]] = {
     Event.FOLLOW_UP: (_export_update_step,),
     Event.UNCHANGED: (_import_step, _retrieved_step, _scope_step, _unchanged_step),
     Event.OUT_OF_SCOPE: (_import_step, _scope_step, _out_of_scope_step),
+    Event.LEFT_SCOPE: (_import_step, _retrieved_step, _scope_step, _export_update_step),
     Event.NOT_IMPORTED: (_import_step,),
     Event.NOT_MATCHED: (_import_step, _ambiguous_step),
     Event.STAGED_DELETE: (_import_step, _retrieved_step, _scope_step, _staged_step),

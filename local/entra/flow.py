@@ -101,6 +101,8 @@ class Flow:
 
 def shown(name: str, value: Attribute) -> str | None:
     """A value as the log shows it."""
+    if value is None:
+        return None
     if name == PASSWORD:
         return "[Redacted]"
     if isinstance(value, Redacted):

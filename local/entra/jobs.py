@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from . import quarantine
+from .dials import Dials
 from .state import App, Execution, Job
 from .wire import Json, iso
 
+_NO_ADDRESS = "The notification e-mail address is not set."
 _NEVER = "0001-01-01T00:00:00Z"
 _NOT_SCHEDULED = "P10675199DT2H48M5.4775807S"
 
 
 def start(app: App, job: Job, now: datetime) -> None:
-    """Listen. Without a notification address the job goes into quarantine at once (B7)."""
+    """Listen. Without a notification address the job is put aside at once (B7)."""
     job.schedule = "Active"
-    if job.quarantine is None and not _recipients(app):
-        quarantine(job, "EncounteredQuarantineException", now, "The notification e-mail address is not set.")
+    if job.quarantine is None and not quarantine.has_recipients(app):
+        quarantine.put_aside(job, quarantine.NO_ADDRESS, _NO_ADDRESS, now)
     job.code = "Quarantine" if job.quarantine else "Active"
 
 
@@ -25,23 +28,14 @@ def pause(job: Job) -> None:
     job.schedule = job.code = "Paused"
 
 
-def quarantine(job: Job, reason: str, now: datetime, message: str) -> None:
-    """Into quarantine."""
-    began = iso(now)
-    job.code = "Quarantine"
-    job.quarantine = {
-        "currentBegan": began,
-        "nextAttempt": began,
-        "reason": reason,
-        "seriesBegan": began,
-        "seriesCount": 1,
-        "error": {"code": reason, "message": message, "tenantActionable": True},
-    }
-
-
-def works(job: Job) -> bool:
-    """Does the job take part in a cycle now?"""
-    return job.schedule == "Active" and job.quarantine is None
+def works(app: App, job: Job, dials: Dials, now: datetime) -> bool:
+    """Does the job take part in a cycle now? Without an active agent nothing happens on premises (B11)."""
+    if job.schedule != "Active" or not quarantine.due(job, now):
+        return False
+    if not quarantine.has_recipients(app):
+        quarantine.put_aside(job, quarantine.NO_ADDRESS, _NO_ADDRESS, now)
+        return False
+    return job.target == "entra" or dials.ad_agents == "active"
 
 
 def set_notification(app: App, recipients: str) -> None:
@@ -56,16 +50,7 @@ def set_notification(app: App, recipients: str) -> None:
     )
 
 
-def notification_settings(app: App) -> Json:
-    """What SyncNotificationSettings says; empty when it says nothing readable."""
-    try:
-        settings = json.loads(app.secrets.get("SyncNotificationSettings") or "{}")
-    except ValueError:
-        return {}
-    return settings if isinstance(settings, dict) else {}
-
-
-def job_json(job: Job, interval: float) -> Json:
+def job_json(app: App, job: Job, interval: float) -> Json:
     """Graph's synchronizationJob (B4)."""
     scheduled = job.schedule != "Disabled"
     steady = iso(job.steady_since) if job.steady_since else _NEVER
@@ -91,13 +76,8 @@ def job_json(job: Job, interval: float) -> Json:
             "synchronizedEntryCountByType": [{"key": "User", "value": len(job.links)}],
             "troubleshootingUrl": None,
         },
-        "synchronizationJobSettings": [{"name": name, "value": value} for name, value in job.settings.items()],
+        "synchronizationJobSettings": _settings_json(app),
     }
-
-
-def _recipients(app: App) -> bool:
-    settings = notification_settings(app)
-    return bool(settings.get("Enabled") and settings.get("Recipients"))
 
 
 def _duration(seconds: float) -> str:
@@ -124,3 +104,8 @@ def _execution_json(execution: Execution | None) -> Json | None:
         "timeEnded": iso(execution.ended),
         "error": execution.error,
     }
+
+
+def _settings_json(app: App) -> list[Json]:
+    threshold = quarantine.delete_threshold(app)
+    return [] if threshold is None else [{"name": "QuarantineTooManyDeletesThreshold", "value": str(threshold)}]

@@ -24,6 +24,7 @@ class Event(Enum):
     FOLLOW_UP = "follow-up"
     UNCHANGED = "unchanged"
     OUT_OF_SCOPE = "out of scope"
+    LEFT_SCOPE = "left scope"
     NOT_IMPORTED = "not imported"
     NOT_MATCHED = "not matched"
     STAGED_DELETE = "staged delete"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import bad_request
 from .wire import Json
@@ -31,21 +32,40 @@ class Clause:
         return given is not None and _OPERATORS[self.operator](given, self.value)
 
 
+Group = tuple[Clause, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The groups of clauses; none lets everybody pass."""
+    """The groups of clauses; none lets everybody pass. Who leaves `groups` is disabled; who leaves the experimental
+    `inputFilterGroups` is only skipped."""
 
-    groups: tuple[tuple[Clause, ...], ...]
+    groups: tuple[Group, ...]
+    input_groups: tuple[Group, ...] = ()
 
     def passes(self, record: Record) -> bool:
         """Is the record in scope?"""
-        return not self.groups or any(all(clause.holds(record) for clause in group) for group in self.groups)
+        return _any_passes(self.groups, record) and _any_passes(self.input_groups, record)
+
+    def deprovisions(self, record: Record) -> bool:
+        """Is the record's user to be disabled?"""
+        return not _any_passes(self.groups, record)
 
 
 def read_scope(scope: Json | None) -> Scope:
     """Reads `scope`. Raises GraphError 400 for an unknown operator."""
-    groups = (scope or {}).get("groups") or []
-    return Scope(tuple(tuple(_clause(each) for each in group.get("clauses") or []) for group in groups))
+    given = scope or {}
+    return Scope(_groups(given.get("groups")), _groups(given.get("inputFilterGroups")))
+
+
+def _groups(rows: Any) -> tuple[Group, ...]:
+    if rows is not None and not isinstance(rows, list):
+        raise bad_request("The groups of a scoping filter must be a list.")
+    return tuple(tuple(_clause(each) for each in group.get("clauses") or []) for group in rows or [])
+
+
+def _any_passes(groups: tuple[Group, ...], record: Record) -> bool:
+    return not groups or any(all(clause.holds(record) for clause in group) for group in groups)
 
 
 def _clause(clause: Json) -> Clause:

@@ -18,6 +18,7 @@ from .errors import ControlError
 from .faults import Faults
 from .log import Log, Origin
 from .mapping import Mappings, compile_schema
+from .principals import Principals
 from .schema import add_custom_attribute, default_schema
 from .targets import CloudTarget, OnPremisesTarget
 from .targets import Target as TargetRules
@@ -90,9 +91,9 @@ class Job:
     schedule: str = "Disabled"
     code: str = "NotConfigured"
     quarantine: Json | None = None
-    settings: dict[str, str] = field(default_factory=dict)
     staged: deque[Staged] = field(default_factory=deque)
     links: dict[str, str] = field(default_factory=dict)
+    staged_deletes: dict[str, Staged] = field(default_factory=dict)
     escrows: dict[str, Escrow] = field(default_factory=dict)
     awaited: dict[str, Awaited] = field(default_factory=dict)
     waiting_for: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -102,7 +103,6 @@ class Job:
     last_with_exports: Execution | None = None
     steady_since: datetime | None = None
     release_deletes: bool = False
-    reference_failures: int = 0
 
 
 @dataclass(slots=True)
@@ -154,6 +154,9 @@ class Tenant:
         self.faults = Faults(random.Random(f"{seed}/faults"))
         self.apps: dict[str, App] = {}
         self.directories: dict[Target, Directory] = {"entra": Directory(), "active-directory": Directory()}
+        self.principals = Principals(self.now(), self.new_id)
+        self.principals.add("Uploader", dials.identity_client_id, "ManagedIdentity", dials.identity_principal_id)
+        self.domains = [dials.ad_domain]
         self.log = Log()
         self.uploads: list[Upload] = []
         self.upload_window = Window()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dumps import app_json
 from ..errors import ControlError
+from ..principals import principal_json
 from ..state import Execution
 from ..wire import Json, Response, iso, json_response
 from .calls import Call, Route, route
@@ -39,6 +40,7 @@ def routes(entra: Entra) -> Iterable[Route]:
         route("control", "/_emulator", GET=controls.health),
         route("control", "/_emulator/health", GET=controls.health),
         route("control", "/_emulator/apps", GET=controls.list_apps, POST=controls.add_app),
+        route("control", "/_emulator/service-principals", POST=controls.add_principal),
         route("control", "/_emulator/directory", GET=controls.directory, POST=controls.add_user),
         route("control", "/_emulator/directory/{id}", DELETE=controls.remove_user),
         route("control", "/_emulator/log", GET=controls.log),
@@ -84,6 +86,15 @@ class Controls:
         custom = [_custom(each) for each in settings.pop("custom_attributes", None) or []]
         app = self._entra.add_app(custom_attributes=custom, **settings)
         return json_response(201, app_json(app, call.request.origin))
+
+    def add_principal(self, call: Call) -> Response:
+        """A service principal with roles of Graph: {"displayName", "appId", "roles"}."""
+        settings = _named(
+            call.request.json_object(), {"displayName": "display_name", "appId": "app_id", "roles": "roles"}
+        )
+        if "display_name" not in settings:
+            raise ControlError("A service principal has a displayName.")
+        return json_response(201, principal_json(self._entra.add_principal(**settings)))
 
     def directory(self, call: Call) -> Response:
         """Every user of one target (?target=active-directory for the on-premises one)."""

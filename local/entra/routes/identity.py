@@ -21,6 +21,7 @@ def get_token(call: Call) -> Response:
         return _refused(400, "The resource is missing.")
     if options.get("client_id", dials.identity_client_id) != dials.identity_client_id:
         return _refused(400, "No managed identity with this client_id is assigned.")
+    held = call.tenant.principals.roles_of(dials.identity_principal_id)
     token = call.tenant.tokens.issue(
         call.now,
         dials.token_lifetime,
@@ -28,7 +29,7 @@ def get_token(call: Call) -> Response:
         client_id=dials.identity_client_id,
         principal_id=dials.identity_principal_id,
         audience=resource.rstrip("/"),
-        roles=frozenset(dials.identity_roles),
+        roles=held | frozenset(dials.identity_roles),
     )
     return json_response(
         200,
