@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterable
 
-_RUNS_IN_A_SPREADSHEET = re.compile(r"'*[=+\-@\t\r]")
+_RUNS_IN_A_SPREADSHEET = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # full-width too: some locales run them
 
 
 def guarded(cell: str) -> str:

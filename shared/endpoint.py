@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import UntrustedHost
 
@@ -23,6 +23,7 @@ GRAPH_HOSTS = {
     )
 }
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _PATH = re.compile(
     r"/(?:v1\.0|beta)/servicePrincipals/(?P<principal>[^/]+)/synchronization/jobs/(?P<job>[^/]+)/bulkUpload/?",
     re.IGNORECASE,
@@ -52,22 +53,22 @@ class TrustedHosts:
 
     def scope_for(self, url: str) -> str:
         """The scope of the token that may go to this address. Raises UntrustedHost for any other address."""
-        address = urlsplit(url)
-        if address.username or address.password:
+        address = _split(url)
+        if "@" in address.netloc:
             raise UntrustedHost(f"{_shown(url)} carries a user name; write the address without one")
-        if self._is_local(url):
+        if self._is_local(address):
             return GRAPH_HOSTS["graph.microsoft.com"]
-        if address.scheme == "https" and address.netloc.lower() in GRAPH_HOSTS:
-            return GRAPH_HOSTS[address.netloc.lower()]
+        if address.scheme == "https" and address.netloc in GRAPH_HOSTS:
+            return GRAPH_HOSTS[address.netloc]
         raise UntrustedHost(
             f"{_shown(url)} is no Microsoft Graph address; no token is sent there. "
-            f"Expected https and one of {', '.join(GRAPH_HOSTS)}"
+            f"Expected https:// and one of {', '.join(GRAPH_HOSTS)}, in lower case and without a port"
         )
 
     def endpoint(self, url: str) -> Endpoint:
         """The upload endpoint at this address. Raises UntrustedHost when it is none."""
         self.scope_for(url)
-        address = urlsplit(url)
+        address = _split(url)
         found = _PATH.fullmatch(address.path)
         if not found or address.query or address.fragment:
             raise UntrustedHost(
@@ -76,14 +77,33 @@ class TrustedHosts:
             )
         return Endpoint(url, f"{address.scheme}://{address.netloc}", found["principal"], found["job"])
 
-    def _is_local(self, url: str) -> bool:
-        local, address = urlsplit(self.local_url), urlsplit(url)
-        return local.hostname in _LOOPBACK and (local.scheme, local.netloc) == (
-            address.scheme,
-            address.netloc,
-        )
+    def _is_local(self, address: SplitResult) -> bool:
+        if not is_loopback(self.local_url):
+            return False
+        local = urlsplit(self.local_url)
+        return (local.scheme, local.netloc) == (address.scheme, address.netloc)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether this is an http address of this machine."""
+    try:
+        address = urlsplit(url)
+        return address.scheme in ("http", "https") and address.hostname in _LOOPBACK and "@" not in address.netloc
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> SplitResult:
+    """The address in its parts. What parsers read differently (control characters, backslashes) is no address."""
+    if _CONTROL.search(url):
+        raise UntrustedHost("an address with control characters or backslashes is trusted by nobody")
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise UntrustedHost(f"{url[:100]!r} cannot be read as an address") from None
 
 
 def _shown(url: str) -> str:
+    """The address without user name and query, which may hold secrets."""
     address = urlsplit(url)
-    return f"{address.scheme}://{address.hostname or ''}{address.path}"
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"

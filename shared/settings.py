@@ -5,14 +5,15 @@ Every setting that is missing or malformed is named at once. The names are the a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared.endpoint import is_loopback
 from shared.errors import SettingsError
 from shared.limits import DAILY_CALLS
 
@@ -22,7 +23,7 @@ _TABLE = r"^[A-Za-z][A-Za-z0-9]{2,62}$"
 
 Container = Annotated[str, Field(pattern=_CONTAINER, min_length=3, max_length=63)]
 Table = Annotated[str, Field(pattern=_TABLE)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -51,6 +52,13 @@ class Settings(BaseModel):
     send_schedule: str = Field(alias="SEND_SCHEDULE")
     collect_schedule: str = Field(alias="COLLECT_SCHEDULE")
     sweep_schedule: str = Field(alias="SWEEP_SCHEDULE")
+    alert_schedule: str = Field(alias="ALERT_SCHEDULE")
+
+    teams_url: str = Field("", alias="ALERT_TEAMS_URL", repr=False)  # these addresses are secrets
+    slack_url: str = Field("", alias="ALERT_SLACK_URL", repr=False)
+    webhook_url: str = Field("", alias="ALERT_WEBHOOK_URL", repr=False)
+    webhook_key: str = Field("", alias="ALERT_WEBHOOK_KEY", repr=False)
+    console_url: str = Field("", alias="CONSOLE_URL")
 
     sources_dir: str = Field("", alias="SOURCES_DIR")
     send_seconds: Seconds = Field(240, alias="SEND_SECONDS")
@@ -62,24 +70,18 @@ class Settings(BaseModel):
     log_overlap_seconds: Seconds = Field(1_800, alias="LOG_OVERLAP_SECONDS")
     outcome_wait_minutes: Seconds = Field(120, alias="OUTCOME_WAIT_MINUTES")
 
-    @model_validator(mode="after")
-    def _storage_is_named_once(self) -> Settings:
-        if self.connection_string:
-            _check_local(self.connection_string)
-        elif not (self.blob_url and self.table_url):
-            raise ValueError(
-                "DropStorage__blobServiceUri and DropStorage__tableServiceUri are missing: "
-                "the addresses of the storage account's blob and table service"
-            )
-        return self
-
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in this environment. Raises SettingsError naming every missing or malformed one."""
+        given = {key: value for key, value in environ.items() if value != ""}
+        faults = [*_storage_faults(given), *_address_faults(given)]
         try:
-            return cls.model_validate({key: value for key, value in environ.items() if value != ""})
+            settings = cls.model_validate(given)
         except ValidationError as error:
-            raise SettingsError(_sentence(fault) for fault in error.errors()) from None
+            raise SettingsError([*map(_sentence, error.errors()), *faults]) from None
+        if faults:
+            raise SettingsError(faults)
+        return settings
 
     @property
     def sources_folder(self) -> Path:
@@ -92,21 +94,48 @@ class Settings(BaseModel):
         return timedelta(minutes=self.outcome_wait_minutes)
 
 
-def _check_local(connection_string: str) -> None:
-    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
-    if parts.get("UseDevelopmentStorage", "").lower() == "true":
+def _storage_faults(given: Mapping[str, str]) -> Iterator[str]:
+    if "DropStorage" in given:
+        if not _is_local(given["DropStorage"]):
+            yield (
+                "DropStorage is a connection string, which is for the storage emulator on this machine only; "
+                "set DropStorage__blobServiceUri and DropStorage__tableServiceUri and let the app use its identity"
+            )
         return
-    addresses = [value for name, value in parts.items() if name.endswith("Endpoint")]
-    if not addresses or any(urlsplit(value).hostname not in _LOOPBACK for value in addresses):
-        raise ValueError(
-            "DropStorage is a connection string, which is for the storage emulator on this machine only; "
-            "set DropStorage__blobServiceUri and DropStorage__tableServiceUri and let the app use its identity"
-        )
+    for name, service in (("DropStorage__blobServiceUri", "blob"), ("DropStorage__tableServiceUri", "table")):
+        if name not in given:
+            yield f"{name} is missing: the address of the storage account's {service} service"
+
+
+def _address_faults(given: Mapping[str, str]) -> Iterator[str]:
+    if not is_loopback(given.get("LOCAL_GRAPH_URL", "http://localhost")):
+        yield "LOCAL_GRAPH_URL is for the emulator on this machine only, such as http://127.0.0.1:7480; leave it out"
+
+
+def _is_local(connection_string: str) -> bool:
+    """Whether every service it names is on this machine. The SDK reads names in any case, so this does, too."""
+    pairs = (part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    parts = {name.strip().casefold(): value for name, value in pairs}
+    addresses = [value for name, value in parts.items() if name.endswith(("endpoint", "uri"))]
+    if parts.get("usedevelopmentstorage", "").casefold() == "true" and "accountname" not in parts:
+        return all(map(_is_on_this_machine, addresses))
+    return bool(addresses) and all(map(_is_on_this_machine, addresses))
+
+
+def _is_on_this_machine(address: str) -> bool:
+    try:
+        return urlsplit(address).hostname in _LOOPBACK
+    except ValueError:
+        return False
 
 
 def _sentence(fault: Any) -> str:
+    """One fault in words, by the name of its setting; never with its value, which may be a secret."""
     name = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "missing":
         return f"{name} is missing"
-    text = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{name}: {text}" if name else text
+    if name.endswith("_CONTAINER"):
+        return f"{name}: a container is named with 3 to 63 of a-z, 0-9 and single hyphens between them"
+    if name.endswith("_TABLE"):
+        return f"{name}: a table is named with 3 to 63 of A-Z, a-z and 0-9, a letter first"
+    return f"{name}: {fault['msg']}"

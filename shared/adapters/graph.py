@@ -5,6 +5,7 @@ Uploads never raise: whatever happens is a `Reply` the sender judges. Reading th
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry, graph_time, read_entry
@@ -28,6 +29,8 @@ from shared.sending.replies import Reply, Verdict
 SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (entra-api.md A3)
 TIMEOUT = httpx.Timeout(60, connect=10)
 LOG_TRIES = 5
+LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
+LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
 _EARLY = 300  # seconds before its end a token is not used any more
 
 
@@ -79,7 +82,7 @@ class GraphUpload:
         self._now = now
 
     def post(self, endpoint: Endpoint, body: bytes) -> Reply:
-        """Send one bulk request. Whatever happens is a reply."""
+        """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves."""
         try:
             token = self._tokens.get(self._hosts.scope_for(endpoint.url))
             response = self._client.post(
@@ -93,7 +96,7 @@ class GraphUpload:
             )
         except ClientAuthenticationError as error:
             return Reply(401, self._now(), code=type(error).__name__, message="the identity gave no token")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, AzureError) as error:  # Graph, or the identity endpoint, gave no answer
             return Reply(0, self._now(), code=type(error).__name__)
         return reply_of(response, self._now())
 
@@ -121,23 +124,24 @@ class GraphLog:
                 raise Refused("the provisioning log sent the same nextLink twice")
             seen.add(url)
             page = self._page(url)
-            yield [read_entry(raw) for raw in page.get("value", ())]
-            url = page.get("@odata.nextLink")
+            yield [read_entry(raw) for raw in page.value if isinstance(raw, dict)]
+            url = page.next_link
 
-    def _page(self, url: str) -> dict[str, Any]:
+    def _page(self, url: str) -> _Page:
+        renewed = False
         for attempt in range(1, LOG_TRIES + 1):
             reply, body = self._get(url)
             if reply.verdict is Verdict.ACCEPTED:
-                page = msgspec.json.decode(body)
-                if not isinstance(page, dict):
-                    raise Refused("the provisioning log sent no JSON object", request_id=reply.request_id)
-                return page
-            if reply.verdict is Verdict.NEW_TOKEN and attempt == 1:
+                return _page(body, reply)
+            if reply.verdict is Verdict.NEW_TOKEN and not renewed:
+                renewed = True
                 self._tokens.renew()
-            elif reply.verdict in (Verdict.THROTTLED, Verdict.UNAVAILABLE) and attempt < LOG_TRIES:
-                self._clock.sleep(pause_after(reply, attempt, 0.5))
-            else:
+                continue
+            rest = pause_after(reply, attempt, 0.5)
+            if reply.verdict not in (Verdict.THROTTLED, Verdict.UNAVAILABLE) or rest > LONGEST_REST:
                 break
+            if attempt < LOG_TRIES:
+                self._clock.sleep(rest)
         raise _error(reply)
 
     def _get(self, url: str) -> tuple[Reply, bytes]:
@@ -149,9 +153,25 @@ class GraphLog:
             response = self._client.get(url, headers={"Authorization": f"Bearer {token}"})
         except ClientAuthenticationError as error:
             return Reply(401, self._clock.now(), code=type(error).__name__), b""
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, AzureError) as error:
             return Reply(0, self._clock.now(), code=type(error).__name__), b""
         return reply_of(response, self._clock.now()), response.content
+
+
+class _Page(msgspec.Struct):
+    value: list[Any]
+    next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
+
+
+def _page(body: bytes, reply: Reply) -> _Page:
+    try:
+        return msgspec.json.decode(body, type=_Page)
+    except msgspec.DecodeError as error:
+        raise Refused(
+            f"the provisioning log sent no page (request-id {reply.request_id}): {error}",
+            status=reply.status,
+            request_id=reply.request_id,
+        ) from error
 
 
 def reply_of(response: httpx.Response, now: datetime) -> Reply:
@@ -193,18 +213,21 @@ def _error(reply: Reply) -> Refused | Throttled | Unreachable:
 
 
 def _seconds(text: str | None, now: datetime) -> float | None:
-    """Retry-After: seconds, also with decimals (A6), or a date."""
+    """Retry-After: seconds, also with decimals (A6), or a date; never more than a day."""
     if text is None:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
         moment = _date(text)
-        return max(0.0, (moment - now).total_seconds()) if moment else None
+        if moment is None:
+            return None
+        seconds = (moment - now).total_seconds()
+    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
 def _date(text: str | None) -> datetime | None:
     try:
         return parsedate_to_datetime(text).astimezone(UTC) if text else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

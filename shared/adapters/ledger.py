@@ -69,9 +69,12 @@ class TableLedger:
         holder = str(turn.entity["run_id"])
         if holder == run.run_id:
             return True
-        if self._has_the_turn(holder):
+        if self._has_the_turn(holder) or not self._won(lambda: self._runs.replace(entity, turn.etag)):
             return False
-        return self._won(lambda: self._runs.replace(entity, turn.etag))
+        if self._has_gone_on(holder):
+            self._give_back(run, holder)
+            return False
+        return True
 
     def record(self, run_id: str, receipt: Receipt) -> None:
         """Keep a receipt."""
@@ -92,6 +95,26 @@ class TableLedger:
         """Every receipt of a run, in order."""
         rows = self._chunks.rows(Query(partition=table_key(run_id), select=("body",)))
         return [msgspec.json.decode(str(row.entity["body"]), type=Receipt) for row in rows]
+
+    def _has_gone_on(self, run_id: str) -> bool:
+        """Whether a run that had taken the turn uses it now, after all.
+
+        One that has only just taken it is still `received`. Writing it anew, unchanged, makes sure that whoever is
+        about to move it from what was read before will fail (StaleRun).
+        """
+        try:
+            run = self.get(run_id)
+            if run.state is RunState.RECEIVED:
+                self.save(run)
+        except (StaleRun, UnknownRun):
+            pass
+        return self._has_the_turn(run_id)
+
+    def _give_back(self, run: Run, holder: str) -> None:
+        turn = self._runs.get(table_key(run.source), _TURN)
+        if turn.entity["run_id"] == run.run_id:
+            entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": holder}
+            self._won(lambda: self._runs.replace(entity, turn.etag))
 
     def _has_the_turn(self, run_id: str) -> bool:
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+_LEAST = timedelta(seconds=1)  # Graph's times are whole seconds, and our filters are cut to milliseconds
+
 
 @dataclass(frozen=True)
 class Window:
@@ -20,7 +22,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Reach:
-    """How a log is read: how far back again, how far short of now, how much at most in one reading."""
+    """How a log is read: how far back again, how far short of now, how much at most in one reading.
+
+    The overlap is a second at least: both ends of a window are exclusive, so the checkpoint itself is read again.
+    """
 
     overlap: timedelta = timedelta(minutes=30)
     lag: timedelta = timedelta(minutes=2)
@@ -28,9 +33,12 @@ class Reach:
 
 
 def next_window(checkpoint: datetime | None, first: datetime, now: datetime, reach: Reach) -> Window | None:
-    """What to read next; None when nothing new can be there. `first` is where a log without a checkpoint begins."""
+    """What to read next; None when nothing new can be there yet. `first` is where a log without a checkpoint begins.
+
+    Once it is read, `until` is the checkpoint: everything up to then was read when it was at least `lag` old.
+    """
     start = checkpoint or first
     until = min(now - reach.lag, start + reach.longest)
-    if until <= start and checkpoint is not None:
+    if until <= start:
         return None
-    return Window(start - reach.overlap, max(until, start))
+    return Window(start - max(reach.overlap, _LEAST), until)

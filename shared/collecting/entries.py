@@ -5,10 +5,15 @@ Shapes and quirks: `entra-api.md` D3 to D6. The whole entry is kept beside what 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
+
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry that tells none: it is kept, and joined to no run
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,16 @@ class LogEntry:
 
 
 def read_entry(raw: Mapping[str, Any]) -> LogEntry:
-    """The entry in this JSON. Fields that are missing or null read as empty; `id` must be there (KeyError)."""
+    """The entry in this JSON. What is missing, null or of another kind reads as empty, so that no entry is ever lost.
+
+    One without an id gets the hash of its content, which is the same at every reading.
+    """
     status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
     error = _mapping(status, "errorInformation")
-    modified = [item for item in raw.get("modifiedProperties") or () if isinstance(item, Mapping)]
+    modified = _mappings(raw, "modifiedProperties")
     return LogEntry(
-        id=str(raw["id"]),
-        at=read_time(str(raw["activityDateTime"])),
+        id=_text(raw, "id") or _digest(raw),
+        at=_time(_text(raw, "activityDateTime")),
         job_id=_text(raw, "jobId"),
         cycle_id=_text(raw, "cycleId"),
         change_id=_text(raw, "changeId"),
@@ -48,9 +56,9 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
         status=_text(status, "status").casefold(),
         external_id=_text(_mapping(raw, "sourceIdentity"), "id"),
         target_id=_text(_mapping(raw, "targetIdentity"), "id"),
-        duration_ms=int(raw.get("durationInMilliseconds") or 0),
+        duration_ms=_number(raw.get("durationInMilliseconds")),
         error_code=_text(error, "errorCode"),
-        reason=_text(error, "reason"),
+        reason=_text(error, "reason") or _text(error, "additionalDetails"),
         skip_reason=_skip_reason(raw),
         changed=tuple(_text(item, "displayName") for item in modified),
         enabled=_enabled(modified),
@@ -59,9 +67,8 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
 
 
 def read_time(text: str) -> datetime:
-    """A Graph time, in UTC. Graph writes up to seven digits of a second; Python reads six."""
-    head, dot, tail = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(head + (dot + tail[:6] if dot else ""))
+    """A Graph time, in UTC. Graph writes up to seven digits of a second; the seventh is cut. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -72,8 +79,8 @@ def graph_time(moment: datetime) -> str:
 
 def _skip_reason(raw: Mapping[str, Any]) -> str:
     """Of the step that skipped the entry; the step of an unresolved manager succeeds and does not count."""
-    for step in raw.get("provisioningSteps") or ():
-        skipped = isinstance(step, Mapping) and _text(step, "status").casefold() == "skipped"
+    for step in _mappings(raw, "provisioningSteps"):
+        skipped = _text(step, "status").casefold() == "skipped"
         if skipped and (reason := _text(_mapping(step, "details"), "SkipReason")):
             return reason
     return ""
@@ -88,6 +95,26 @@ def _enabled(modified: list[Mapping[str, Any]]) -> bool | None:
         if name == "accountDisabled" and value in ("true", "false"):
             return value == "false" if _text(item, "oldValue").strip('"').casefold() != value else None
     return None
+
+
+def _digest(raw: Mapping[str, Any]) -> str:
+    return "sha256-" + hashlib.sha256(msgspec.json.encode(raw, order="deterministic")).hexdigest()
+
+
+def _time(text: str) -> datetime:
+    try:
+        return read_time(text)
+    except ValueError:
+        return NO_TIME
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _mappings(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    items = raw.get(name)
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
 def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.collecting.entries import LogEntry, graph_time
 from shared.collecting.outcomes import Evidence, Outcomes, add
 from shared.csv_cells import csv_line
 from shared.planning.plan import PEOPLE, PlannedPerson, read_people
-from shared.runs import ENDED_ON_THE_WAY, OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run
+from shared.runs import ENDED_ON_THE_WAY, OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run, RunState
 
 OUTCOME = "outcome.csv"
 OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "target_id", "time")
@@ -52,6 +52,20 @@ class OpenRun:
     def is_answered(self) -> bool:
         """Whether every person has an outcome."""
         return all(self._known(key).outcome for key in self.people)
+
+    def is_over(self, read_to: datetime | None, wait: timedelta) -> bool:
+        """Whether nothing more is waited for, given up to when the log was read in this tick (None: it was not).
+
+        That is when everybody has an outcome and this reading, which went beyond the end of sending, told nothing new;
+        or when the log was read to the end of the wait.
+        """
+        run = self.run
+        if run.state not in ENDED_ON_THE_WAY and run.state is not RunState.SENT:
+            return False
+        ended_at = run.sent_at or run.changed_at
+        if read_to is None or read_to < ended_at:
+            return not self.people
+        return (self.is_answered and not self.touched) or read_to >= ended_at + wait
 
     def figures(self, *, settled: bool) -> dict[str, int]:
         """People by outcome; those without one are unknown once the run is settled."""
@@ -96,8 +110,9 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     people = list(read_people(artefacts.read(run, PEOPLE)))
     receipts = ledger.receipts(run.run_id)
     sent = [person for person in people if person.chunk]
+    in_chunks = _by_chunk(sent)
     if run.state in ENDED_ON_THE_WAY:
-        sent = list(_accepted(sent, receipts))
+        sent = list(_answered(in_chunks, receipts))
     starts = [receipt.at for receipt in receipts] + [run.sending_at or run.changed_at]
     opened = OpenRun(
         run,
@@ -108,20 +123,20 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     )
     refused = [receipt for receipt in receipts if receipt.answer is Answer.REFUSED]
     for receipt in refused:
-        opened.refuse(_person_at(people, receipt).key, receipt)
+        opened.refuse(in_chunks[receipt.chunk][receipt.start].key, receipt)
     return opened
 
 
-def _accepted(people: list[PlannedPerson], receipts: list[Receipt]) -> Iterator[PlannedPerson]:
-    """Of a run that ended on the way, the people whom Entra has taken."""
-    by_chunk: dict[int, list[PlannedPerson]] = {}
+def _by_chunk(people: Iterable[PlannedPerson]) -> dict[int, list[PlannedPerson]]:
+    """The people of each chunk: people.csv keeps the order of the operations within a chunk."""
+    found: dict[int, list[PlannedPerson]] = {}
     for person in people:
-        by_chunk.setdefault(person.chunk, []).append(person)
+        found.setdefault(person.chunk, []).append(person)
+    return found
+
+
+def _answered(in_chunks: Mapping[int, list[PlannedPerson]], receipts: list[Receipt]) -> Iterator[PlannedPerson]:
+    """Of a run that ended on the way, the people whom Entra has taken or refused."""
     for receipt in receipts:
-        if receipt.answer is Answer.ACCEPTED:
-            yield from by_chunk[receipt.chunk][receipt.start : receipt.stop]
-
-
-def _person_at(people: list[PlannedPerson], receipt: Receipt) -> PlannedPerson:
-    """The one person a refused receipt is about: people.csv keeps the order of the operations within a chunk."""
-    return [person for person in people if person.chunk == receipt.chunk][receipt.start]
+        if receipt.answer is not Answer.SPLIT:
+            yield from in_chunks[receipt.chunk][receipt.start : receipt.stop]

@@ -16,6 +16,7 @@ from shared.collecting.entries import LogEntry
 # The outcome that says most about a person when several successes belong to one run
 _STRENGTH = {"created": 5, "disabled": 4, "enabled": 3, "updated": 2, "unchanged": 1}
 _NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
+_STATUSES = frozenset({"success", "warning", "failure", "skipped"})
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Evidence:
     trouble_at: datetime | None = None  # of the latest trouble
     code: str = ""
     reason: str = ""
-    target_id: str = ""
+    target_id: str = ""  # of the latest entry that names one
     entry_id: str = ""  # of the latest trouble
+    target_at: datetime | None = None
 
     @property
     def outcome(self) -> str:
@@ -46,7 +48,12 @@ class Evidence:
 
 
 def verdict_of(entry: LogEntry) -> str:
-    """What one entry says: created, updated, disabled, enabled, unchanged, skipped or failed."""
+    """What one entry says: created, updated, disabled, enabled, unchanged, skipped or failed; "" where it says nothing.
+
+    A status that Graph may add one day says nothing: an answer that is waited for is better than a wrong one.
+    """
+    if entry.status not in _STATUSES:
+        return ""
     if entry.status == "failure":
         return "failed"
     if entry.status == "skipped" or entry.action == "stageddelete":
@@ -62,13 +69,15 @@ def verdict_of(entry: LogEntry) -> str:
 
 
 def add(evidence: Evidence, entry: LogEntry) -> Evidence:
-    """The evidence with one entry more."""
+    """The evidence with one entry more. In which order entries come, and how often, makes no difference."""
     verdict = verdict_of(entry)
-    target = entry.target_id or evidence.target_id
+    if not verdict:
+        return evidence
+    evidence = _with_target(evidence, entry)
     if verdict in _STRENGTH:
         stronger = max(verdict, evidence.success or verdict, key=_STRENGTH.__getitem__)
         latest = max(entry.at, evidence.success_at or entry.at)
-        return replace(evidence, success=stronger, success_at=latest, target_id=target)
+        return replace(evidence, success=stronger, success_at=latest)
     if evidence.trouble_at and (evidence.trouble_at, evidence.entry_id) >= (entry.at, entry.id):
         return evidence
     return replace(
@@ -77,9 +86,15 @@ def add(evidence: Evidence, entry: LogEntry) -> Evidence:
         trouble_at=entry.at,
         code=entry.error_code or entry.skip_reason,
         reason=entry.reason or _skipped_because(entry),
-        target_id=target,
         entry_id=entry.id,
     )
+
+
+def _with_target(evidence: Evidence, entry: LogEntry) -> Evidence:
+    known = (evidence.target_at or entry.at, evidence.target_id)
+    if not entry.target_id or (evidence.target_id and known >= (entry.at, entry.target_id)):
+        return evidence
+    return replace(evidence, target_id=entry.target_id, target_at=entry.at)
 
 
 def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:

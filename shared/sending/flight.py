@@ -110,7 +110,7 @@ class Flight:
         return bool(self.waiting) and self.stop is None and self.error is None
 
     def _launch(self, pool: ThreadPoolExecutor) -> None:
-        """Make the next call when pause, lease, quota, pace and budget permit it. What is slow comes before the pace."""
+        """Make the next call when pause, lease, quota, pace and budget permit it; what is slow comes first."""
         clock = self.sender.clock
         if self._resume_at is not None and self._resume_at > clock.now():
             self._rest(self._resume_at)

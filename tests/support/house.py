@@ -48,7 +48,7 @@ class Rollcall:
         (self.folder / f"{name}.yaml").write_text(SOURCE.format(name=name, endpoint=line))
 
     def drop(self, people: Iterable[str] | int, *, source: str = "employees", name: str = "drop.csv") -> Run:
-        """Drop people and plan them. A person is `key`, `key,status` or `key,status,manager`; a number makes so many."""
+        """Drop and plan so many people, or these: each `key`, `key,status` or `key,status,manager`."""
         lines = [f"p{number:05d}" for number in range(people)] if isinstance(people, int) else list(people)
         rows = [(*line.split(","), "Active", "")[:3] if "," in line else (line, "Active", "") for line in lines]
         text = "id,status,manager,name\n" + "".join(f"{k},{s},{m},Name of {k}\n" for k, s, m in rows)
@@ -112,6 +112,7 @@ def environment(**settings: str) -> dict[str, str]:
         "SEND_SCHEDULE": "*/10 * * * * *",
         "COLLECT_SCHEDULE": "*/15 * * * * *",
         "SWEEP_SCHEDULE": "0 */5 * * * *",
+        "ALERT_SCHEDULE": "0 */5 * * * *",
     } | settings
 
 
