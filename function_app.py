@@ -47,6 +47,12 @@ def collect_logs(timer: func.TimerRequest) -> None:
     _event("logs_collected", **vars(house().collect_logs()))
 
 
+@app.timer_trigger(arg_name="timer", schedule="%ALERT_SCHEDULE%")
+def raise_alerts(timer: func.TimerRequest) -> None:
+    """Tell people what they should know."""
+    _event("alerts_raised", **vars(house().raise_alerts()))
+
+
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep(timer: func.TimerRequest) -> None:
     """Find drops whose event was missed, and plan runs whose turn has come."""

@@ -27,6 +27,7 @@ QUICK = {
     "SEND_SCHEDULE": "* * * * * *",
     "COLLECT_SCHEDULE": "*/3 * * * * *",  # two jobs at most within the log's 5 calls in 10 seconds
     "SWEEP_SCHEDULE": "*/2 * * * * *",
+    "ALERT_SCHEDULE": "*/5 * * * * *",
     "LOG_LAG_SECONDS": "0",
     "LOG_OVERLAP_SECONDS": "10",
 }

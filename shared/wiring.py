@@ -6,6 +6,7 @@ Nothing here decides anything; every decision is a story's.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,26 +14,31 @@ from datetime import timedelta
 
 import httpx
 from azure.core.credentials import TokenCredential
-from azure.data.tables import TableServiceClient
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
-from azure.storage.blob import BlobClient, BlobServiceClient
+from azure.storage.blob import BlobClient
 
-from shared.adapters.blobs import BlobContainer, BlobDrop
+from shared.adapters.alert_table import AlertTable
+from shared.adapters.blobs import BlobDrop
+from shared.adapters.channels import LogChannel, WebChannel
 from shared.adapters.clock import SystemClock
-from shared.adapters.container import Container, RunFiles
+from shared.adapters.container import RunFiles
+from shared.adapters.endpoints import Endpoints
 from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload, Tokens
+from shared.adapters.graph_job import GraphJob
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
-from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
-from shared.adapters.table import Table
-from shared.adapters.tables import StorageTable
+from shared.adapters.storage import Storage, live_storage, local_storage
+from shared.alerting.messages import plain, slack, teams
+from shared.alerting.raise_alerts import Channel, Raised, raise_alerts
+from shared.alerting.rules import findings
+from shared.alerting.watching import Watcher, watch
 from shared.collecting.checkpoint import Reach
 from shared.collecting.collect_logs import Collected, Collector, collect_logs
-from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import ConfigurationError, DropError, RollcallError
+from shared.endpoint import TrustedHosts
+from shared.errors import RollcallError
 from shared.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.receive_drop import Planner, receive_drop, sweep
 from shared.planning.records import Drop
@@ -42,24 +48,8 @@ from shared.sending.quota import Quota
 from shared.sending.send_run import Clock, Sender
 from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings
-from shared.sources import Source
 
 SENDING_LEASE = "sending.lease"
-
-
-@dataclass(frozen=True)
-class Storage:
-    """The containers and tables, real or twins."""
-
-    drops: Container
-    runs: Container
-    state: Container
-    runs_table: Table
-    chunks_table: Table
-    logs_table: Table
-    outcomes_table: Table
-    checkpoints_table: Table
-    quota_table: Table
 
 
 @dataclass(frozen=True)
@@ -76,6 +66,9 @@ class House:
     planner: Planner
     sender: Sender
     collector: Collector
+    watcher: Watcher
+    alerts: AlertTable
+    channels: tuple[Channel, ...]
 
     def plan_drop(self, drop: Drop) -> Run:
         """A drop has arrived."""
@@ -88,6 +81,10 @@ class House:
     def collect_logs(self) -> Collected:
         """Read the provisioning log and settle what is answered."""
         return collect_logs(self.collector)
+
+    def raise_alerts(self) -> Raised:
+        """Look at everything, and tell people what they should know."""
+        return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.planner.now())
 
     def sweep(self) -> tuple[int, int]:
         """Drops whose event was missed, and runs that wait for their turn: how many of each."""
@@ -122,7 +119,7 @@ def live(environ: Mapping[str, str]) -> House:
             return ManagedIdentityCredential(client_id=settings.client_id or None)
         return DefaultAzureCredential()
 
-    storage = _local_storage(settings) if settings.connection_string else _storage(settings, credential())
+    storage = local_storage(settings) if settings.connection_string else live_storage(settings, credential())
     return assemble(settings, storage, client, Tokens(credential, clock.now), clock, random.random)
 
 
@@ -137,22 +134,26 @@ def assemble(
     """The house over these things."""
     sources = SourceFolder(settings.sources_folder)
     hosts = TrustedHosts(settings.local_graph_url)
+    endpoints = Endpoints(sources, hosts)
+    job = GraphJob(client, tokens, hosts, clock.now)
     ledger = TableLedger(storage.runs_table, storage.chunks_table)
     files = RunFiles(storage.runs)
     outcomes = OutcomeTable(storage.outcomes_table)
     people = PeopleBlobs(storage.state)
+    checkpoints = CheckpointTable(storage.checkpoints_table)
     book = QuotaTable(storage.quota_table, settings.daily_calls, settings.leavers_calls)
+    quota = Quota(book, clock.now)
     sender = Sender(
         ledger,
         files,
         GraphUpload(client, tokens, hosts, clock.now),
         clock,
         Pacer(UPLOAD_CALLS, UPLOAD_WINDOW),
-        lambda name: _endpoint(sources, hosts, name),
+        endpoints.of,
         lambda: storage.state.lease(SENDING_LEASE),
         chance,
         people,
-        Quota(book, clock.now),
+        quota,
         settings.send_concurrency,
         timedelta(seconds=settings.send_seconds),
     )
@@ -161,10 +162,10 @@ def assemble(
         files,
         GraphLog(client, tokens, hosts, clock, Pacer(LOG_CALLS, LOG_WINDOW)),
         LogTable(storage.logs_table, storage.state),
-        CheckpointTable(storage.checkpoints_table),
+        checkpoints,
         outcomes,
         people,
-        lambda: _endpoints(sources, hosts),
+        endpoints.all,
         clock.now,
         Reach(timedelta(seconds=settings.log_overlap_seconds), timedelta(seconds=settings.log_lag_seconds)),
         settings.outcome_wait,
@@ -173,13 +174,37 @@ def assemble(
         ledger,
         files,
         people,
-        lambda name: _source(sources, name),
+        endpoints.source,
         storage.drops.drop,
-        lambda name: "",
+        lambda name: endpoints.nulls_flow(name, job),
         clock.now,
         timedelta(seconds=settings.plan_claim_seconds),
     )
-    return House(settings, storage, sources, ledger, files, outcomes, people, planner, sender, collector)
+    watcher = Watcher(
+        ledger,
+        files,
+        sources.sources,
+        endpoints.all,
+        job.state,
+        checkpoints.get,
+        lambda: book.read().at(clock.now()),
+        clock.now,
+    )
+    return House(
+        settings,
+        storage,
+        sources,
+        ledger,
+        files,
+        outcomes,
+        people,
+        planner,
+        sender,
+        collector,
+        watcher,
+        AlertTable(storage.alerts_table),
+        _channels(settings, client, clock),
+    )
 
 
 def drop_of(client: BlobClient) -> Drop:
@@ -187,75 +212,16 @@ def drop_of(client: BlobClient) -> Drop:
     return BlobDrop(client)
 
 
-def twins() -> Storage:
-    """Storage in memory."""
-    container, table = MemoryContainer, MemoryTable
-    return Storage(container(), container(), container(), table(), table(), table(), table(), table(), table())
+def _channels(settings: Settings, client: httpx.Client, clock: Clock) -> tuple[Channel, ...]:
+    """The channels that the settings name, and the log, which is always there."""
 
+    def link(run_id: str) -> str:
+        return f"{settings.console_url.rstrip('/')}/runs/{run_id}" if settings.console_url and run_id else ""
 
-def _storage(settings: Settings, credential: TokenCredential) -> Storage:
-    blobs = BlobServiceClient(settings.blob_url, credential=credential)
-    return _named(settings, blobs, TableServiceClient(endpoint=settings.table_url, credential=credential))
-
-
-def _local_storage(settings: Settings) -> Storage:
-    """The emulator's containers and tables; where Bicep makes them in Azure, they are made here."""
-    text = settings.connection_string
-    storage = _named(
-        settings,
-        BlobServiceClient.from_connection_string(text),
-        TableServiceClient.from_connection_string(text),
+    web = (
+        ("teams", settings.teams_url, teams, ""),
+        ("slack", settings.slack_url, slack, ""),
+        ("webhook", settings.webhook_url, plain, settings.webhook_key),
     )
-    for part in vars(storage).values():
-        part.create()
-    return storage
-
-
-def _named(settings: Settings, blobs: BlobServiceClient, tables: TableServiceClient) -> Storage:
-    def container(name: str) -> BlobContainer:
-        return BlobContainer(blobs.get_container_client(name))
-
-    def table(name: str) -> StorageTable:
-        return StorageTable(tables.get_table_client(name))
-
-    return Storage(
-        container(settings.drops_container),
-        container(settings.runs_container),
-        container(settings.state_container),
-        table(settings.runs_table),
-        table(settings.chunks_table),
-        table(settings.provisioning_logs_table),
-        table(settings.outcomes_table),
-        table(settings.checkpoints_table),
-        table(settings.quota_table),
-    )
-
-
-def _source(sources: SourceFolder, name: str) -> Source:
-    try:
-        return sources.sources()[name]
-    except KeyError:
-        known = ", ".join(sorted(sources.sources())) or "none"
-        told = "".join(f"; {fault}" for fault in sources.faults())
-        raise DropError(
-            f"there is no source {name!r} (known: {known}){told}; drop files into a folder named after their source"
-        ) from None
-
-
-def _endpoint(sources: SourceFolder, hosts: TrustedHosts, name: str) -> Endpoint:
-    source = sources.sources().get(name)
-    if source is None or not source.endpoint:
-        raise ConfigurationError(
-            f"source {name} has no endpoint; copy it from the portal (Provisioning, View technical information)"
-        )
-    return hosts.endpoint(source.endpoint)
-
-
-def _endpoints(sources: SourceFolder, hosts: TrustedHosts) -> dict[str, Endpoint]:
-    found: dict[str, Endpoint] = {}
-    for name in sources.sources():
-        try:
-            found[name] = _endpoint(sources, hosts, name)
-        except ConfigurationError:
-            continue  # sending says so, run by run; health says so for all
-    return found
+    named = [WebChannel(name, url, text, client, link, clock.now, key) for name, url, text, key in web if url]
+    return (*named, LogChannel(logging.getLogger("rollcall"), link))

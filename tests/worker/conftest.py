@@ -55,6 +55,7 @@ def app(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
         "SEND_SCHEDULE": "0 * * * * *",
         "COLLECT_SCHEDULE": "0 * * * * *",
         "SWEEP_SCHEDULE": "0 * * * * *",
+        "ALERT_SCHEDULE": "0 * * * * *",
         "SOURCES_DIR": str(sources),
     }
     with azurite, pytest.MonkeyPatch.context() as environment:

@@ -16,7 +16,12 @@ from local.host.worker import Invocation, Worker
 from tests.worker.conftest import DROPS, App
 
 PEOPLE = b"WorkerID,Status,Name\n1001,Active,Ann\n1002,Active,Bo\n"
-SCHEDULES = {"send_runs": "%SEND_SCHEDULE%", "collect_logs": "%COLLECT_SCHEDULE%", "sweep": "%SWEEP_SCHEDULE%"}
+SCHEDULES = {
+    "send_runs": "%SEND_SCHEDULE%",
+    "collect_logs": "%COLLECT_SCHEDULE%",
+    "raise_alerts": "%ALERT_SCHEDULE%",
+    "sweep": "%SWEEP_SCHEDULE%",
+}
 
 
 def drop(app: App, name: str) -> Invocation:

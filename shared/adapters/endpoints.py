@@ -1,0 +1,55 @@
+"""Sources and their endpoints by name, as the stories ask for them."""
+
+from __future__ import annotations
+
+from shared.adapters.graph_job import GraphJob
+from shared.adapters.source_folder import SourceFolder
+from shared.endpoint import Endpoint, TrustedHosts
+from shared.errors import ConfigurationError, DropError
+from shared.sources import Source
+
+
+class Endpoints:
+    """The upload endpoint of each source, checked before anybody sends a token there."""
+
+    def __init__(self, sources: SourceFolder, hosts: TrustedHosts) -> None:
+        self._sources = sources
+        self._hosts = hosts
+
+    def source(self, name: str) -> Source:
+        """The source of that name. Raises DropError: a drop of another name cannot be planned."""
+        sources = self._sources.sources()
+        if name in sources:
+            return sources[name]
+        known = ", ".join(sorted(sources)) or "none"
+        told = "".join(f"; {fault}" for fault in self._sources.faults())
+        raise DropError(
+            f"there is no source {name!r} (known: {known}){told}; drop files into a folder named after their source"
+        )
+
+    def of(self, name: str) -> Endpoint:
+        """The endpoint of a source. Raises ConfigurationError where it has none, or one that is not trusted."""
+        source = self._sources.sources().get(name)
+        if source is None or not source.endpoint:
+            raise ConfigurationError(
+                f"source {name} has no endpoint; `rollcall setup apply` writes it, or copy it from the portal "
+                "(Provisioning, View technical information)"
+            )
+        return self._hosts.endpoint(source.endpoint)
+
+    def all(self) -> dict[str, Endpoint]:
+        """The endpoints by source; a source without a good one is left out: sending says so, run by run."""
+        found: dict[str, Endpoint] = {}
+        for name in self._sources.sources():
+            try:
+                found[name] = self.of(name)
+            except ConfigurationError:
+                continue
+        return found
+
+    def nulls_flow(self, name: str, job: GraphJob) -> str:
+        """Whether the job of a source clears what a record leaves out: a sentence, or ""."""
+        try:
+            return job.nulls_flow(self.of(name))
+        except ConfigurationError as error:
+            return str(error)

@@ -1,0 +1,84 @@
+"""The containers and tables Rollcall works with: in Azure, in the local emulator, or in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from azure.core.credentials import TokenCredential
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+
+from shared.adapters.blobs import BlobContainer
+from shared.adapters.container import Container
+from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.table import Table
+from shared.adapters.tables import StorageTable
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The containers and tables, real or twins."""
+
+    drops: Container
+    runs: Container
+    state: Container
+    runs_table: Table
+    chunks_table: Table
+    logs_table: Table
+    outcomes_table: Table
+    checkpoints_table: Table
+    quota_table: Table
+    alerts_table: Table
+
+
+def twins() -> Storage:
+    """Storage in memory."""
+
+    def table() -> MemoryTable:
+        return MemoryTable()
+
+    return Storage(
+        MemoryContainer(), MemoryContainer(), MemoryContainer(),
+        table(), table(), table(), table(), table(), table(), table(),
+    )  # fmt: skip
+
+
+def live_storage(settings: Settings, credential: TokenCredential) -> Storage:
+    """The storage account that the settings name, reached with the app's identity."""
+    blobs = BlobServiceClient(settings.blob_url, credential=credential)
+    return _named(settings, blobs, TableServiceClient(endpoint=settings.table_url, credential=credential))
+
+
+def local_storage(settings: Settings) -> Storage:
+    """The emulator's containers and tables; where Bicep makes them in Azure, they are made here."""
+    text = settings.connection_string
+    storage = _named(
+        settings,
+        BlobServiceClient.from_connection_string(text),
+        TableServiceClient.from_connection_string(text),
+    )
+    for part in vars(storage).values():
+        part.create()
+    return storage
+
+
+def _named(settings: Settings, blobs: BlobServiceClient, tables: TableServiceClient) -> Storage:
+    def container(name: str) -> BlobContainer:
+        return BlobContainer(blobs.get_container_client(name))
+
+    def table(name: str) -> StorageTable:
+        return StorageTable(tables.get_table_client(name))
+
+    return Storage(
+        container(settings.drops_container),
+        container(settings.runs_container),
+        container(settings.state_container),
+        table(settings.runs_table),
+        table(settings.chunks_table),
+        table(settings.provisioning_logs_table),
+        table(settings.outcomes_table),
+        table(settings.checkpoints_table),
+        table(settings.quota_table),
+        table(settings.alerts_table),
+    )
