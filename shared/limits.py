@@ -49,6 +49,6 @@ KEY_LENGTH = 150  # an externalId longer than this is no identifier; escaped, it
 
 # Reading a drop: our own brakes, so that a broken file cannot take the instance with it
 MAX_CELL_CHARACTERS = 100_000
-MAX_RECORD_CHARACTERS = 4_000_000  # all cells of a record together, and the longest line
+MAX_RECORD_CHARACTERS = 1_000_000  # all cells of a record together, and the longest line
 MAX_OPEN_QUOTES = 100  # records with a quote that is never closed; with more, something is wrong with the whole file
 MAX_COLUMNS = 2_000

@@ -33,6 +33,7 @@ _BOMS = (
 )
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _NOT_ASCII = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]+")
+_SEPARATOR = re.compile(r"[\r\n,;\t|]")
 _NOT_TEXT = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -59,7 +60,7 @@ def recognise(sample: bytes, reading: Csv) -> Format:
         if sample.startswith(magic):
             raise DropError(f"this is {kind}, not CSV text; save or export it as CSV")
     encoding = _encoding(sample, reading.encoding)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample).removeprefix("\ufeff")
+    text = _decoded(sample[:SAMPLE_BYTES], encoding)
     delimiter = _delimiter(text) if reading.delimiter == "auto" else reading.delimiter
     return Format(encoding, delimiter, _blank_after(text, delimiter))
 
@@ -105,16 +106,20 @@ def _wide(sample: bytes) -> str:
     if quarter and min(zeros[:2]) > 0.9 * quarter > 1.8 * zeros[3]:
         return "utf-32-be"
     even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
-    if odd > 0.1 * quarter and odd > 5 * even:
-        return "utf-16-le"
-    if even > 0.1 * quarter and even > 5 * odd:
-        return "utf-16-be"
+    name = "utf-16-le" if odd > even else "utf-16-be"
+    if max(even, odd) > max(5 * min(even, odd), 0.2 * quarter) and _SEPARATOR.search(_decoded(head, name)):
+        return name
     return ""
+
+
+def _decoded(sample: bytes, encoding: str) -> str:
+    return codecs.getincrementaldecoder(encoding)("replace").decode(sample).removeprefix("\ufeff")
 
 
 def _guess(sample: bytes) -> str:
     """The likeliest encoding; cp1252 where nothing tells it from others, UTF-8 with broken bytes where none fits."""
-    found = from_bytes(sample[:64_000], cp_isolation=_GUESSES)
+    telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())
+    found = from_bytes(telling[:64_000], cp_isolation=_GUESSES)
     best = found.best()
     if best is None:
         return "utf-8"
@@ -127,14 +132,14 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: _evenness(text, delimiter))
 
 
-def _evenness(text: str, delimiter: str) -> tuple[int, int, int]:
-    """How many rows have the commonest width above one, how early the first of them comes, and that width."""
+def _evenness(text: str, delimiter: str) -> tuple[float, int, int]:
+    """The share of rows that have the commonest width above one, how early the first of them comes, and that width."""
     widths = [len(row) for row in _rows(text, delimiter)]
     counts = Counter(width for width in widths if width > 1)
     if not counts:
         return 0, 0, 0
     width, count = max(counts.items(), key=lambda item: (item[1], item[0]))
-    return count, -widths.index(width), width
+    return count / len(widths), -widths.index(width), width
 
 
 def _blank_after(text: str, delimiter: str) -> bool:

@@ -126,6 +126,7 @@ def _broken(error: str, lines: Sequence[str]) -> Fault:
 
 
 def _records(rows: Iterator[Row], width: int, encoding: str) -> Iterator[Record]:
+    wide = is_wide(encoding)
     for line, row, broken in rows:
         cells, fault = row, broken
         if len(row) > width and not any(cell.strip() for cell in row[width:]):
@@ -133,7 +134,7 @@ def _records(rows: Iterator[Row], width: int, encoding: str) -> Iterator[Record]
         elif len(row) != width:
             fault = broken or _ragged(len(row), width)
         joined = "".join(cells)
-        if not joined.isprintable():
+        if wide or not joined.isprintable():
             fault = fault or _unreadable(joined, encoding)
         yield Record(line, [unguarded(cell) for cell in cells] if "'" in joined else cells, fault)
 
