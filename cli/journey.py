@@ -1,4 +1,4 @@
-"""One file's way through a stack: dropped, followed to its end, its artefacts fetched."""
+"""One file's way through a stack: dropped, and followed to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from cli.drops import put
 from cli.follow import ENDS, follow, view
 from local.stack import Stack
 from shared.runs import DropVersion, Run, new_run, run_id_of
-from shared.wiring import House
 
 # Generous, and bounded: a laptop does several times as much in this time
 WAIT_SECONDS = 180.0
@@ -28,19 +27,6 @@ def travel(stack: Stack, file: Path, source: str, screen: Console, wait_seconds:
     with view(screen, file.name) as shown:
         run = follow(stack.house, run_id_of(version), shown, wait_seconds=seconds, check=stack.check)
     return run if run is not None and run.state in ENDS else _too_late(run, version, seconds, stack)
-
-
-def fetch(house: House, run: Run, folder: Path) -> list[str]:
-    """Copy the files of a run into a folder, and answer their names."""
-    names = house.files.names(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            for piece in house.files.read(run, name):
-                stream.write(piece)
-    return names
 
 
 def outcome_wait(files: list[Path]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.options import Json, SourceName, SourcesFolder, sources_folder
+from cli.options import Json, SourceChoice, SourceName, SourcesFolder, sources_folder
 
 INTERRUPTED = 130  # as shells tell it
 
@@ -84,3 +84,116 @@ def local(
 
     code = run_local.run(files, source, sources_folder(sources), out, as_json=json, timeout=timeout)
     raise typer.Exit(code)
+
+
+@app.command()
+def drop(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file.")],
+    source: SourceName,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow its run to its end.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait.")] = 3600,
+    json: Json = False,
+) -> None:
+    """Drop FILE into the drops container, and say which run it becomes."""
+    from cli.drop import drop
+
+    raise typer.Exit(drop(file, source, wait=wait, timeout=timeout, as_json=json))
+
+
+@app.command()
+def runs(source: SourceChoice = None, json: Json = False) -> None:
+    """List the runs, oldest first."""
+    from cli.runs import runs
+
+    runs(source, as_json=json)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or `last`.")],
+    people: Annotated[bool, typer.Option("--people", help="Everybody of the run, with what became of them.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Those who failed, were skipped or are unknown.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Copy the run's files there.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a RUN: state, figures, reasons, files, and people when asked."""
+    from cli.runs import show
+
+    show(run, people=people, failed=failed, out=out, as_json=json)
+
+
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file.")],
+    source: SourceName,
+    sources: SourcesFolder = None,
+    first: Annotated[bool, typer.Option("--first", help="Plan it as the source's first drop.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what FILE would become; write nothing. Exit code 2: it does not read; 3: it would be held."""
+    from cli.plan import plan
+
+    raise typer.Exit(plan(file, source, sources_folder(sources), first=first, as_json=json))
+
+
+@app.command()
+def check(sources: SourcesFolder = None, json: Json = False) -> None:
+    """Check the settings and the source files; name every fault at once. Exit code 1: there are some."""
+    from cli.check import check
+
+    raise typer.Exit(check(sources_folder(sources), as_json=json))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of source files, for editors."""
+    from cli.check import schema
+
+    schema()
+
+
+@app.command()
+def feed(
+    people: Annotated[int, typer.Option("--people", min=1, help="How many people on day 1.")] = 1000,
+    day: Annotated[int, typer.Option("--day", min=1, help="Which day's file.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
+    source: Annotated[
+        str, typer.Option("--source", "-s", metavar="NAME", help="employees or contractors.")
+    ] = "employees",
+    clean: Annotated[bool, typer.Option("--clean", help="Without the mistakes of daily life.")] = False,
+    fault: Annotated[
+        str | None, typer.Option("--fault", metavar="TROUBLE", help="With this trouble; a wrong name lists them.")
+    ] = None,
+) -> None:
+    """Make up an HR feed and print it: rollcall feed --people 500 > employees.csv"""
+    from cli.feed import feed
+    from local.feed import Feed
+
+    feed(Feed(people, day, seed, clean), source, fault)
+
+
+@app.command()
+def demo(
+    people: Annotated[int, typer.Option("--people", min=1, help="How many people.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, other people.")] = 1,
+    sources: SourcesFolder = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its files are kept.")] = Path("out/demo"),
+) -> None:
+    """Show two days of an HR department, from file to account, on this machine."""
+    from cli.demo import demo
+
+    raise typer.Exit(demo(people, seed, sources_folder(sources), out))
+
+
+@app.command()
+def up(
+    sources: SourcesFolder = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Keep what is in storage there. [default: in memory]")
+    ] = None,
+    host: Annotated[bool, typer.Option("--host/--no-host", help="Leave the functions host to `func start`.")] = True,
+) -> None:
+    """Keep the whole cloud up on this machine until Ctrl-C."""
+    from cli.up import up
+
+    up(sources_folder(sources), keep, host=host)

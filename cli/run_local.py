@@ -12,8 +12,9 @@ from rich.console import Console
 from cli import console
 from cli.answers import outcome_table, run_json
 from cli.drops import must_be_files, source_named
+from cli.fetch import fetch
 from cli.follow import ENDS
-from cli.journey import fetch, outcome_wait, travel
+from cli.journey import outcome_wait, travel
 from local.stack import Stack, Wanted
 from shared.runs import Run, RunState
 
@@ -65,6 +66,9 @@ def _told(file: Path, done: Run) -> dict[str, Any]:
 def _show(runs: list[tuple[Path, Run]], out: Path) -> None:
     screen = console.out()
     screen.print(outcome_table((file.name, done) for file, done in runs))
+    for file, done in runs:
+        for reason in done.reasons if done.state is not RunState.SETTLED else ():
+            screen.print(f"{file.name} is {done.state}: {reason}")
     screen.print("Artefacts:")
     for _, done in runs:
         screen.print(f"  {out / done.run_id}")

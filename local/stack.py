@@ -10,6 +10,7 @@ everything it started, also when a start fails half way.
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -69,6 +70,7 @@ class Stack:
         self._wanted = wanted
         self._environ = environ
         self._exit = ExitStack()
+        self.function_key = secrets.token_urlsafe(24)
         self.host: Process | None = None
 
     def __enter__(self) -> Self:
@@ -119,6 +121,7 @@ class Stack:
         arguments += ["--port", str(self._wanted.ports.host)]
         arguments += ["--deliver-twice"] if self._wanted.deliver_twice else []
         environ = process_environment(self._environ, self.settings)
+        environ["ROLLCALL_HOST_FUNCTION_KEY"] = self.function_key
         self.host = start("the functions host", "local.host", arguments, environ, self.folder / "host.log")
         self._exit.callback(self.host.stop)
         return self.host

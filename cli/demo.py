@@ -1,0 +1,79 @@
+"""`rollcall demo`: two days of an HR department, from file to account, on this machine."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from cli import console
+from cli.answers import outcome_table
+from cli.fetch import fetch
+from cli.journey import outcome_wait, travel
+from cli.people import TROUBLES, people_of, people_table
+from local.demo import DAYS, SOURCE, Day, days
+from local.stack import Stack, Wanted
+from shared.runs import Run, RunState
+
+TROUBLES_SHOWN = 3
+
+
+def demo(people: int, seed: int, sources: Path, out: Path) -> int:
+    """Show both days; 0 when both settled."""
+    screen = console.out()
+    out.mkdir(parents=True, exist_ok=True)
+    story = list(days(out, people, seed))
+    ended: list[tuple[Day, Run]] = []
+    with _started(screen, sources, story) as stack:
+        for day in story:
+            screen.print(Rule(f"Day {day.number}: {day.file.name}", style="cyan", align="left"))
+            screen.print(day.story)
+            run = travel(stack, day.file, SOURCE, screen)
+            ended.append((day, run))
+            _show(stack, day, run, out, screen)
+        (out / "directory.json").write_bytes(stack.tenant.directory())
+    _summary(ended, out, screen)
+    return 0 if len(ended) == DAYS and all(run.state is RunState.SETTLED for _, run in ended) else 1
+
+
+def _started(screen: Console, sources: Path, story: list[Day]) -> Stack:
+    screen.print(Text("Rollcall demo", "bold"))
+    screen.print("A whole cloud on this machine: storage, an Entra tenant and the functions host. Nothing leaves it.")
+    screen.print()
+    return Stack(Wanted(sources, only=SOURCE, settings=outcome_wait([day.file for day in story])), os.environ)
+
+
+def _show(stack: Stack, day: Day, run: Run, out: Path, screen: Console) -> None:
+    files = fetch(stack.house, run, out / f"day-{day.number}")
+    if run.state is not RunState.SETTLED:
+        for reason in run.reasons:
+            screen.print(Text(reason, "red"))
+    troubled = list(islice(people_of(stack.house, run, files, TROUBLES), TROUBLES_SHOWN))
+    if troubled:
+        screen.print(Padding(people_table(troubled), (0, 2)))
+    screen.print()
+
+
+def _summary(ended: list[tuple[Day, Run]], out: Path, screen: Console) -> None:
+    screen.print(Rule("What became of everybody", style="cyan", align="left"))
+    screen.print(outcome_table((f"day {day.number}", run) for day, run in ended))
+    screen.print(Rule("What to look at next", style="cyan", align="left"))
+    for path, what in (
+        (out / "day-2" / "outcome.csv", "the answer for every person"),
+        (out / "day-1" / "rejected.csv", "records that were not sent, with line and reason"),
+        (out / "day-1" / "requests.ndjson", "what Entra was sent, a bulk request a line"),
+        (out / "directory.json", "the accounts in the tenant"),
+    ):
+        screen.print(Text.assemble("  ", (str(path), "bold"), f"  {what}"))
+    screen.print()
+    for command, what in (
+        ("rollcall local FILE --source employees", "your own file through the same cloud"),
+        ("rollcall up", "the cloud stays up; drop files into it"),
+        ("sources/employees.yaml", "how columns become attributes"),
+    ):
+        screen.print(Text.assemble("  ", (command, "bold"), f"  {what}"))

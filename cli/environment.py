@@ -1,0 +1,57 @@
+"""The environment a command works in: `Values` of local.settings.json beneath the process environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.errors import CommandError
+from local.host.configuration import read_settings
+from shared.errors import SettingsError
+from shared.settings import Settings
+from shared.wiring import House, live
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS_FILE = ROOT / "local.settings.json"
+HOW = "start a cloud on this machine with `rollcall up`, or set the app settings of a deployment"
+DEVELOPMENT_STORAGE = "http://127.0.0.1:10000"
+
+
+def environment() -> dict[str, str]:
+    """The settings and everything else, the process environment on top."""
+    return read_settings(SETTINGS_FILE, os.environ)
+
+
+def is_set_up(environ: dict[str, str]) -> bool:
+    """Whether anything here says where the app's storage is."""
+    return any(name.startswith("DropStorage") for name in environ)
+
+
+def house() -> House:
+    """The house of this environment. Raises CommandError when nothing says where it is, or its emulator is not up."""
+    environ = environment()
+    if not is_set_up(environ):
+        raise CommandError(f"there is no cloud here to look at; {HOW}")
+    try:
+        settings = Settings.read(environ)
+    except SettingsError as error:
+        raise CommandError(f"{error}; {HOW}") from None
+    _must_listen(settings.connection_string)
+    return live(environ)
+
+
+def _must_listen(connection_string: str) -> None:
+    """The emulator's address is asked once, here: the SDK would try for a long time."""
+    if not connection_string:
+        return
+    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    address = urlsplit(parts.get("BlobEndpoint") or DEVELOPMENT_STORAGE)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 80), timeout=2).close()
+    except OSError:
+        raise CommandError(
+            f"nothing listens at {address.hostname}:{address.port}, where the settings say that storage is; "
+            "start it with `rollcall up`"
+        ) from None

@@ -1,0 +1,117 @@
+"""`rollcall runs` and `rollcall show`: what the books say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cli import console
+from cli.answers import outcome_table, run_json, state_text
+from cli.environment import house
+from cli.errors import CommandError
+from cli.fetch import fetch
+from cli.people import TROUBLES, people_of, people_table
+from shared.runs import Answer, Receipt, Run
+from shared.wiring import House
+
+LAST = "last"
+
+
+def runs(source: str | None, *, as_json: bool) -> None:
+    """Every run, oldest first."""
+    found = house().ledger.runs(source)
+    if as_json:
+        console.print_json([_with_drop(run) for run in found])
+    elif not found:
+        console.out().print("no runs yet; drop a file with `rollcall drop FILE --source NAME`")
+    else:
+        console.out().print(_table(found))
+
+
+def show(run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
+    """One run: state, figures, reasons, files, receipts, and the people when they are asked for."""
+    rollcall = house()
+    run = _find(rollcall, run_id)
+    files = rollcall.files.names(run)
+    receipts = rollcall.ledger.receipts(run.run_id)
+    asked = list(people_of(rollcall, run, files, TROUBLES if failed else None)) if people or failed else None
+    if as_json:
+        told = {**_with_drop(run), **_times(run), "files": files, "receipts": [asdict(each) for each in receipts]}
+        console.print_json(told if asked is None else told | {"people": [asdict(each) for each in asked]})
+    else:
+        _print(run, files, receipts)
+        if asked is not None:
+            console.out().print(people_table(asked))
+    if out is not None:
+        fetch(rollcall, run, out)
+        console.err().print(f"copied {console.counted(len(files), 'file')} to {out}")
+
+
+def _find(rollcall: House, run_id: str) -> Run:
+    if run_id != LAST:
+        return rollcall.ledger.get(run_id)
+    found = rollcall.ledger.runs()
+    if not found:
+        raise CommandError("no runs yet; drop a file with `rollcall drop FILE --source NAME`")
+    return found[-1]
+
+
+def _with_drop(run: Run) -> dict[str, Any]:
+    drop = {"path": run.drop.path, "size": run.drop.size, "last_modified": run.drop.last_modified.isoformat()}
+    return {**run_json(run), "reasons": list(run.reasons), "source": run.source, "drop": drop}
+
+
+def _times(run: Run) -> dict[str, str | None]:
+    names = ("received_at", "planned_at", "sending_at", "sent_at", "settled_at", "not_before")
+    return {name: moment.isoformat() if (moment := getattr(run, name)) else None for name in names}
+
+
+def _table(found: list[Run]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", no_wrap=True, overflow="ignore")
+    table.add_column("state", no_wrap=True)
+    for name in ("records", "people", "rejected", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("file", overflow="fold")
+    for run in found:
+        counts = (run.figures.records, run.figures.people, run.figures.rejected, run.figures.failed)
+        file = Text(run.drop.path.partition("/")[2])
+        table.add_row(run.run_id, state_text(run), *(f"{count:,}" for count in counts), file)
+    return table
+
+
+def _print(run: Run, files: list[str], receipts: list[Receipt]) -> None:
+    screen = console.out()
+    screen.print(Text.assemble((run.run_id, "bold"), "  ", state_text(run)))
+    screen.print(f"drop      {run.drop.path}, {run.drop.size:,} bytes, {run.drop.last_modified:%Y-%m-%d %H:%M:%S} UTC")
+    for reason in run.reasons:
+        screen.print(Text(f"because   {reason}"))
+    if run.not_before:
+        screen.print(f"goes on   {run.not_before:%Y-%m-%d %H:%M:%S} UTC at the earliest")
+    figures = run.figures
+    if run.planned_at:
+        screen.print(
+            f"plan      {figures.records:,} records, {console.counted(figures.people, 'person', 'people')}, "
+            f"{console.counted(figures.duplicates, 'duplicate')}, {figures.rejected:,} rejected, "
+            f"{console.counted(figures.chunks, 'chunk')}"
+        )
+    if receipts:
+        screen.print(f"sent      {_answers(receipts)} in {console.counted(figures.calls, 'call')}")
+    for receipt in receipts:
+        if receipt.answer is Answer.REFUSED:
+            screen.print(Text(f"refused   {receipt.reason} (request {receipt.request_id})"))
+    if any(figures.outcomes.values()):
+        screen.print(outcome_table([("people", run)]))
+    screen.print(
+        f"files     {', '.join(files) or 'none'}" + (f"  (rollcall show {run.run_id} --out DIR)" if files else "")
+    )
+
+
+def _answers(receipts: list[Receipt]) -> str:
+    counts = {answer: sum(each.answer is answer for each in receipts) for answer in Answer}
+    return ", ".join(f"{count:,} {answer}" for answer, count in counts.items() if count)
