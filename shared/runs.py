@@ -136,6 +136,7 @@ class Run:
     state: RunState
     received_at: datetime
     changed_at: datetime
+    planning_at: datetime | None = None  # when it was first begun; a plan made anew says the same time
     planned_at: datetime | None = None
     sending_at: datetime | None = None
     sent_at: datetime | None = None

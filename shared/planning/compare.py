@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shared import scim
 from shared.planning.changes import Action, Change
-from shared.planning.people import KnownPerson, People, fingerprint
+from shared.planning.fingerprints import fingerprint
+from shared.planning.people import KnownPerson, People
 
 
-def compare(people: People, key: str, user: dict[str, Any], encoded: bytes) -> Change:
+def compare(people: People, key: str, user: dict[str, Any]) -> Change:
     """What this user would change."""
     known = people.get(key)
     if known is None:
         return Change(key, Action.NEW)
-    if known.fingerprint == fingerprint(encoded):
+    if known.fingerprint == fingerprint(user):
         return Change(key, Action.UNCHANGED)
     changed, cleared = people.differences(known, user)
     return Change(key, _action(known.active, bool(user["active"])), tuple(changed), tuple(cleared))
@@ -43,7 +44,7 @@ def absent_user(known: KnownPerson) -> dict[str, Any]:
     }
 
 
-def zeros_lost(new: Sequence[str], gone: Sequence[str]) -> tuple[str, ...]:
-    """New keys that are gone keys but for their leading zeros."""
-    bare = {key.lstrip("0") for key in gone if key.startswith("0")}
+def zeros_lost(new: Sequence[str], missing: Iterable[str]) -> tuple[str, ...]:
+    """New keys that are keys known, and missing in the file, but for their leading zeros."""
+    bare = {key.lstrip("0") for key in missing if key.startswith("0")}
     return tuple(key for key in new if key in bare)

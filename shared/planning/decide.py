@@ -10,8 +10,8 @@ from datetime import datetime
 import msgspec
 
 from shared.errors import Missing, NotPossible
-from shared.planning.plan import KEYS, PLAN, plan_hash
-from shared.runs import Approval, Artefacts, Ledger, Run, RunState
+from shared.planning.plan import KEYS, PLAN, REQUESTS, decode_plan, plan_hash
+from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Run, RunState
 
 
 def approve(
@@ -27,7 +27,7 @@ def approve(
     if not reason.strip():
         raise NotPossible("an approval needs a reason; it is kept with the run")
     digest = _digest(artefacts, run)
-    if digest != run.plan_hash or not digest.startswith(shown):
+    if digest != run.plan_hash or not digest.startswith(shown) or not _requests_are_whole(artefacts, run):
         raise NotPossible(
             f"the plan of run {run_id} is not the one that was shown; look at it again: rollcall show {run_id}"
         )
@@ -45,8 +45,13 @@ def cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> 
 
 
 def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
-    """Plan the drop of a rejected or held run anew, as a run of its own: after a source file was corrected."""
+    """Plan the drop of a rejected or held run anew, as a run of its own: after a source file was corrected.
+
+    Raises NotPossible where the run is on its way or sent, or has no drop of its own.
+    """
     old = ledger.get(run_id)
+    if old.resend:
+        raise NotPossible(f"run {run_id} sends people of {old.again_of} again; plan or resend that one")
     if old.state not in (RunState.REJECTED, RunState.HELD, RunState.CANCELLED, RunState.SUPERSEDED):
         raise NotPossible(
             f"run {run_id} is {old.state}; only a rejected, held, cancelled or superseded one is planned again"
@@ -59,8 +64,13 @@ def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
 
 
 def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[str], now: datetime) -> Run:
-    """A new run of some people of an earlier one, with what was sent for them then."""
+    """A new run of some people of an earlier one, with what was sent for them then.
+
+    Raises NotPossible where nobody is named, or the run has sent nothing or is still at it.
+    """
     old = ledger.get(run_id)
+    if old.sending_at is None or old.state in TO_SEND:
+        raise NotPossible(f"run {run_id} is {old.state}; only people of a run that was sent are sent again")
     if not keys:
         raise NotPossible(f"run {run_id} has nobody to send again")
     run = replace(_again(old, now, "resend"), resend=True)
@@ -82,6 +92,18 @@ def _again(old: Run, now: datetime, why: str) -> Run:
         changed_at=now,
         again_of=old.run_id,
     )
+
+
+def _requests_are_whole(artefacts: Artefacts, run: Run) -> bool:
+    """Whether the requests are the ones that the plan was made with."""
+    plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
+    digest = hashlib.sha256()
+    try:
+        for piece in artefacts.read(run, REQUESTS):
+            digest.update(piece)
+    except Missing:
+        return False
+    return digest.hexdigest() == plan.requests_sha256
 
 
 def _digest(artefacts: Artefacts, run: Run) -> str:

@@ -1,17 +1,21 @@
 """Gates: what a plan may do without a person's approval. Figures and limits in, tripped gates out. Pure.
 
 A percentage is of the people known (of the records, for rejected ones and duplicates); up to `floor` people it does not
-count. Three gates have no limit to set: a file that ends in the middle of a line, a file that was sent before and is
-not the latest, and keys that lost their leading zeros are never sent without a person looking.
+count. Some gates have no limit to set, since nobody drops such a file on purpose: one that ends in the middle of a
+line, one that was sent before and is not the latest, one whose keys lost their leading zeros, and a partial one that is
+older than what was sent already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from shared.planning.changes import Action, Tally
 from shared.sources import Gates
+
+SHOWN_ATTRIBUTES = 4
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,19 @@ class Facts:
     rejected: int
     duplicates: int
     full: bool
-    cut_off: bool = False  # the last line has too few cells
+    whole_before: bool = True  # a drop of this source was sent to its end
+    cut_off: bool = False  # the file stops in the middle of a line
     sent_before_by: str = ""  # a run that sent this very content, though not the latest one
+    overtaken_by: str = ""  # a run of a newer drop, of which something was sent already
     zeros_lost: tuple[str, ...] = ()  # new keys that are known keys but for leading zeros
     first_run_holds: bool = False
 
 
 def judge(gates: Gates, tally: Tally, facts: Facts) -> tuple[Tripped, ...]:
     """The gates that trip, the most telling first. None of the limits applies to a source's first drop."""
+    always = [*_always(facts), *_first_run(facts)]
     if facts.known == 0:
-        return tuple(_first_run(facts))
-    always = list(_always(facts))
+        return tuple(always)
     limits: Mapping[str, int | str | None] = gates.model_dump(exclude={"floor"})
     found = [
         Tripped(figure.gate, figure.value, str(limit), figure.sentence.format(figure=figure.value), figure.examples)
@@ -71,7 +77,7 @@ def exceeds(figure: int, limit: int | str, of: int, floor: int) -> bool:
     """Whether a figure is over its limit: a count, or a percentage of `of` people that counts above `floor`."""
     if isinstance(limit, int):
         return figure > limit
-    return figure > floor and figure * 100 > float(limit.removesuffix("%")) * of
+    return figure > floor and figure * 100 > Decimal(limit.removesuffix("%")) * of
 
 
 def _figures(tally: Tally, facts: Facts) -> Iterable[Figure]:
@@ -85,15 +91,23 @@ def _figures(tally: Tally, facts: Facts) -> Iterable[Figure]:
         shrink = max(0, facts.present - facts.in_file)
         yield figure("shrink", shrink, facts.present, "the file holds {figure} people fewer than the last one", "gone")
     for name, count in tally.attributes.most_common(1):
-        sentence = f"{name} changes for {{figure}} people: is a column shifted or swapped?"
+        sentence = f"{_named(tally)}: is a column shifted or swapped?"
         yield figure("attribute_changes", count, known, sentence, f"attribute:{name}")
     yield figure("clears", tally.cleared.total(), known, "{figure} values would be emptied")
     changes = acted[Action.CHANGED] + acted[Action.DISABLED] + acted[Action.ENABLED]
     yield figure("changes", changes, known, "{figure} people would be changed", Action.CHANGED)
-    yield figure("creates", acted[Action.NEW], known, "{figure} people are new", Action.NEW)
+    if facts.whole_before:  # the rest of a first drop that was superseded on its way is no surprise
+        yield figure("creates", acted[Action.NEW], known, "{figure} people are new", Action.NEW)
     yield figure("enables", acted[Action.ENABLED], known, "{figure} accounts would be enabled again", Action.ENABLED)
     yield figure("rejected", facts.rejected, facts.records, "{figure} records cannot be sent as they are")
     yield figure("duplicates", facts.duplicates, facts.records, "{figure} records repeat a key")
+
+
+def _named(tally: Tally) -> str:
+    """The attribute that changes most, with others that change about as much: a shift moves several."""
+    (first, most), *others = tally.attributes.most_common(SHOWN_ATTRIBUTES)
+    more = [f"{name} for {count}" for name, count in others if count * 2 > most]
+    return f"{first} changes for {{figure}} people" + (f" ({', '.join(more)})" if more else "")
 
 
 def _always(facts: Facts) -> Iterable[Tripped]:
@@ -108,11 +122,13 @@ def _always(facts: Facts) -> Iterable[Tripped]:
         )
         yield Tripped("zeros_lost", len(facts.zeros_lost), "never", sentence, facts.zeros_lost[:10])
 
+    if facts.overtaken_by:
+        sentence = f"it is older than a drop that was sent already, by run {facts.overtaken_by}"
+        yield Tripped("out_of_order", 1, "never", sentence)
+
 
 def _first_run(facts: Facts) -> Iterable[Tripped]:
-    if facts.cut_off:
-        yield from _always(facts)
-    if facts.first_run_holds:
+    if facts.known == 0 and facts.first_run_holds:
         yield Tripped(
             "first_run", facts.in_file, "hold", "this is the first drop of the source, which is set to be held"
         )

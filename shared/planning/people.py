@@ -2,24 +2,24 @@
 
 A person's fingerprint is the hash of the SCIM user that was accepted; each attribute has a small one of its own, so
 that a plan can say what changed and what would be cleared. `absences` counts the full drops in a row that did not hold
-the person.
+the person. Who failed in Entra is forgotten but for the run that told of them, so that no older version follows it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import msgspec
+
+from shared.planning.fingerprints import fingerprint, flattened
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS people (
@@ -32,15 +32,22 @@ CREATE TABLE IF NOT EXISTS people (
     outcome TEXT NOT NULL DEFAULT '',
     absences INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS drops (sha256 TEXT PRIMARY KEY, run_id TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drops (
+    sha256 TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    whole_lines INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 _ONE = struct.Struct("<HI")  # an attribute's id and its fingerprint
+_DISABLED = b"disabled"  # the fingerprint of an absent person whom Entra was told to disable; no record has it
+_TO_TELL_AGAIN = b""  # of an absent person whom Entra failed to disable
 _COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
 
 
-@dataclass(frozen=True)
-class KnownPerson:
+class KnownPerson(msgspec.Struct, frozen=True):
     """What Entra was last told of one person."""
 
     key: str
@@ -63,31 +70,6 @@ class PeopleStore(Protocol):
     def update(self, source: str, change: Callable[[People], None]) -> None:
         """Change the people of a source; `change` is called again when somebody else was quicker."""
         ...
-
-
-def fingerprint(user: bytes) -> bytes:
-    """The fingerprint of a SCIM user, encoded."""
-    return hashlib.blake2b(user, digest_size=16).digest()
-
-
-def flattened(user: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """Each attribute of a SCIM user and its value, encoded. One that is null is cleared, and left out here."""
-    for name, value in user.items():
-        if name == "schemas":
-            continue
-        if isinstance(value, dict):
-            yield from (
-                (f"{name}:{part}", msgspec.json.encode(item)) for part, item in value.items() if item is not None
-            )
-        elif isinstance(value, list):
-            for item in value:
-                kind = item.get("type", "")
-                parts = ((part, each) for part, each in item.items() if part not in ("type", "primary"))
-                yield from (
-                    (f"{name}.{kind}.{part}", msgspec.json.encode(each)) for part, each in parts if each is not None
-                )
-        elif value is not None:
-            yield name, msgspec.json.encode(value)
 
 
 class People:
@@ -125,6 +107,18 @@ class People:
         """How many were in the last full drop."""
         return int(self._db.execute("SELECT count(*) FROM people WHERE absences = 0").fetchone()[0])
 
+    def last_run(self, key: str) -> str:
+        """The run that last told Entra of this person, also of one who is forgotten; "" when there is none."""
+        row = self._db.execute(
+            "SELECT run_id FROM people WHERE key = :key UNION SELECT run_id FROM forgotten WHERE key = :key",
+            {"key": key},
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def keys_with_leading_zeros(self) -> Iterator[str]:
+        """The keys known that begin with a zero."""
+        return (str(key) for (key,) in self._db.execute("SELECT key FROM people WHERE key >= '0' AND key < '1'"))
+
     def put(self, key: str, user: bytes, run_id: str) -> None:
         """Entra has accepted this user, encoded."""
         told = msgspec.json.decode(user)
@@ -132,38 +126,68 @@ class People:
             "INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET fingerprint=excluded.fingerprint, attributes=excluded.attributes,"
             " user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, outcome=''",
-            (key, fingerprint(user), self._packed(told), told.get("userName", ""), bool(told["active"]), run_id),
+            (key, fingerprint(told), self._packed(told), told.get("userName", ""), bool(told["active"]), run_id),
         )
+        self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
 
     def disable(self, key: str, run_id: str) -> None:
         """Entra has accepted that an absent person is disabled. What else it knows of them has not changed."""
         self._db.execute(
-            "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=? WHERE key=?", (run_id, b"disabled", key)
+            "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=? WHERE key=?", (run_id, _DISABLED, key)
         )
 
     def absent(self, keys: Iterable[str]) -> None:
-        """A full drop was sent: these people were not in it, all others were."""
+        """A full drop was sent: these people were not in it, all others were. To be called once a drop."""
         self._db.execute("UPDATE people SET absences = -1 - absences")
         self._db.executemany("UPDATE people SET absences = -absences WHERE key = ?", ((key,) for key in keys))
         self._db.execute("UPDATE people SET absences = 0 WHERE absences < 0")
 
     def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> None:
-        """The outcomes of a run, by key. A person who failed is forgotten, so that the next drop sends them again."""
-        for key, outcome in outcomes:
-            if outcome == "failed":
-                self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id))
-            else:
-                self._db.execute("UPDATE people SET outcome=? WHERE key=? AND run_id=?", (outcome, key, run_id))
+        """The outcomes of a run, by key. A person who failed is forgotten, so that the next drop sends them again.
 
-    def remember_drop(self, sha256: str, run_id: str, at: datetime) -> None:
-        """The content of a drop that was sent."""
-        self._db.execute("INSERT OR REPLACE INTO drops VALUES (?, ?, ?)", (sha256, run_id, at.isoformat()))
+        An absent person whom Entra failed to disable is in no drop to come: they count as active still.
+        """
+        for key, outcome in outcomes:
+            if outcome != "failed":
+                self._db.execute("UPDATE people SET outcome=? WHERE key=? AND run_id=?", (outcome, key, run_id))
+            elif not self._tell_again(key, run_id):
+                self._forget(key, run_id)
+
+    def _tell_again(self, key: str, run_id: str) -> bool:
+        told = self._db.execute(
+            "UPDATE people SET active=1, outcome='failed', fingerprint=?"
+            " WHERE key=? AND run_id=? AND fingerprint IN (?, ?)",
+            (_TO_TELL_AGAIN, key, run_id, _DISABLED, _TO_TELL_AGAIN),
+        )
+        return told.rowcount > 0
+
+    def _forget(self, key: str, run_id: str) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO forgotten SELECT key, run_id FROM people WHERE key = ? AND run_id = ?",
+            (key, run_id),
+        )
+        self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id))
+
+    def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
+        """The content of a drop that was sent to its end, and whether its last line had one."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO drops VALUES (?, ?, ?, ?)", (sha256, run_id, at.isoformat(), whole_lines)
+        )
+
+    def remembers(self, run_id: str) -> bool:
+        """Whether the drop of this run is remembered: everything the run has to say stands here already."""
+        return self._db.execute("SELECT 1 FROM drops WHERE run_id = ?", (run_id,)).fetchone() is not None
 
     def earlier_drop(self, sha256: str) -> str:
         """The run that sent this very content before the last one did; "" when there is none."""
         newest = self._db.execute("SELECT sha256 FROM drops ORDER BY at DESC LIMIT 1").fetchone()
         row = self._db.execute("SELECT run_id FROM drops WHERE sha256 = ?", (sha256,)).fetchone()
         return str(row[0]) if row and newest and newest[0] != sha256 else ""
+
+    def last_drop_had_whole_lines(self) -> bool | None:
+        """Whether the last line of the last drop ended with a line end; None while no drop was sent to its end."""
+        row = self._db.execute("SELECT whole_lines FROM drops ORDER BY at DESC LIMIT 1").fetchone()
+        return bool(row[0]) if row else None
 
     def differences(self, known: KnownPerson, user: dict[str, Any]) -> tuple[list[str], list[str]]:
         """The attributes that this user would change, and those it would leave out or clear."""

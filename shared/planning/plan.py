@@ -49,6 +49,7 @@ class Plan:
     source_sha256: str
     full: bool
     gates: tuple[Tripped, ...] = ()
+    whole_lines: bool = True  # the last line of the drop has an end
 
     @property
     def held(self) -> bool:

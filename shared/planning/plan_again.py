@@ -23,6 +23,7 @@ from shared.planning.plan import (
     PLAN,
     REQUESTS,
     Plan,
+    PlannedPerson,
     decode_plan,
     encode_plan,
     plan_hash,
@@ -44,18 +45,23 @@ def plan_again(run: Run, old: Run, people: People, artefacts: Artefacts, now: da
         )
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
         for chunk in before.chunks:
-            lines = {person.key: person.line for person in told if person.chunk == chunk.number}
+            persons = {person.key: person for person in told if person.chunk == chunk.number}
             body = artefacts.read_range(old, REQUESTS, chunk.offset, chunk.length)
             for key, user in scim.encoded_users(body):
                 if key in wanted and _is_the_latest(people, key, old):
-                    cutter.add(Lane(chunk.lane), Planned(key, lines[key], Action.AGAIN, msgspec.Raw(user)))
+                    cutter.add(Lane(chunk.lane), _planned(persons[key], user))
         chunks = cutter.finish()
     return _commit(run, before, cutter.requests_sha256, chunks, artefacts, now)
 
 
+def _planned(person: PlannedPerson, user: bytes) -> Planned:
+    """Disabling an absent person stays what it is: it says nothing of the person's other attributes."""
+    action = Action.ABSENT if person.action == Action.ABSENT else Action.AGAIN
+    return Planned(person.key, person.line, action, msgspec.Raw(user))
+
+
 def _is_the_latest(people: People, key: str, old: Run) -> bool:
-    known = people.get(key)
-    return known is None or known.run_id == old.run_id
+    return people.last_run(key) in ("", old.run_id)
 
 
 def _commit(

@@ -9,7 +9,7 @@ writes  requests.ndjson, people.csv, rejected.csv, absent.csv, and plan.json las
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +36,7 @@ from shared.planning.plan import (
     plan_hash,
 )
 from shared.planning.records import Drop, Fault, Record, read_records
+from shared.planning.survey import Survey, survey
 from shared.runs import Artefacts, Figures, Run, Writer
 from shared.sources import Source
 
@@ -48,19 +49,6 @@ NullsFlow = Callable[[], str]
 """Whether the job clears what a record leaves out: "" when it does not, else a sentence that says so."""
 
 
-@dataclass
-class Survey:
-    """What pass 1 found out: the last line of every key, the keys on several lines, who is named as a manager."""
-
-    last_line: dict[str, int] = field(default_factory=dict)
-    repeated: set[str] = field(default_factory=set)
-    managers: set[str] = field(default_factory=set)
-    records: int = 0
-    duplicates: int = 0
-    cut_off: bool = False
-    sha256: str = ""
-
-
 def plan_drop(
     run: Run,
     drop: Drop,
@@ -69,12 +57,14 @@ def plan_drop(
     artefacts: Artefacts,
     nulls_flow: NullsFlow,
     now: datetime,
+    overtaken_by: str = "",
 ) -> tuple[Plan, str]:
     """The plan of this drop, written to the run's folder, and its hash. Raises DropError where the drop does not read.
 
-    Planning the same drop again, with the same people known, writes the same files.
+    Planning the same drop again, with the same people known and at the same `now`, writes the same files.
+    `overtaken_by` is a run of a newer drop of which something was sent already, "" where there is none.
     """
-    survey = _survey(drop, source)
+    found = survey(drop, source)
     table = read_records(drop.chunks(), source.csv)
     with ExitStack() as files:
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
@@ -83,7 +73,7 @@ def plan_drop(
         written.write(csv_line(PEOPLE_COLUMNS))
         rejected.write(csv_line((*table.header, "line", "reason")))
         cutter = ChunkCutter(run.run_id.rsplit("-", 1)[1], requests, written)
-        second = _SecondPass(source, Mapping(source, table.header), people, survey, cutter, rejected)
+        second = _SecondPass(source, Mapping(source, table.header), people, found, cutter, rejected, overtaken_by)
         for record in table.records:
             second.take(record)
         if source.csv.mode == "full":
@@ -93,7 +83,8 @@ def plan_drop(
         run_id=run.run_id,
         source=source.source,
         drop=run.drop,
-        drop_sha256=survey.sha256,
+        drop_sha256=found.sha256,
+        whole_lines=found.whole_lines,
         planned_at=now,
         encoding=table.encoding,
         delimiter=table.delimiter,
@@ -122,26 +113,6 @@ def source_hash(source: Source) -> str:
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 
-def _survey(drop: Drop, source: Source) -> Survey:
-    """Pass 1."""
-    digest = hashlib.sha256()
-    table = read_records(_passing(drop.chunks(), digest.update), source.csv)
-    mapping = Mapping(source, table.header)
-    survey = Survey()
-    for record in table.records:
-        survey.records += 1
-        survey.cut_off = record.fault is not None and len(record.cells) < len(table.header)
-        if record.fault is None and (key := mapping.key(record.cells)):
-            if key in survey.last_line:
-                survey.duplicates += 1
-                survey.repeated.add(key)
-            survey.last_line[key] = record.line
-            survey.managers.add(mapping.manager(record.cells))
-    survey.managers.discard("")
-    survey.sha256 = digest.hexdigest()
-    return survey
-
-
 @dataclass
 class _SecondPass:
     """Pass 2: each record that counts becomes a planned person in a lane, is passed over, or is rejected."""
@@ -152,49 +123,57 @@ class _SecondPass:
     survey: Survey
     cutter: ChunkCutter
     rejected: Writer
+    overtaken_by: str
     tally: Tally = field(default_factory=Tally)
     rejections: int = 0
     gone: int = 0
     new: list[str] = field(default_factory=list)
-    _gone_with_zeros: list[str] = field(default_factory=list)
+    _without_record: set[str] = field(default_factory=set)  # keys whose line was rejected
 
     def take(self, record: Record) -> None:
         """One record of the drop."""
         key = "" if record.fault else self.mapping.key(record.cells)
         if key in self.survey.repeated and self.source.duplicates == "reject":
-            self._reject(Rejection(record.line, record.cells, (REPEATED,)))
+            self._reject(key, Rejection(record.line, record.cells, (REPEATED,)))
         elif key and self.survey.last_line[key] != record.line:
             return  # an earlier line of the same key: the last one counts
         else:
             found = self.mapping.person(record)
             if isinstance(found, Rejection):
-                self._reject(found)
-            elif not found.active and is_protected(key, self.source.protected):
-                self._reject(Rejection(record.line, record.cells, (PROTECTED,)))
+                self._reject(key, found)
+            elif self._would_disable_a_protected(found):
+                self._reject(key, Rejection(record.line, record.cells, (PROTECTED,)))
             else:
                 self._plan(found)
+
+    def _would_disable_a_protected(self, person: Person) -> bool:
+        """A person who is new may have an account in Entra already; one who is disabled already is left so."""
+        if person.active or not is_protected(person.key, self.source.protected):
+            return False
+        known = self.people.get(person.key)
+        return known is None or known.active
 
     def absent(self, file: Writer) -> None:
         """The people known who are not in this full drop: reported, or disabled after their grace."""
         file.write(csv_line(ABSENT_COLUMNS))
         for known in self.people:
-            if known.key in self.survey.last_line:
+            if self.survey.holds(known.key):
                 continue
             self.gone += 1
-            self.tally.example("gone", [known.key])
-            if known.key.startswith("0"):
-                self._gone_with_zeros.append(known.key)
-            action = self._absence(known)
-            file.write(csv_line((known.key, known.absences + 1, action)))
+            if known.absences == 0:
+                self.tally.example("gone", [known.key])
+            file.write(csv_line((known.key, known.absences + 1, self._absence(known))))
 
     def _absence(self, known: KnownPerson) -> str:
-        if (
-            self.source.absence != "disable"
-            or not known.active
-            or known.absences + 1 < self.source.absence_grace
-            or is_protected(known.key, self.source.protected)
-        ):
-            return self.source.absence if self.source.absence != "disable" else "waits"
+        """What is done about an absent person: the word for absent.csv."""
+        if self.source.absence != "disable":
+            return self.source.absence
+        if not known.active:
+            return "inactive"
+        if is_protected(known.key, self.source.protected):
+            return "protected"
+        if known.absences + 1 < self.source.absence_grace:
+            return "waits"
         self.tally.add(Change(known.key, Action.ABSENT))
         user = msgspec.Raw(msgspec.json.encode(absent_user(known)))
         self.cutter.add(Lane.LEAVERS, Planned(known.key, 0, Action.ABSENT, user))
@@ -215,22 +194,27 @@ class _SecondPass:
 
     def unresolved_managers(self) -> tuple[str, ...]:
         """Keys named as managers that are neither in the file nor known; they are sent as they are."""
-        nowhere = (key for key in self.survey.managers if key not in self.survey.last_line and key not in self.people)
+        told = self.survey.last_line.keys() - self._without_record
+        nowhere = (key for key in self.survey.managers if key not in told and key not in self.people)
         return tuple(sorted(nowhere)[:SHOWN])
 
     def verdict(self, nulls_flow: NullsFlow) -> tuple[Tripped, ...]:
         """The gates that trip."""
+        whole_lines_before = self.people.last_drop_had_whole_lines()
+        sends = self.tally.actions.total() > self.tally.actions[Action.UNCHANGED]
         facts = Facts(
             known=len(self.people),
             present=self.people.present(),
-            in_file=len(self.survey.last_line),
+            in_file=self.survey.people,
             records=self.survey.records,
             rejected=self.rejections,
             duplicates=self.survey.duplicates,
             full=self.source.csv.mode == "full",
-            cut_off=self.survey.cut_off,
-            sent_before_by=self.people.earlier_drop(self.survey.sha256),
-            zeros_lost=zeros_lost(self.new, self._gone_with_zeros),
+            whole_before=whole_lines_before is not None,
+            cut_off=self.survey.stops_in_a_record or (bool(whole_lines_before) and not self.survey.whole_lines),
+            sent_before_by=self.people.earlier_drop(self.survey.sha256) if sends else "",
+            overtaken_by=self.overtaken_by if sends else "",
+            zeros_lost=self._zeros_lost(),
             first_run_holds=self.source.first_run == "hold",
         )
         tripped = judge(self.source.gates, self.tally, facts)
@@ -241,15 +225,15 @@ class _SecondPass:
         return tripped
 
     def _plan(self, person: Person) -> None:
-        encoded = msgspec.json.encode(person.user)
-        change = compare(self.people, person.key, person.user, encoded)
+        change = compare(self.people, person.key, person.user)
         self.tally.add(change)
         if change.action is Action.UNCHANGED:
             self.cutter.pass_over(person.key, person.line)
             return
         if change.action is Action.NEW:
             self.new.append(person.key)
-        planned = Planned(person.key, person.line, change.action, msgspec.Raw(encoded))
+        user = msgspec.Raw(msgspec.json.encode(person.user))
+        planned = Planned(person.key, person.line, change.action, user)
         self.cutter.add(self._lane(person), planned)
 
     def _lane(self, person: Person) -> Lane:
@@ -257,13 +241,12 @@ class _SecondPass:
             return Lane.LEAVERS
         return Lane.MANAGERS if person.key in self.survey.managers else Lane.OTHERS
 
-    def _reject(self, rejection: Rejection) -> None:
+    def _zeros_lost(self) -> tuple[str, ...]:
+        missing = (key for key in self.people.keys_with_leading_zeros() if not self.survey.holds(key))
+        return zeros_lost(self.new, missing) if self.new else ()
+
+    def _reject(self, key: str, rejection: Rejection) -> None:
         self.rejections += 1
+        self._without_record.add(key)
         self.tally.example("rejected", [f"line {rejection.line}"])
         self.rejected.write(csv_line((*rejection.cells, rejection.line, rejection.reason)))
-
-
-def _passing(pieces: Iterator[bytes], seen: Callable[[bytes], None]) -> Iterator[bytes]:
-    for piece in pieces:
-        seen(piece)
-        yield piece

@@ -1,6 +1,7 @@
 """Folding: what Entra has accepted of a run goes into people.db, from the very bytes that were sent.
 
-Done before a run counts as sent, and for runs that ended on the way. Folding twice changes nothing.
+Done before a run counts as sent, and for runs that ended on the way. Folding twice changes nothing: absences
+are counted only while people.db does not remember the drop, which is written there with them.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def fold(run: Run, plan: Plan, receipts: list[Receipt], artefacts: Artefacts, st
                 people.disable(key, run.run_id)
             else:
                 people.put(key, user, run.run_id)
-        if whole and plan.full:
-            people.absent(gone)
-        if whole and plan.drop_sha256:
-            people.remember_drop(plan.drop_sha256, run.run_id, run.drop.last_modified)
+        if whole and plan.drop_sha256 and not people.remembers(run.run_id):
+            if plan.full:
+                people.absent(gone)
+            people.remember_drop(plan.drop_sha256, run.run_id, run.drop.last_modified, whole_lines=plan.whole_lines)
 
     store.update(run.source, change)
 

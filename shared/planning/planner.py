@@ -1,0 +1,26 @@
+"""What planning needs: its ports. `receive_drop` is the story, `turns` says whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.planning.people import PeopleStore
+from shared.planning.records import Drop
+from shared.runs import Artefacts, Ledger
+from shared.sources import Source
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Everything planning needs, and nothing else."""
+
+    ledger: Ledger
+    artefacts: Artefacts
+    people: PeopleStore
+    source: Callable[[str], Source]  # by name; raises DropError where there is none that reads
+    drop: Callable[[str], Drop]  # by path; raises Missing
+    nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
+    now: Callable[[], datetime]
+    claim: timedelta = timedelta(minutes=15)

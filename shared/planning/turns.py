@@ -1,0 +1,146 @@
+"""Turns: which run of a source is planned next, and which ones give way to it.
+
+Full drops: everybody is in the newest one, so older ones that wait, are held, or are not sent to their end give way to
+it, and one that is found late gives way to a newer one. A drop that does not read takes nobody's place. Partial drops
+queue, and so do runs that send people again; these give way to a full drop as well.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared.errors import DropChanged, DropError, Missing, StaleRun
+from shared.planning.mapping import Mapping
+from shared.planning.plan import PLAN
+from shared.planning.planner import Planner
+from shared.planning.records import Drop, read_records
+from shared.runs import (
+    ENDED_ON_THE_WAY,
+    HAS_THE_TURN,
+    TO_SEND,
+    Artefacts,
+    DropVersion,
+    Ledger,
+    Run,
+    RunState,
+)
+
+WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
+PLANNED_OR_SENT = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}
+MAY_HAVE_SENT = ENDED_ON_THE_WAY | {RunState.SENT, RunState.SETTLED}
+
+
+def candidates(planner: Planner, source: str) -> list[Run]:
+    """The runs to try to plan now, the first that gets the turn; older full drops have given way by then."""
+    waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
+    if any(_is_claimed(planner, run) for run in waiting):
+        return []
+    if _is_full(planner, source):
+        drops = [run for run in waiting if not run.resend]
+        newest = _newest(planner, drops) if drops else None
+        waiting = [newest] if newest else [run for run in waiting if run.resend]
+    if _turn_is_taken(planner.ledger, source) or is_unfolded(planner.ledger, source):
+        return []
+    begun = [run for run in waiting if run.state is RunState.PLANNING]
+    return [*begun, *[run for run in waiting if run.state is RunState.RECEIVED][:1]]
+
+
+def _age(run: Run) -> tuple[datetime, datetime, str]:
+    """Oldest first. Storage tells times in whole seconds; of two drops of one second, the one seen later is newer."""
+    return run.drop.last_modified, run.received_at, run.run_id
+
+
+def _is_claimed(planner: Planner, run: Run) -> bool:
+    return run.state is RunState.PLANNING and run.claimed_until is not None and run.claimed_until > planner.now()
+
+
+def _turn_is_taken(ledger: Ledger, source: str) -> bool:
+    return bool(ledger.runs(source, HAS_THE_TURN - {RunState.PLANNING}))
+
+
+def is_unfolded(ledger: Ledger, source: str) -> bool:
+    """Whether Entra has accepted something of an earlier run that people.db does not know yet; the sender folds it."""
+    return any(run.sending_at and not run.folded for run in ledger.runs(source, MAY_HAVE_SENT))
+
+
+def overtaken_by(ledger: Ledger, run: Run) -> str:
+    """The run of a newer drop of which something may have been sent; "" when there is none."""
+    newer = [
+        other.run_id
+        for other in ledger.runs(run.source)
+        if other.sending_at and not other.resend and other.drop.last_modified > run.drop.last_modified
+    ]
+    return newer[-1] if newer else ""
+
+
+def _newest(planner: Planner, drops: list[Run]) -> Run | None:
+    """The newest of these full drops that reads; the others have given way, or came to their end."""
+    others = planner.ledger.runs(drops[0].source, PLANNED_OR_SENT)
+    while drops:
+        run = drops.pop()
+        newer = [other for other in others if not other.resend and _is_newer(other, run)]
+        in_its_way = [*drops, *(other for other in others if other.state in HAS_THE_TURN)]
+        if newer:
+            _supersede(planner, run, newer[-1].drop)
+        elif not in_its_way or _reads(planner, run):
+            for other in in_its_way:
+                _supersede(planner, other, run.drop)
+            return run
+    return None
+
+
+def _is_newer(other: Run, run: Run) -> bool:
+    return other.drop.last_modified > run.drop.last_modified
+
+
+def _supersede(planner: Planner, run: Run, by: DropVersion) -> None:
+    reason = f"a newer full drop came before this one was sent: {by.path}, {by.last_modified:%Y-%m-%d %H:%M:%S} UTC"
+    _end(planner, run, RunState.SUPERSEDED, reason)
+
+
+def _end(planner: Planner, run: Run, state: RunState, reason: str) -> None:
+    try:
+        planner.ledger.save(run.moved(state, planner.now(), reasons=(reason,)))
+    except StaleRun:
+        return  # somebody was quicker; what it is now is seen the next time
+
+
+def _reads(planner: Planner, run: Run) -> bool:
+    """Whether the drop is still there and its header reads; where not, the run comes to its end."""
+    if _has_plan(planner.artefacts, run):
+        return True
+    try:
+        drop = open_drop(planner, run)
+        source = planner.source(run.source)
+        Mapping(source, read_records(drop.chunks(), source.csv).header)
+    except (DropChanged, Missing) as error:
+        _end(planner, run, RunState.SUPERSEDED, str(error))
+    except DropError as error:
+        _end(planner, run, RunState.REJECTED, str(error))
+    else:
+        return True
+    return False
+
+
+def _has_plan(artefacts: Artefacts, run: Run) -> bool:
+    try:
+        return bool(artefacts.read_range(run, PLAN, 0, 1))
+    except Missing:
+        return False
+
+
+def open_drop(planner: Planner, run: Run) -> Drop:
+    """The drop of this run, if it is still the version that was received. Raises DropChanged, Missing."""
+    drop = planner.drop(run.drop.path)
+    if drop.version.etag != run.drop.etag:
+        raise DropChanged(
+            f"{run.drop.path} was overwritten before it was planned; its next version is a drop of its own"
+        )
+    return drop
+
+
+def _is_full(planner: Planner, source: str) -> bool:
+    try:
+        return planner.source(source).csv.mode == "full"
+    except DropError:
+        return False
