@@ -135,10 +135,7 @@ def pip(*arguments: str) -> None:
 def runs(command: list[str]) -> bool:
     """Tell whether a command exists and ends well."""
     try:
-        return (
-            subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
