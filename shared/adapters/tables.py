@@ -131,5 +131,5 @@ def _filter(query: Query) -> tuple[str, dict[str, Any]]:
         for text in query.texts:
             values[f"v{len(values)}"] = text
             choices.append(f"{query.column} eq @v{len(values) - 1}")
-        clauses.append("(" + " or ".join(choices) + ")")
+        clauses.append("( " + " or ".join(choices) + " )")  # the client finds a parameter by the blanks around it
     return " and ".join(clauses), values
