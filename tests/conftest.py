@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.fixtures import azurite, clock, sending
+
+__all__ = ["azurite", "clock", "root", "sending"]
+
 # On two busy cores a deadline is a matter of luck; a failing example is printed ready to be pasted.
 settings.register_profile("rollcall", deadline=None, print_blob=True)
 settings.load_profile("rollcall")

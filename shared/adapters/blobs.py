@@ -17,7 +17,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, ContainerClient
+from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, ContainerClient, StorageErrorCode
 
 from shared.adapters.container import BLOCK_BYTES
 from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
@@ -160,9 +160,19 @@ class BlockWriter:
             if self._blocks:
                 if self._buffer:
                     self._stage()
-                self._client.commit_block_list(self._blocks)
+                self._commit()
             else:
                 self._client.upload_blob(bytes(self._buffer), overwrite=True)
+
+    def _commit(self) -> None:
+        try:
+            self._client.commit_block_list(self._blocks)
+        except HttpResponseError as error:
+            if (
+                getattr(error, "error_code", "") == StorageErrorCode.INVALID_BLOCK_LIST
+            ):  # another writer's commit threw ours away
+                raise Changed(f"{self._client.blob_name} was written by somebody else meanwhile") from error
+            raise
 
     def _stage(self) -> None:
         block = BlobBlock(f"{self._writer}-{len(self._blocks):06d}")

@@ -94,16 +94,19 @@ class MemoryContainer:
             self._leases[path] = (self._count, self._now() + LEASE)
             return MemoryLease(self, path, self._count)
 
-    def renew(self, path: str, ticket: int, until: datetime | None) -> bool:
-        """Renew or (None) release a lease; False when this ticket does not hold it."""
+    def renew(self, path: str, ticket: int) -> bool:
+        """Renew a lease; False when this ticket does not hold it. One that ran out and nobody took is held again."""
         with self._lock:
             if self._leases.get(path, (0, None))[0] != ticket:
                 return False
-            if until is None:
-                del self._leases[path]
-            else:
-                self._leases[path] = (ticket, until)
+            self._leases[path] = (ticket, self._now() + LEASE)
             return True
+
+    def release(self, path: str, ticket: int) -> None:
+        """Give a lease back, if this ticket holds it."""
+        with self._lock:
+            if self._leases.get(path, (0, None))[0] == ticket:
+                del self._leases[path]
 
     def break_lease(self, path: str) -> None:
         """What another process does that takes the lease away."""
@@ -173,12 +176,12 @@ class MemoryLease:
 
     def keep(self, now: datetime) -> None:
         """Hold it a while longer. Raises LeaseLost."""
-        if not self.container.renew(self.path, self.ticket, now + LEASE):
+        if not self.container.renew(self.path, self.ticket):
             raise LeaseLost(f"the lease on {self.path} is somebody else's now")
 
     def release(self) -> None:
         """Give it back."""
-        self.container.renew(self.path, self.ticket, None)
+        self.container.release(self.path, self.ticket)
 
 
 class MemoryTable:

@@ -12,9 +12,9 @@ from azure.core.credentials import TokenCredential
 
 from shared.adapters.graph import Tokens
 from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.storage import Storage
 from shared.runs import Receipt, Run
 from shared.settings import Settings
-from shared.adapters.storage import Storage
 from shared.wiring import SENDING_LEASE, House, assemble
 from tests.support.clock import FakeClock
 from tests.support.graph import Identity, ScriptedGraph, endpoint
