@@ -1,7 +1,7 @@
 """What a file is written in: its encoding, and what stands between two cells. A sample of bytes in, a Format out. Pure.
 
-The surest sign goes first: a byte order mark, then what the source file states, then what the bytes allow, and only
-then a guess. A statement that the bytes contradict is an error, not a guess.
+The surest sign goes first: a byte order mark, then what the source file states unless the bytes contradict it, then
+what the bytes allow, and only then a guess. So `rejected.csv`, which is UTF-8 with commas, reads again in every source.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ class Format:
 
 
 def recognise(sample: bytes, reading: Csv) -> Format:
-    """The format of the file that begins with this sample. Raises DropError where it is no text, or not as stated."""
+    """The format of the file that begins with this sample. Raises DropError where it is no text."""
     for magic, kind in _NOT_TEXT:
         if sample.startswith(magic):
             raise DropError(f"this is {kind}, not CSV text; save or export it as CSV")
     encoding = _encoding(sample, reading.encoding)
     text = _decoded(sample[:SAMPLE_BYTES], encoding)
-    delimiter = _delimiter(text) if reading.delimiter == "auto" else reading.delimiter
+    delimiter = reading.delimiter
+    if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
+        delimiter = _delimiter(text)
     return Format(encoding, delimiter, _blank_after(text, delimiter))
 
 
@@ -75,23 +77,23 @@ def _encoding(sample: bytes, stated: str) -> str:
         if sample.startswith(mark):
             return name
     if stated != "auto":
-        _check(sample, stated)
-        return stated
+        return "utf-8" if _contradicts(sample, stated) else stated
     return _wide(sample) or ("utf-8" if _is_utf8(sample) else _guess(sample))
 
 
-def _check(sample: bytes, stated: str) -> None:
-    """UTF-8 that is read as one byte a character makes two wrong letters of each umlaut, without any error."""
-    upper_half = bytes(range(128, 256)).decode(stated, "replace")
-    if len(upper_half) == 128 and not sample.isascii() and _is_utf8(sample):
-        raise DropError(
-            f"csv.encoding in the source file says {stated}, but the file is UTF-8; set it to auto or utf-8"
-        )
+def _contradicts(sample: bytes, stated: str) -> bool:
+    """Whether the bytes are UTF-8 for certain, where another encoding would read wrong letters without any error."""
+    if _UNDECODED.search(_decoded(sample, "utf-8", "surrogateescape")):
+        return False
+    if is_wide(stated):
+        return not _wide(sample)
+    one_byte_each = len(bytes(range(128, 256)).decode(stated, "replace")) == 128
+    return one_byte_each and not sample.isascii()
 
 
 def _is_utf8(sample: bytes) -> bool:
     """Whether more characters than not read as UTF-8: a few broken bytes do not make it another encoding."""
-    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(sample)
+    text = _decoded(sample, "utf-8", "surrogateescape")
     broken = sum(map(len, _UNDECODED.findall(text)))
     return broken == 0 or sum(map(len, _NOT_ASCII.findall(text))) > broken
 
@@ -112,8 +114,8 @@ def _wide(sample: bytes) -> str:
     return ""
 
 
-def _decoded(sample: bytes, encoding: str) -> str:
-    return codecs.getincrementaldecoder(encoding)("replace").decode(sample).removeprefix("\ufeff")
+def _decoded(sample: bytes, encoding: str, errors: str = "replace") -> str:
+    return codecs.getincrementaldecoder(encoding)(errors).decode(sample).removeprefix("\ufeff")
 
 
 def _guess(sample: bytes) -> str:
@@ -144,8 +146,12 @@ def _evenness(text: str, delimiter: str) -> tuple[float, int, int]:
 
 def _blank_after(text: str, delimiter: str) -> bool:
     """Whether the header has a blank behind every delimiter, as hand-written CSV has."""
-    names = next(_rows(text, delimiter), [])
+    names = _first_row(text, delimiter)
     return len(names) > 1 and all(name.startswith(" ") for name in names[1:])
+
+
+def _first_row(text: str, delimiter: str) -> list[str]:
+    return next(_rows(text, delimiter), [])
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:

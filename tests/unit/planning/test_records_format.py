@@ -65,9 +65,18 @@ def test_a_mark_goes_before_what_the_source_file_states() -> None:
     assert read(NAMES.encode("utf-16"), encoding="utf-16-le").header == ("Id", "Name", "Stadt")
 
 
-def test_utf8_that_is_stated_as_windows_is_noticed() -> None:
-    with pytest.raises(DropError, match="says cp1252, but the file is UTF-8; set it to auto or utf-8"):
-        read(NAMES.encode(), encoding="cp1252")
+@pytest.mark.parametrize("stated", ["cp1252", "latin-1", "utf-16", "utf-32-be"])
+def test_utf8_is_noticed_where_another_encoding_is_stated(stated: str) -> None:
+    table = read(NAMES.encode(), encoding=stated)
+    assert table.encoding == "utf-8"
+    assert [record.cells for record in table.records] == CELLS
+
+
+@pytest.mark.parametrize("stated", ["cp1252", "utf-16-le", "utf-16-be", "utf-32-le", "gb18030", "utf-8"])
+def test_a_stated_encoding_that_may_be_right_is_taken_as_it_is(stated: str) -> None:
+    table = read("Id;Name\n1;Müller\n".encode(stated), encoding=stated)
+    assert table.encoding == stated
+    assert next(table.records).cells == ["1", "Müller"]
 
 
 def test_windows_that_is_stated_as_utf8_rejects_the_lines_with_umlauts_only() -> None:
@@ -163,6 +172,10 @@ def test_the_delimiter_is_the_one_that_cuts_rows_evenly(text: str, expected: str
 
 def test_a_stated_delimiter_is_taken_as_it_is() -> None:
     assert read(b"a,b;c\n1,2;3\n", delimiter=";").header == ("a,b", "c")
+
+
+def test_a_stated_delimiter_that_the_header_does_not_hold_is_looked_for() -> None:
+    assert read(b"a,b,c\n1,2;5,3\n", delimiter=";").delimiter == ","
 
 
 def test_a_writer_that_puts_a_blank_behind_each_delimiter_may_quote_behind_it() -> None:

@@ -1,0 +1,81 @@
+"""A person as the drop tells it, against what Entra was last told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.planning.changes import Action
+from shared.planning.compare import absent_user, compare, is_protected, zeros_lost
+from shared.planning.people import People
+
+
+def user(**changes: Any) -> dict[str, Any]:
+    told = {"externalId": "p1", "userName": "p1@contoso.com", "active": True, "title": "Clerk", "displayName": "Ada"}
+    return {name: value for name, value in (told | changes).items() if value != "nothing"}
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    with People(tmp_path / "people.db") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "action", "attributes", "cleared"),
+    [
+        ({}, {}, Action.UNCHANGED, (), ()),
+        ({}, {"title": "Boss"}, Action.CHANGED, ("title",), ()),
+        ({}, {"title": "nothing"}, Action.CHANGED, (), ("title",)),
+        ({}, {"title": None, "displayName": "Eve"}, Action.CHANGED, ("displayName",), ("title",)),
+        ({}, {"active": False}, Action.DISABLED, ("active",), ()),
+        ({}, {"active": False, "title": "Boss"}, Action.DISABLED, ("active", "title"), ()),
+        ({"active": False}, {}, Action.ENABLED, ("active",), ()),
+        ({"active": False}, {"active": False, "title": "Boss"}, Action.CHANGED, ("title",), ()),
+        ({"active": False}, {"active": False}, Action.UNCHANGED, (), ()),
+    ],
+)
+def test_a_change_has_an_action_and_the_names_of_its_attributes(
+    people: People,
+    told: dict[str, Any],
+    now: dict[str, Any],
+    action: Action,
+    attributes: tuple[str, ...],
+    cleared: tuple[str, ...],
+) -> None:
+    people.put("p1", msgspec.json.encode(user(**told)), "run-1")
+    change = compare(people, "p1", user(**now))
+    assert (change.action, change.attributes, change.cleared) == (action, attributes, cleared)
+
+
+def test_somebody_entra_was_never_told_of_is_new(people: People) -> None:
+    assert compare(people, "p1", user()).action is Action.NEW
+
+
+def test_an_absent_person_is_disabled_with_what_is_known_and_nothing_guessed(people: People) -> None:
+    people.put("p1", msgspec.json.encode(user()), "run-1")
+    known = people.get("p1")
+    assert known is not None
+    told = absent_user(known)
+    assert told.pop("schemas")
+    assert told == {"externalId": "p1", "userName": "p1@contoso.com", "active": False}
+
+
+@pytest.mark.parametrize(
+    ("key", "protected"),
+    [("ADM7", True), ("CEO", True), ("adm7", False), ("CEO2", False), ("X-ADM7", False), ("B1", True), ("B2", False)],
+)
+def test_protected_keys_are_named_or_fit_a_pattern(key: str, protected: bool) -> None:
+    assert is_protected(key, ["ADM*", "CEO", "B[1]"]) is protected
+
+
+def test_new_keys_that_are_missing_keys_without_their_zeros_are_found() -> None:
+    assert zeros_lost(["7", "12", "99", "0"], ["007", "0012", "12x", "88"]) == ("7", "12")
+
+
+def test_no_key_has_lost_a_zero_where_none_began_with_one() -> None:
+    assert zeros_lost(["7"], ["7000", "70"]) == ()

@@ -1,0 +1,235 @@
+"""people.db: what Entra was last told, as fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.planning.fingerprints import fingerprint, flattened
+from shared.planning.people import People
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+MONDAY = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+
+
+def user(key: str = "p1", **changes: Any) -> dict[str, Any]:
+    return {
+        "schemas": ["urn:core"],
+        "externalId": key,
+        "userName": f"{key}@contoso.com",
+        "active": True,
+        "name": {"givenName": "Ada"},
+        "emails": [{"type": "work", "primary": True, "value": "ada@contoso.com"}],
+        ENTERPRISE: {"department": "Sales", "manager": {"value": "p9"}},
+        **changes,
+    }
+
+
+def put(people: People, told: dict[str, Any], run_id: str = "run-1") -> None:
+    people.put(told["externalId"], msgspec.json.encode(told), run_id)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[People]:
+    with People(tmp_path / "people.db") as opened:
+        yield opened
+
+
+# Fingerprints
+
+
+def test_the_order_of_attributes_in_a_source_file_does_not_matter() -> None:
+    told = user()
+    assert fingerprint(dict(reversed(told.items()))) == fingerprint(told)
+
+
+def test_an_extension_nobody_fills_does_not_matter() -> None:
+    assert fingerprint(user(schemas=["urn:core", "urn:csv"])) == fingerprint(user())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"active": False}, {"name": {"givenName": "Eve"}}, {"emails": []}, {"title": None}]
+)
+def test_a_value_that_differs_or_is_cleared_makes_another_fingerprint(changes: dict[str, Any]) -> None:
+    assert fingerprint(user(**changes)) != fingerprint(user())
+
+
+def test_a_person_read_back_from_the_request_has_the_fingerprint_of_the_plan() -> None:
+    told = user(displayName="Ødegård, 山田 \U0001f600", title='"quoted"\t')
+    assert fingerprint(msgspec.json.decode(msgspec.json.encode(told))) == fingerprint(told)
+
+
+def test_attributes_are_named_as_on_the_mapping_page() -> None:
+    assert [name for name, _ in flattened(user())] == [
+        "externalId",
+        "userName",
+        "active",
+        "name.givenName",
+        'emails[type eq "work"].value',
+        f"{ENTERPRISE}:department",
+        f"{ENTERPRISE}:manager",
+    ]
+
+
+# Differences
+
+
+def differences(people: People, told: dict[str, Any]) -> tuple[list[str], list[str]]:
+    known = people.get(told["externalId"])
+    assert known is not None
+    return people.differences(known, told)
+
+
+def test_only_the_attributes_that_change_are_named(people: People) -> None:
+    put(people, user())
+    told = user(name={"givenName": "Eve"}, title="Boss")
+    assert differences(people, told) == (["name.givenName", "title"], [])
+
+
+def test_an_attribute_left_out_or_null_is_cleared(people: People) -> None:
+    put(people, user())
+    told = user(name={"givenName": None}, **{ENTERPRISE: {"department": "Sales"}})
+    assert differences(people, told) == ([], ["name.givenName", f"{ENTERPRISE}:manager"])
+
+
+def test_names_of_attributes_outlive_the_process(tmp_path: Path) -> None:
+    with People(tmp_path / "people.db") as people:
+        put(people, user())
+    with People(tmp_path / "people.db") as people:
+        put(people, user("p2", nickName="Addie"))
+        assert differences(people, user(userName="other")) == (["userName"], [])
+
+
+# Absences
+
+
+def absences(people: People) -> dict[str, int]:
+    return {known.key: known.absences for known in people}
+
+
+def test_absences_count_drop_by_drop_and_end_when_the_person_reappears(people: People) -> None:
+    for key in ("p1", "p2", "p3"):
+        put(people, user(key))
+    people.absent(["p1", "p2"])
+    people.absent(["p2"])
+    assert absences(people) == {"p1": 0, "p2": 2, "p3": 0}
+    assert people.present() == 2
+
+
+def test_somebody_absent_whom_nobody_knows_is_no_trouble(people: People) -> None:
+    put(people, user())
+    people.absent(["stranger"])
+    assert absences(people) == {"p1": 0}
+
+
+def test_disabling_keeps_what_is_known_of_the_person(people: People) -> None:
+    put(people, user())
+    people.disable("p1", "run-2")
+    known = people.get("p1")
+    assert known is not None
+    assert not known.active
+    assert known.run_id == "run-2"
+    assert differences(people, user(title="Boss")) == (["title"], [])
+
+
+def test_a_disabled_absent_person_who_is_back_as_before_differs(people: People) -> None:
+    put(people, user())
+    people.disable("p1", "run-2")
+    known = people.get("p1")
+    assert known is not None
+    assert known.fingerprint != fingerprint(user())
+
+
+# Outcomes
+
+
+def test_who_failed_is_forgotten_but_for_the_run_that_told_of_them(people: People) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", "failed")])
+    assert "p1" not in people
+    assert people.last_run("p1") == "run-1"
+
+
+def test_who_is_told_again_after_a_failure_is_known_again(people: People) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", "failed")])
+    put(people, user(), "run-2")
+    assert people.last_run("p1") == "run-2"
+    assert "p1" in people
+
+
+def test_a_late_failure_does_not_touch_what_a_newer_run_told(people: People) -> None:
+    put(people, user())
+    put(people, user(title="Boss"), "run-2")
+    people.answered("run-1", [("p1", "failed")])
+    assert people.last_run("p1") == "run-2"
+    assert "p1" in people
+
+
+def test_an_absent_person_whom_entra_failed_to_disable_counts_as_active_still(people: People) -> None:
+    put(people, user())
+    people.disable("p1", "run-2")
+    for _ in range(2):
+        people.answered("run-2", [("p1", "failed")])
+        known = people.get("p1")
+        assert known is not None
+        assert known.active
+        assert known.outcome == "failed"
+
+
+def test_other_outcomes_are_kept_until_the_person_is_told_again(people: People) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", "updated"), ("stranger", "created")])
+    known = people.get("p1")
+    assert known is not None
+    assert known.outcome == "updated"
+    put(people, user(title="Boss"), "run-2")
+    known = people.get("p1")
+    assert known is not None
+    assert known.outcome == ""
+
+
+def test_nobody_was_told_of_a_stranger(people: People) -> None:
+    assert people.get("stranger") is None
+    assert people.last_run("stranger") == ""
+
+
+# Drops
+
+
+def test_only_content_sent_before_the_last_drop_is_an_earlier_drop(people: People) -> None:
+    people.remember_drop("aa", "run-1", MONDAY)
+    assert people.earlier_drop("aa") == ""
+    people.remember_drop("bb", "run-2", MONDAY + timedelta(days=1))
+    assert people.earlier_drop("aa") == "run-1"
+    assert people.earlier_drop("bb") == ""
+    assert people.earlier_drop("cc") == ""
+
+
+def test_a_drop_sent_again_is_the_last_one(people: People) -> None:
+    people.remember_drop("aa", "run-1", MONDAY)
+    people.remember_drop("bb", "run-2", MONDAY + timedelta(days=1))
+    people.remember_drop("aa", "run-3", MONDAY + timedelta(days=2))
+    assert people.earlier_drop("aa") == ""
+    assert people.earlier_drop("bb") == "run-2"
+
+
+def test_how_the_last_drop_ended_is_remembered(people: People) -> None:
+    assert people.last_drop_had_whole_lines() is None
+    people.remember_drop("aa", "run-1", MONDAY)
+    assert people.last_drop_had_whole_lines() is True
+    people.remember_drop("bb", "run-2", MONDAY + timedelta(seconds=1), whole_lines=False)
+    assert people.last_drop_had_whole_lines() is False
+    assert people.remembers("run-2")
+    assert not people.remembers("run-3")
+
+
+def test_keys_with_leading_zeros_are_found_and_no_others(people: People) -> None:
+    for key in ("007", "0", "10", "A0", "/0", "1"):
+        put(people, user(key))
+    assert sorted(people.keys_with_leading_zeros()) == ["0", "007"]
