@@ -76,7 +76,7 @@ def outcome_table(columns: Iterable[tuple[str, Run]]) -> Table:
     if any(rejected):
         table.add_row(Text("rejected", "red"), *(f"{count:,}" if count else "·" for count in rejected))
     table.add_section()
-    table.add_row("people sent", *(f"{run.figures.people:,}" for _, run in runs), style="bold")
+    table.add_row("people", *(f"{run.figures.people:,}" for _, run in runs), style="bold")
     return table
 
 

@@ -29,7 +29,9 @@ def check(sources: Path, *, as_json: bool) -> int:
         if source.endpoint:
             faults += _endpoint_faults(name, source.endpoint)
         else:
-            notes.append(f"{name}: no endpoint yet; copy it from the portal when the app is there")
+            notes.append(
+                f"{name}: no endpoint in the file; on this machine it is made, in Azure it is copied from the portal"
+            )
     if as_json:
         console.print_json({"faults": faults, "notes": notes, "sources": sorted(found)})
     else:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 
@@ -40,6 +41,12 @@ def status(screen: Console, text: str) -> Iterator[None]:
 def complain(text: str) -> None:
     """One trouble, on stderr; its first line carries the message."""
     err().print(Text.assemble(("error: ", "bold red"), text))
+
+
+def print_table(screen: Console, table: Table) -> None:
+    """A table whose cells are copied from: never narrower than what is in it."""
+    wide = screen.options.update(max_width=10_000)
+    screen.print(table, width=screen.measure(table, options=wide).maximum, crop=False, no_wrap=True)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

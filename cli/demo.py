@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
@@ -15,9 +16,10 @@ from cli import console
 from cli.answers import outcome_table
 from cli.fetch import fetch
 from cli.journey import outcome_wait, travel
-from cli.people import TROUBLES, people_of, people_table
+from cli.people import TROUBLES, people_of
 from local.demo import DAYS, SOURCE, Day, days
 from local.stack import Stack, Wanted
+from shared.planning.plan import REJECTED
 from shared.runs import Run, RunState
 
 TROUBLES_SHOWN = 3
@@ -53,10 +55,20 @@ def _show(stack: Stack, day: Day, run: Run, out: Path, screen: Console) -> None:
     if run.state is not RunState.SETTLED:
         for reason in run.reasons:
             screen.print(Text(reason, "red"))
-    troubled = list(islice(people_of(stack.house, run, files, TROUBLES), TROUBLES_SHOWN))
-    if troubled:
-        screen.print(Padding(people_table(troubled), (0, 2)))
+    for key, reason in islice(_rejections(out / f"day-{day.number}" / REJECTED), TROUBLES_SHOWN):
+        screen.print(Text.assemble("  ", ("rejected", "red"), f"  {key}  {reason}"))
+    for person in islice(people_of(stack.house, run, files, TROUBLES), TROUBLES_SHOWN):
+        screen.print(Text.assemble("  ", (f"{person.outcome:<8}", "bold red"), f"  {person.key}  {person.reason}"))
     screen.print()
+
+
+def _rejections(file: Path) -> Iterator[tuple[str, str]]:
+    """Key and reason of each record that was not sent."""
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            yield row["WorkerID"], f"line {row['line']}, {row['reason']}"
 
 
 def _summary(ended: list[tuple[Day, Run]], out: Path, screen: Console) -> None:

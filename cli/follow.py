@@ -21,6 +21,7 @@ from shared.runs import FINISHED, OUTCOMES, Answer, Run, RunState
 from shared.wiring import House
 
 LOOK_SECONDS = 0.25
+BARS_TELL = frozenset({RunState.RECEIVED, RunState.PLANNING, RunState.SENDING})
 ENDS = FINISHED | {RunState.HELD}  # a held run waits for a person, so nobody waits for it here
 
 
@@ -80,7 +81,7 @@ def _look(house: House, run_id: str) -> Sight | None:
     if run.state in (RunState.SENDING, RunState.BLOCKED):
         receipts = house.ledger.receipts(run_id)
         return Sight(run, sum(each.stop - each.start for each in receipts if each.answer is not Answer.SPLIT))
-    return Sight(run, run.figures.people if run.sent_at else 0)
+    return Sight(run, run.figures.sent if run.sent_at else 0)
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Lines:
 
     console: Console
     name: str
+    silent: frozenset[RunState] = frozenset()  # states that are seen otherwise
     _state: str = ""
     _reasons: tuple[str, ...] = ()
 
@@ -97,6 +99,8 @@ class Lines:
         run = sight.run
         if str(run.state) != self._state:
             self._state = str(run.state)
+            if run.state in self.silent:
+                return
             self.console.print(
                 Text.assemble(f"{self.name}: ", (self._state, STYLES.get(self._state, "cyan")), told(run))
             )
@@ -116,7 +120,7 @@ class Bars:
     """Three bars that move: for a terminal. What is done stays on the screen as a line."""
 
     def __init__(self, console: Console, name: str) -> None:
-        self._lines = Lines(console, name)
+        self._lines = Lines(console, name, BARS_TELL)
         self._progress = Progress(
             SpinnerColumn(finished_text="✔"),
             TextColumn("{task.description:<12}", markup=False),
@@ -134,7 +138,7 @@ class Bars:
     def show(self, sight: Sight) -> None:
         """Move the bars."""
         self._lines.show(sight)
-        run, people = sight.run, sight.run.figures.people
+        run, people = sight.run, sight.run.figures.sent
         if run.planned_at is None:
             return
         if self._send is None:
@@ -145,7 +149,9 @@ class Bars:
         assert self._provision is not None
         if sight.taken:
             self._progress.start_task(self._provision)
-        self._progress.update(self._provision, completed=sight.answered)
+        answered = sight.answered - max(run.figures.people - people, 0)
+        unit = "people, the log is read once more" if answered == people else "people"
+        self._progress.update(self._provision, completed=answered, unit=unit)
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -165,7 +171,8 @@ def told(run: Run) -> str:
     figures = run.figures
     match run.state:
         case RunState.PLANNED:
-            parts = [counted(figures.records, "record"), counted(figures.people, "person", "people") + " to send"]
+            parts = [counted(figures.records, "record"), counted(figures.people, "person", "people")]
+            parts += [f"{figures.sent:,} to send"]
             parts += [counted(figures.duplicates, "duplicate")] if figures.duplicates else []
             parts += [f"{figures.rejected:,} rejected"] if figures.rejected else []
             return ", " + ", ".join(parts)

@@ -161,7 +161,8 @@ def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     rows = [(figures.records, "records"), (figures.duplicates, "of them repeat a key"), (figures.rejected, "rejected")]
     rows += [(figures.people, "people")]
     rows += [(count, f"  {action}") for action, count in sorted(made.actions.items()) if count]
-    rows += [(made.gone, "known people who are not in the file"), (figures.chunks, "bulk requests")]
+    rows += [(made.gone, "known people who are not in the file")] if made.gone else []
+    rows += [(figures.chunks, "bulk requests")]
     for count, what in rows:
         table.add_row(f"{count:,}", what)
     screen.print(table)

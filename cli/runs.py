@@ -30,7 +30,7 @@ def runs(source: str | None, *, as_json: bool) -> None:
     elif not found:
         console.out().print("no runs yet; drop a file with `rollcall drop FILE --source NAME`")
     else:
-        console.out().print(_table(found))
+        console.print_table(console.out(), _table(found))
 
 
 def show(run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
@@ -45,8 +45,10 @@ def show(run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: 
         console.print_json(told if asked is None else told | {"people": [asdict(each) for each in asked]})
     else:
         _print(run, files, receipts)
-        if asked is not None:
-            console.out().print(people_table(asked))
+        if asked:
+            console.print_table(console.out(), people_table(asked))
+        elif asked is not None:
+            console.out().print("nobody failed, was skipped or is unknown" if failed else "nobody is in it")
     if out is not None:
         fetch(rollcall, run, out)
         console.err().print(f"copied {console.counted(len(files), 'file')} to {out}")

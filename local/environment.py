@@ -21,16 +21,21 @@ _FOREIGN = (
     "WEBSITE_",
 )
 LOOPBACK = "127.0.0.1,localhost"
+DAILY_CALLS = 6000  # of a tenant with Entra ID Governance (entra-api.md A7), so that 300,000 people fit into a day
 
 # As quick as a person at a laptop wants it; everything else is as in Azure
 QUICK = {
     "SEND_SCHEDULE": "* * * * * *",
     "COLLECT_SCHEDULE": "*/3 * * * * *",  # two jobs at most within the log's 5 calls in 10 seconds
     "SWEEP_SCHEDULE": "*/2 * * * * *",
+    "ALERT_SCHEDULE": "*/10 * * * * *",
     "ALERT_SCHEDULE": "*/5 * * * * *",
     "LOG_LAG_SECONDS": "0",
     "LOG_OVERLAP_SECONDS": "10",
+    "DAILY_CALLS": str(DAILY_CALLS),
 }
+
+ONE_JOB = {"COLLECT_SCHEDULE": "*/2 * * * * *"}  # the same calls a second, when there is one log to read
 
 
 def app_settings(storage: str, entra: str, identity_header: str, sources: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from local import storage
-from local.environment import app_settings, process_environment, write_settings
+from local.environment import DAILY_CALLS, ONE_JOB, app_settings, process_environment, write_settings
 from local.processes import ROOT, Process, start
 from local.storage import LocalError
 from local.tenant import Sources, Tenant
@@ -30,9 +30,8 @@ from shared import wiring
 # LocalError
 # └── Stopped              a process of the stack has ended by itself; the message carries its last words
 
-# Quick, and for the rest as a tenant is: cycles follow each other, the log tells within a second, and the day's
-# quota is that of a tenant with Entra ID Governance (entra-api.md A7), so that 300,000 people fit into a run.
-DIALS: Mapping[str, object] = {"interval": 1.0, "log_delay": 0.3, "daily_quota": 6000}
+# Quick, and for the rest as a tenant is: cycles follow each other, and the log tells within a second
+DIALS: Mapping[str, object] = {"interval": 1.0, "log_delay": 0.3, "daily_quota": DAILY_CALLS}
 
 
 class Stopped(LocalError):
@@ -102,6 +101,7 @@ class Stack:
         header = str(self.tenant.get("/_emulator/identity")["header"])
         self.settings = {
             **app_settings(self.azurite.connection_string, self.entra.url, header, copies),
+            **(ONE_JOB if self._wanted.only else {}),
             **self._wanted.settings,
         }
         self.settings_file = self.folder / "local.settings.json"
