@@ -79,7 +79,7 @@ def test_a_gate_without_a_limit_never_trips() -> None:
 )
 @pytest.mark.parametrize(("limit", "trips"), [("5%", True), (50, True), ("5.1%", False), (51, False)])
 def test_each_gate_counts_its_own_figure(gate: str, made: Tally, limit: int | str, trips: bool) -> None:
-    found = judged(made, **{gate: limit})
+    found = judged(made, FACTS, **{gate: limit})
     assert list(found) == ([gate] if trips else [])
     if trips:
         assert found[gate].figure == 51
@@ -91,7 +91,7 @@ def test_each_gate_counts_its_own_figure(gate: str, made: Tally, limit: int | st
 @pytest.mark.parametrize(("figure", "trips"), [(50, False), (51, True)])
 @pytest.mark.parametrize("gate", ["rejected", "duplicates"])
 def test_rejected_records_and_duplicates_are_measured_in_records(gate: str, figure: int, trips: bool) -> None:
-    facts = replace(FACTS, known=10, **{gate: figure})
+    facts = replace(FACTS, known=10, rejected=figure, duplicates=figure)
     assert (gate in judged(Tally(), facts, **{gate: "5%"})) is trips
 
 
