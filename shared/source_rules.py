@@ -23,6 +23,8 @@ def _as_text(value: Any) -> str:
     """YAML reads 5 as a number; a cell is text."""
     if isinstance(value, bool):
         raise ValueError(f"this is the value {str(value).lower()}; a cell is text: put the word in quotes")
+    if isinstance(value, float):
+        raise ValueError(f"{value} is a number that loses its spelling here; put it in quotes")
     if not isinstance(value, int | str):
         raise ValueError("write a text")
     text = str(value).strip()

@@ -21,6 +21,7 @@ MAX_CHARACTERS = 200_000
 MAX_DEPTH = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _entries(node: yaml.MappingNode, faults: list[tuple[int, str]]) -> Iterator[
         yield key.value, value
 
 
-def _scalar(node: yaml.Node) -> str | int | bool | None:
+def _scalar(node: yaml.Node) -> str | int | float | bool | None:
     """What a scalar means to every YAML reader alike. Raises ValueError where readers differ, or spelling is lost."""
     text, kind = str(node.value), node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "str":
@@ -134,6 +135,8 @@ def _scalar(node: yaml.Node) -> str | int | bool | None:
         raise ValueError(f"{text} is a word to one reader and true or false to the next; put it in quotes")
     if kind == "int" and _INTEGER.fullmatch(text):
         return int(text)
+    if kind == "float" and _DECIMAL.fullmatch(text):
+        return float(text)
     if kind in ("int", "float", "timestamp", "value"):
         raise ValueError(f"{text} would not be read as it is written; put it in quotes")
     raise ValueError("tags and merged keys (! and <<) are not read here; write the value out")
