@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
 import os
 import sys
@@ -26,6 +27,9 @@ from local.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
 from local.host.wire import PROTOS, StatusResult, Trigger, TypedData
 
 STEP_SECONDS = 120.0  # indexing imports the whole app; the real host gives up after 30 s, a busy laptop may need longer
+
+
+CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Worker:
     """
 
     def __init__(self, app_dir: Path) -> None:
+        # The library looks for SDK types once per process: an app without them would hide them from the next one.
+        import_module("azurefunctions.extensions.base")
         self._library = import_module("azure_functions_runtime")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="worker-loop", daemon=True)
@@ -128,7 +134,7 @@ class Worker:
         )
 
     def close(self, *, abandon: bool = False) -> None:
-        """Stop the worker; waits for running functions unless they are to be abandoned.
+        """Stop the worker; waits for the functions that run in threads unless they are to be abandoned.
 
         Closing twice is harmless.
         """
@@ -136,9 +142,12 @@ class Worker:
             return
         if not abandon:
             self._library.stop_threadpool_executor()
+        with contextlib.suppress(TimeoutError):  # a function that blocks the loop has been abandoned, too
+            self._submit(_cancel_the_rest()).result(CLOSE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.join(CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +174,13 @@ class Worker:
         properties = {"protos": PROTOS, "host": "127.0.0.1"}
         asked = SimpleNamespace(request=SimpleNamespace(**request), properties=properties)
         return self._submit(verb(asked)).result(STEP_SECONDS)
+
+
+async def _cancel_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _make_importable(app_dir: Path) -> None:

@@ -1,16 +1,17 @@
-"""The real function_app.py in Microsoft's worker library, over an Azurite with containers and tables of its own."""
+"""The real function_app.py in Microsoft's worker library, over containers and tables of its own in Azurite."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from local import storage
 from local.host.worker import Worker
+from local.storage import Azurite
+from shared.settings import Settings
 
-DROPS = "drops"
 SOURCE = """
 source: staff
 app: {display_name: Staff, target: entra, notification_email: hr-ops@contoso.com}
@@ -23,7 +24,7 @@ attributes:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(root: Path) -> Iterator[Worker]:
     """The app, indexed once: the library takes one app per process."""
     with Worker(root) as worker:
@@ -39,28 +40,28 @@ class App:
     runs: ContainerClient
 
 
-@pytest.fixture(scope="session")
-def app(worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+@pytest.fixture(scope="module")
+def app(worker: Worker, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app with its settings in place: it reads them once, at its first call, and keeps them for the process."""
-    try:
-        azurite = storage.start()
-    except storage.StorageNotInstalled as error:
-        pytest.skip(str(error))
+    own = uuid4().hex[:8]
     sources = tmp_path_factory.mktemp("sources")
     (sources / "staff.yaml").write_text(SOURCE)
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
         "DropStorage": azurite.connection_string,
-        "DROPS_CONTAINER": DROPS,
-        "SEND_SCHEDULE": "0 * * * * *",
-        "COLLECT_SCHEDULE": "0 * * * * *",
-        "SWEEP_SCHEDULE": "0 * * * * *",
-        "ALERT_SCHEDULE": "0 * * * * *",
+        **dict.fromkeys(asked_for("_SCHEDULE"), "0 * * * * *"),
         "SOURCES_DIR": str(sources),
+        **{name: f"{name.split('_')[0].lower()}{own}" for name in asked_for("_CONTAINER", "_TABLE")},
     }
-    with azurite, pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
             environment.setenv(name, value)
         with BlobServiceClient.from_connection_string(azurite.connection_string) as account:
-            drops = account.create_container(DROPS)
-            yield App(worker, drops, account.get_container_client("runs"))
+            drops = account.create_container(settings["DROPS_CONTAINER"])
+            yield App(worker, drops, account.get_container_client(settings["RUNS_CONTAINER"]))
+
+
+def asked_for(*endings: str) -> list[str]:
+    """The settings that the app reads and whose names end so."""
+    aliases = [field.alias for field in Settings.model_fields.values() if field.alias]
+    return [alias for alias in aliases if alias.endswith(endings)]

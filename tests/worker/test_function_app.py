@@ -13,7 +13,7 @@ from local.host import wire
 from local.host.configuration import expand, read_settings
 from local.host.schedule import parse_schedule
 from local.host.worker import Invocation, Worker
-from tests.worker.conftest import DROPS, App
+from tests.worker.conftest import App
 
 PEOPLE = b"WorkerID,Status,Name\n1001,Active,Ann\n1002,Active,Bo\n"
 SCHEDULES = {
@@ -26,7 +26,7 @@ SCHEDULES = {
 
 def drop(app: App, name: str) -> Invocation:
     """Deliver the event of one blob."""
-    return app.worker.invoke("plan_drop", wire.blob_reference("DropStorage", DROPS, name))
+    return app.worker.invoke("plan_drop", wire.blob_reference("DropStorage", app.drops.container_name, name))
 
 
 def events(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, object]]:
@@ -121,7 +121,13 @@ def test_no_event_names_a_person(app: App, caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "event"), [("send_runs", "runs_sent"), ("collect_logs", "logs_collected"), ("sweep", "swept")]
+    ("name", "event"),
+    [
+        ("send_runs", "runs_sent"),
+        ("collect_logs", "logs_collected"),
+        ("raise_alerts", "alerts_raised"),
+        ("sweep", "swept"),
+    ],
 )
 def test_a_timer_does_its_work_and_tells_one_event(
     app: App, caplog: pytest.LogCaptureFixture, name: str, event: str

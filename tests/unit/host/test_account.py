@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 
 from local.host.account import POISON_QUEUE, Account, AccountContainer, AccountMonitor
 from local.host.errors import AccountUnreachable, ConfigurationError
@@ -39,6 +41,8 @@ def test_a_container_that_does_not_exist_yet_is_empty(account: Account) -> None:
 
 
 def test_a_poison_message_makes_its_queue_and_is_base64(account: Account) -> None:
+    with suppress(ResourceNotFoundError):
+        account.queues.delete_queue(POISON_QUEUE)
     container = AccountContainer(account, "drops")
     container.poison('{"BlobName": "one"}')
     container.poison('{"BlobName": "two"}')

@@ -70,7 +70,7 @@ def settings(azurite: Azurite) -> dict[str, str]:
 def launch(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.host", "--app-dir", str(folder), *arguments],
-        env={**os.environ, **KEYS},
+        env={"PATH": os.environ["PATH"], **KEYS},  # nothing of ours that would win over local.settings.json
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
