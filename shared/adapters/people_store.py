@@ -1,18 +1,16 @@
-"""people.db of each source, kept as a blob `people/{source}.db` and worked on as a file.
+"""people.db of each source, kept as a blob `people/{source}.db` and worked on in memory.
 
 Written back only over the version that was read (If-Match), so of two writers one reads again.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from shared.adapters.container import Container
 from shared.errors import Changed, Missing, Present, StorageError
-from shared.planning.people import People
+from shared.planning.people import DamagedPeople, People
 
 TRIES = 5
 
@@ -25,36 +23,44 @@ class PeopleBlobs:
 
     @contextmanager
     def open(self, source: str) -> Iterator[People]:
-        """The people of a source, to be read; what is written there is thrown away."""
-        with tempfile.TemporaryDirectory(prefix="people-") as folder:
-            file = Path(folder) / "people.db"
-            self._fetch(source, file)
-            with People(file) as people:
-                yield people
+        """The people of a source, to be read; what is written there is thrown away. Raises StorageError."""
+        content, _ = self._read(source)
+        with _people(source, content) as people:
+            yield people
 
     def update(self, source: str, change: Callable[[People], None]) -> None:
-        """Change the people of a source; `change` is called again when somebody else was quicker."""
+        """Change the people of a source; `change` is called again when somebody else was quicker.
+
+        Raises StorageError, and whatever `change` raises; nothing is written then.
+        """
         for _ in range(TRIES):
-            with tempfile.TemporaryDirectory(prefix="people-") as folder:
-                file = Path(folder) / "people.db"
-                etag = self._fetch(source, file)
-                with People(file) as people:
-                    change(people)
-                try:
-                    self._container.put(_path(source), file.read_bytes(), etag)
-                    return
-                except (Changed, Present):
-                    continue
+            content, etag = self._read(source)
+            with _people(source, content) as people:
+                change(people)
+                changed = people.content()
+            try:
+                self._container.put(_path(source), changed, etag)
+            except (Changed, Present):
+                continue
+            return
         raise StorageError(f"{_path(source)} was changed by others {TRIES} times in a row; the next tick tries again")
 
-    def _fetch(self, source: str, file: Path) -> str | None:
-        """Write the blob to the file and return its ETag; None where there is none yet."""
+    def _read(self, source: str) -> tuple[bytes, str | None]:
+        """The blob and its ETag; nothing and None where there is none yet."""
         try:
-            data, etag = self._container.get(_path(source))
+            return self._container.get(_path(source))
         except Missing:
-            return None
-        file.write_bytes(data)
-        return etag
+            return b"", None
+
+
+def _people(source: str, content: bytes) -> People:
+    try:
+        return People(content)
+    except DamagedPeople as error:
+        raise DamagedPeople(
+            f"{_path(source)} in the state container does not read ({error}); put back an earlier version of the blob, "
+            "or delete it: then the next drop sends everybody again"
+        ) from None
 
 
 def _path(source: str) -> str:

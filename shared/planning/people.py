@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import msgspec
 
+from shared.errors import StorageError
 from shared.planning.fingerprints import fingerprint, flattened
 
 _SCHEMA = """
@@ -72,13 +72,23 @@ class PeopleStore(Protocol):
         ...
 
 
-class People:
-    """The people of one source, in an open people.db."""
+class DamagedPeople(StorageError):
+    """These bytes are no people.db."""
 
-    def __init__(self, file: Path) -> None:
-        self._db = sqlite3.connect(file, isolation_level=None)
-        self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN; {_SCHEMA}")
-        self._ids: dict[str, int] = dict(self._db.execute("SELECT name, id FROM attributes"))
+
+class People:
+    """The people of one source: a people.db in memory. Raises DamagedPeople where the bytes are none."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self._db = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            if content:
+                self._db.deserialize(content)
+            self._db.executescript(f"PRAGMA journal_mode=OFF; BEGIN; {_SCHEMA}")
+            self._ids: dict[str, int] = dict(self._db.execute("SELECT name, id FROM attributes"))
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise DamagedPeople(str(error)) from None
 
     def __enter__(self) -> People:
         return self
@@ -86,8 +96,14 @@ class People:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.execute("COMMIT")
         self._db.close()
+
+    def content(self) -> bytes:
+        """people.db as it stands now."""
+        self._db.execute("COMMIT")
+        content = self._db.serialize()
+        self._db.execute("BEGIN")
+        return content
 
     def get(self, key: str) -> KnownPerson | None:
         """One person; None when Entra was never told of them."""

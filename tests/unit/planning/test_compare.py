@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,8 +19,8 @@ def user(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    with People(tmp_path / "people.db") as opened:
+def people() -> Iterator[People]:
+    with People() as opened:
         yield opened
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from shared.planning.fingerprints import fingerprint, flattened
-from shared.planning.people import People
+from shared.planning.people import DamagedPeople, People
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+MANAGED_BY_NOBODY: dict[str, Any] = {ENTERPRISE: {"department": "Sales"}}
 MONDAY = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 
 
@@ -35,8 +35,8 @@ def put(people: People, told: dict[str, Any], run_id: str = "run-1") -> None:
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    with People(tmp_path / "people.db") as opened:
+def people() -> Iterator[People]:
+    with People() as opened:
         yield opened
 
 
@@ -93,14 +93,16 @@ def test_only_the_attributes_that_change_are_named(people: People) -> None:
 
 def test_an_attribute_left_out_or_null_is_cleared(people: People) -> None:
     put(people, user())
-    told = user(name={"givenName": None}, **{ENTERPRISE: {"department": "Sales"}})
+    told = user(name={"givenName": None}, **MANAGED_BY_NOBODY)
     assert differences(people, told) == ([], ["name.givenName", f"{ENTERPRISE}:manager"])
 
 
-def test_names_of_attributes_outlive_the_process(tmp_path: Path) -> None:
-    with People(tmp_path / "people.db") as people:
+def test_names_of_attributes_outlive_the_process() -> None:
+    with People() as people:
         put(people, user())
-    with People(tmp_path / "people.db") as people:
+        content = people.content()
+        assert people.content() == content
+    with People(content) as people:
         put(people, user("p2", nickName="Addie"))
         assert differences(people, user(userName="other")) == (["userName"], [])
 
@@ -197,6 +199,23 @@ def test_other_outcomes_are_kept_until_the_person_is_told_again(people: People) 
 def test_nobody_was_told_of_a_stranger(people: People) -> None:
     assert people.get("stranger") is None
     assert people.last_run("stranger") == ""
+
+
+# Files
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"x" * 200])
+def test_a_file_that_is_none_is_told(content: bytes) -> None:
+    with pytest.raises(DamagedPeople):
+        People(content)
+
+
+def test_no_name_and_no_value_of_a_person_is_in_the_file() -> None:
+    with People() as people:
+        put(people, user(displayName="Ada Lovelace", title="Countess"))
+        content = people.content()
+    assert b"Lovelace" not in content
+    assert b"Countess" not in content
 
 
 # Drops

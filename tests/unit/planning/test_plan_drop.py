@@ -5,18 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.adapters.container import RunFiles
 from shared.adapters.memory import MemoryContainer
+from shared.adapters.people_store import PeopleBlobs
 from shared.errors import DropError
-from shared.planning.people import People
 from shared.planning.plan import Plan, decode_plan, plan_hash, read_people
 from shared.planning.plan_drop import plan_drop, source_hash
 from shared.runs import Answer, Receipt, Run, new_run
@@ -44,10 +42,10 @@ SAYS: dict[str, Any] = {
 class Table:
     """Plans drops one after another; `tell` also folds them, as if Entra had accepted everything."""
 
-    folder: Path
     source: Source = field(default_factory=lambda: Source.model_validate(SAYS))
     drops: MemoryContainer = field(default_factory=lambda: MemoryContainer(lambda: NOW))
     files: RunFiles = field(default_factory=lambda: RunFiles(MemoryContainer(lambda: NOW)))
+    known: PeopleBlobs = field(default_factory=lambda: PeopleBlobs(MemoryContainer(lambda: NOW)))
     nulls: str = ""
     run: Run | None = None
 
@@ -58,7 +56,7 @@ class Table:
         self.drops.write("employees/drop.csv", rows if isinstance(rows, bytes) else as_csv(rows))
         drop = self.drops.drop("employees/drop.csv")
         self.run = new_run(drop.version, NOW)
-        with People(self.folder / "people.db") as people:
+        with self.known.open("employees") as people:
             plan, digest = plan_drop(
                 self.run, drop, self.source, people, self.files, lambda: self.nulls, NOW, overtaken_by
             )
@@ -71,15 +69,8 @@ class Table:
         plan = self.plan(rows)
         receipts = [Receipt(chunk.number, 0, chunk.operations, Answer.ACCEPTED, NOW) for chunk in plan.chunks]
         assert self.run is not None
-        fold(self.run, plan, receipts, self.files, self)
+        fold(self.run, plan, receipts, self.files, self.known)
         return plan
-
-    def update(self, source: str, change: Callable[[People], None]) -> None:
-        with People(self.folder / "people.db") as people:
-            change(people)
-
-    def open(self, source: str) -> People:
-        return People(self.folder / "people.db")
 
     def read(self, name: str) -> bytes:
         assert self.run is not None
@@ -101,8 +92,8 @@ class Table:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Table:
-    return Table(tmp_path)
+def table() -> Table:
+    return Table()
 
 
 ADA, BOB, EVE = Row("a", name="Ada"), Row("b", name="Bob", manager="a"), Row("e", name="Eve", manager="a")
@@ -179,7 +170,7 @@ def test_planning_again_writes_the_very_same_files(table: Table) -> None:
     names = ("plan.json", "people.csv", "requests.ndjson", "rejected.csv", "absent.csv")
     before = {name: table.read(name) for name in names}
     assert run is not None
-    with People(table.folder / "people.db") as people:
+    with table.known.open("employees") as people:
         drop = table.drops.drop("employees/drop.csv")
         plan_drop(run, drop, table.source, people, table.files, lambda: "", NOW)
     assert {name: table.read(name) for name in names} == before

@@ -1,0 +1,413 @@
+"""A drop arrives: one run a drop, one turn a source, nothing missed, whoever delivers and whoever dies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import DropChanged, StorageError
+from shared.planning.receive_drop import Planner, plan_next, receive_drop, sweep
+from shared.planning.records import Drop
+from shared.runs import DropVersion, Run, RunState, run_id_of
+from tests.support.desk import Desk, as_csv, desk, people
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Desk:
+    return desk(tmp_path)
+
+
+@pytest.fixture
+def partial(tmp_path: Path) -> Desk:
+    return desk(tmp_path, mode="partial")
+
+
+def planner(made: Desk) -> Planner:
+    return made.rollcall.house.planner
+
+
+# One run a drop
+
+
+def test_a_second_delivery_finds_the_run_and_stops(made: Desk) -> None:
+    first = made.drop(people(3))
+    second = receive_drop(planner(made), made.drops.drop("employees/drop.csv"))
+    assert second == first
+    assert made.states() == ["planned"]
+
+
+def test_a_delivery_after_sending_changes_nothing(made: Desk) -> None:
+    sent = made.sent(people(3))
+    assert receive_drop(planner(made), made.drops.drop("employees/drop.csv")) == sent
+
+
+def test_changed_content_under_the_same_name_is_a_second_run(made: Desk) -> None:
+    first = made.drop(people(3))
+    second = made.drop(people(4))
+    assert first.run_id != second.run_id
+    assert made.states() == ["superseded", "planned"]
+
+
+def test_the_same_content_written_again_is_a_second_run_with_nothing_to_send(made: Desk) -> None:
+    made.sent(people(3))
+    second = made.drop(people(3))
+    assert (second.state, second.figures.sent, second.figures.unchanged) == (RunState.PLANNED, 0, 3)
+
+
+def test_two_deliveries_at_the_same_moment_are_one_run(tmp_path: Path) -> None:
+    for attempt in range(10):
+        made = desk(tmp_path / str(attempt))
+        made.put(people(80))
+        together = threading.Barrier(2)
+
+        def deliver(made: Desk = made, together: threading.Barrier = together) -> Run:
+            drop = made.drops.drop("employees/drop.csv")
+            together.wait()
+            return receive_drop(planner(made), drop)
+
+        with ThreadPoolExecutor(2) as pool:
+            found = [each.result() for each in [pool.submit(deliver), pool.submit(deliver)]]
+        assert len({run.run_id for run in found}) == 1
+        assert made.states() == ["planned"]
+        made.send()
+        assert len(made.graph.people) == 80
+
+
+# Turns
+
+
+def test_three_partial_drops_take_turns_oldest_first(partial: Desk) -> None:
+    runs = [partial.drop(people(2, start=number), f"{number}.csv") for number in (1, 2, 3)]
+    assert partial.states() == ["planned", "received", "received"]
+    partial.send()
+    assert partial.states() == ["sent", "sent", "sent"]
+    assert partial.graph.people == ["p0001", "p0002", "p0003", "p0004"]
+    assert [partial.run(run).figures.unchanged for run in runs] == [0, 1, 1]
+
+
+def test_nothing_is_planned_before_what_was_accepted_is_remembered(made: Desk) -> None:
+    made.drop(people(3), "a.csv")
+    house = made.rollcall.house
+    older = made.rollcall.house.ledger.runs("employees")[0]
+    house.ledger.save(older.moved(RunState.SENDING, made.clock.now(), sending_at=made.clock.now()))
+    newer = made.drop(people(3), "b.csv")
+    assert made.states() == ["superseded", "received"]
+    made.rollcall.house.send_runs()
+    made.sweep()
+    assert made.run(newer).state is RunState.PLANNED
+
+
+def test_a_rejected_drop_does_not_keep_the_next_one_waiting(partial: Desk) -> None:
+    partial.drop(people(1), "a.csv")
+    partial.drop(b"nothing,here\n", "b.csv")
+    partial.drop(people(2), "c.csv")
+    partial.rollcall.house.send_runs()
+    partial.sweep()
+    assert partial.states() == ["sent", "rejected", "planned"]
+
+
+def test_a_source_without_a_file_is_told(made: Desk) -> None:
+    made.drops.write("strangers/drop.csv", as_csv(people(1)))
+    run = receive_drop(planner(made), made.drops.drop("strangers/drop.csv"))
+    assert run.state is RunState.REJECTED
+    assert "there is no source 'strangers'" in run.reasons[0]
+
+
+def test_two_runs_of_one_source_never_have_the_turn_together(partial: Desk) -> None:
+    """Two planners, each with another run in hand, since one of them saw an older drop that came late."""
+    for name in ("a.csv", "b.csv"):
+        partial.put(people(2), name)
+    house = partial.rollcall.house
+    old, new = sorted(partial.drops.versions(), key=lambda version: version.last_modified)
+    sweep(planner(partial), [new])
+    new_run = house.ledger.runs("employees")[0]
+    house.ledger.save(replace(new_run, state=RunState.RECEIVED))
+    found = Interrupting(house.ledger, "take_turn", lambda: sweep(planner(partial), [old]))
+    plan_next(replace(planner(partial), ledger=found), "employees")
+    assert sorted(partial.states()).count("planned") == 1
+    partial.send()
+    assert partial.states() == ["sent", "sent"]
+
+
+# Missed events
+
+
+def test_a_missed_event_is_found_by_the_sweep(made: Desk) -> None:
+    made.put(people(3))
+    assert made.sweep() == (1, 1)
+    assert made.states() == ["planned"]
+    assert made.sweep() == (0, 0)
+
+
+def test_missed_partial_drops_are_taken_in_their_order(partial: Desk) -> None:
+    for number, name in enumerate(("z.csv", "a.csv"), 1):
+        partial.put([replace(people(1)[0], title=f"Title {number}")], name)
+    partial.sweep()
+    partial.send()
+    assert partial.graph.users["p0001"]["title"] == "Title 2"
+    assert len(partial.graph.told["p0001"]) == 2
+
+
+def test_what_goes_wrong_with_one_source_does_not_keep_the_others_waiting(made: Desk) -> None:
+    made.rollcall.add_source("contractors")
+    made.put(people(1))
+    made.drops.write("contractors/drop.csv", b"id,status,manager,name\np1,Active,,Ada\n")
+    broken = replace(planner(made), drop=fails_for("contractors", planner(made).drop))
+    with pytest.raises(StorageError):
+        sweep(broken, made.drops.versions())
+    assert made.states() == ["planned"]
+    assert sweep(planner(made), made.drops.versions()) == (0, 1)
+
+
+# Overwritten while it is read
+
+
+def test_a_drop_overwritten_before_it_is_planned_gives_way_to_its_next_version(made: Desk) -> None:
+    made.put(people(3))
+    old = made.drops.drop("employees/drop.csv")
+    made.put(people(4))
+    run = receive_drop(planner(made), old)
+    assert run.state is RunState.SUPERSEDED
+    assert "overwritten" in run.reasons[0]
+    made.sweep()
+    assert made.states() == ["superseded", "planned"]
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3])
+def test_a_drop_overwritten_while_it_is_read_gives_way_to_its_next_version(made: Desk, piece: int) -> None:
+    made.put(people(4000))  # two pieces, read twice
+    seen = made.drops.drop("employees/drop.csv")
+    overwritten = Overwritten(seen, piece, lambda: made.put(people(5)))
+    run = receive_drop(replace(planner(made), drop=lambda path: overwritten), seen)
+    assert run.state is RunState.SUPERSEDED
+    assert made.sweep() == (1, 1)
+    assert [run.figures.people for run in made.rollcall.house.ledger.runs("employees")] == [0, 5]
+
+
+def test_of_two_versions_within_one_second_the_one_that_is_there_is_planned(made: Desk) -> None:
+    """An upload tool that makes an empty blob first: both versions carry the same time."""
+    for attempt in range(8):  # which one has the smaller run id is chance
+        path = f"employees/{attempt}.csv"
+        made.clock.advance(seconds=1)
+        made.drops.write(path, b"")
+        first = made.drops.drop(path)
+        made.drops.write(path, as_csv(people(3)))
+        second = made.drops.drop(path)
+        house = made.rollcall.house
+        for drop in (first, second):
+            sweep(replace(planner(made), ledger=Silent(house.ledger)), [drop.version])
+        made.sweep()
+        assert house.ledger.get(run_id_of(second.version)).state is RunState.PLANNED
+        assert house.ledger.get(run_id_of(first.version)).state is RunState.SUPERSEDED
+
+
+def test_a_drop_deleted_before_it_is_planned_is_told(made: Desk) -> None:
+    version = replace(made.drops.drop(made.put(people(3))).version, path="employees/gone.csv")
+    sweep(planner(made), [version])
+    run = made.rollcall.house.ledger.get(run_id_of(version))
+    assert run.state is RunState.SUPERSEDED
+    assert "gone.csv" in run.reasons[0]
+
+
+# A planner that dies
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Dying:
+    """A port that works until its n-th call, then the process is gone: nothing works any more."""
+
+    port: Any
+    fuse: Fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.port, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.fuse.burn()
+            answer = found(*arguments, **options)
+            return Dying(answer, self.fuse) if hasattr(answer, "__enter__") else answer
+
+        return call
+
+    def __enter__(self) -> Any:
+        self.fuse.burn()
+        return Dying(self.port.__enter__(), self.fuse)
+
+    def __exit__(self, *error: Any) -> Any:
+        if self.fuse.left > 0 and error[0] is None:
+            self.fuse.burn()
+        return self.port.__exit__(*(error if self.fuse.left > 0 else (Killed, Killed(), None)))
+
+
+@dataclass
+class Fuse:
+    left: int
+
+    def burn(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed
+
+
+def dying(whole: Planner, calls: int) -> Planner:
+    fuse = Fuse(calls)
+    return replace(whole, ledger=Dying(whole.ledger, fuse), artefacts=Dying(whole.artefacts, fuse))
+
+
+FILES = ("plan.json", "people.csv", "requests.ndjson", "rejected.csv", "absent.csv")
+
+
+def next_day(folder: Path) -> Desk:
+    """A desk with a first day behind it and a second drop in the container."""
+    made = desk(folder, "absence: disable\nabsence_grace: 1")
+    made.sent(people(60), "a.csv")
+    made.put([replace(people(1)[0], title="Boss"), *people(59, start=2), *people(3, start=61)], "b.csv")
+    return made
+
+
+def test_a_planner_killed_anywhere_leaves_a_run_that_ends_in_the_very_same_plan(tmp_path: Path) -> None:
+    clean = next_day(tmp_path / "clean")
+    clean.sweep()
+    wanted_run = clean.rollcall.house.ledger.runs("employees")[-1]
+    wanted = {name: clean.file(wanted_run, name) for name in FILES}
+    deaths = 0
+    for calls in range(1, 200):
+        made = next_day(tmp_path / str(calls))
+        try:
+            sweep(dying(planner(made), calls), made.drops.versions())
+        except Killed:
+            deaths += 1
+            made.clock.advance(hours=1)
+            made.sweep()
+        run = made.rollcall.house.ledger.runs("employees")[-1]
+        assert made.states() == ["sent", "planned"], calls
+        if run.planning_at == wanted_run.planning_at:
+            assert {name: made.file(run, name) for name in FILES} == wanted, calls
+        else:  # it died before the run was begun: all is the same but for the time
+            assert replace(made.plan(run), planned_at=clean.plan(wanted_run).planned_at) == clean.plan(wanted_run)
+        assert made.sweep() == (0, 0)
+        if calls > deaths:
+            break
+    assert deaths > 20  # of this many calls a planning is made
+
+
+def test_the_run_of_a_dead_planner_is_left_alone_until_its_claim_is_over(made: Desk) -> None:
+    made.put(people(3))
+    with pytest.raises(Killed):
+        sweep(dying(planner(made), 10), made.drops.versions())
+    assert made.states() == ["planning"]
+    run = made.rollcall.house.ledger.runs("employees")[0]
+    made.clock.advance(seconds=1799)
+    assert made.sweep() == (0, 0)
+    made.clock.advance(seconds=2)
+    assert made.sweep() == (0, 1)
+    assert made.run(run).state is RunState.PLANNED
+
+
+def test_a_fault_while_planning_gives_the_run_back_at_once(made: Desk) -> None:
+    made.put(people(3))
+    broken = replace(planner(made), drop=fails_for("employees", planner(made).drop))
+    with pytest.raises(StorageError):
+        sweep(broken, made.drops.versions())
+    assert made.sweep() == (0, 1)
+
+
+def test_a_planner_that_was_taken_for_dead_changes_nothing(made: Desk) -> None:
+    """It comes back after its claim was over and another one has planned, sent and settled the run."""
+    made.put(people(3))
+    whole = planner(made)
+
+    def meanwhile() -> None:
+        made.clock.advance(hours=1)
+        made.sweep()
+        made.send()
+
+    slow = replace(whole, people=Interrupting(whole.people, "open", meanwhile))
+    sweep(slow, made.drops.versions())
+    assert made.states() == ["sent"]
+    assert len(made.graph.people) == 3
+    run = made.rollcall.house.ledger.runs("employees")[0]
+    assert run.figures.sent == 3
+
+
+# Twins with a will of their own
+
+
+def fails_for(source: str, open_drop: Callable[[str], Drop]) -> Callable[[str], Drop]:
+    def opened(path: str) -> Drop:
+        if path.startswith(source):
+            raise StorageError("storage does not answer")
+        return open_drop(path)
+
+    return opened
+
+
+@dataclass
+class Interrupting:
+    """A port at whose first call of that name something else happens before."""
+
+    port: Any
+    name: str
+    meanwhile: Callable[[], Any]
+    done: bool = field(default=False)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.name and not self.done:
+            self.done = True
+            self.meanwhile()
+        return getattr(self.port, name)
+
+
+class Silent(Interrupting):
+    """A ledger that enters runs and says that none waits."""
+
+    def __init__(self, port: Any) -> None:
+        super().__init__(port, "", lambda: None)
+
+    def runs(self, *arguments: Any, **states: Any) -> list[Run]:
+        return []
+
+
+@dataclass
+class Overwritten:
+    """A drop that is overwritten when so many pieces of it are read."""
+
+    drop: Drop
+    piece: int
+    overwrite: Callable[[], Any]
+    pieces: int = 0
+
+    @property
+    def version(self) -> DropVersion:
+        return self.drop.version
+
+    def chunks(self) -> Iterator[bytes]:
+        for piece in self.drop.chunks():
+            self.pieces += 1
+            if self.pieces == self.piece:
+                self.overwrite()
+            yield piece
+
+
+def test_an_overwritten_drop_raises_in_the_middle(made: Desk) -> None:
+    made.put(people(4000))
+    drop = made.drops.drop("employees/drop.csv")
+    pieces = drop.chunks()
+    next(pieces)
+    made.drops.write("employees/drop.csv", b"")
+    with pytest.raises(DropChanged):
+        list(pieces)
+    assert made.clock.now() - drop.version.last_modified < timedelta(days=1)
