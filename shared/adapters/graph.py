@@ -147,7 +147,9 @@ class GraphLog:
     def _get(self, url: str) -> tuple[Reply, bytes]:
         scope = self._hosts.scope_for(url)
         now = self._clock.now()
-        self._clock.sleep(max(0.0, (self._pacer.book(now) - now).total_seconds()))
+        booking = self._pacer.book(now)
+        self._clock.sleep(max(0.0, (booking.at - now).total_seconds()))
+        booking.left(self._clock.now())
         try:
             token = self._tokens.get(scope)
             response = self._client.get(url, headers={"Authorization": f"Bearer {token}"})

@@ -19,7 +19,7 @@ from shared.limits import MAX_OPERATIONS
 from shared.planning.plan import REQUESTS
 from shared.runs import Answer, Receipt, Run
 from shared.sending.books import Receipts, save_on_the_way
-from shared.sending.pacing import pause_after
+from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part
 from shared.sending.replies import Reply, Verdict
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
@@ -121,11 +121,11 @@ class Flight:
         body = self._body(part)
         if body is None or not self._within_quota(part.chunk.lane):
             return
-        at = self.sender.pacer.book(clock.now())
-        if at >= self.deadline:
+        booking = self.sender.pacer.book(clock.now())
+        if booking.at >= self.deadline:
             self._halt(Stop(until=self._resume_at))
             return
-        self._rest(at)
+        self._rest(booking.at)
         if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
             return
         self.lease.keep(clock.now())
@@ -133,7 +133,12 @@ class Flight:
         self._taken_for = None
         self.calls += 1
         call = _Call(part, clock.now(), self._token)
-        self._under_way[pool.submit(self.sender.upload.post, self.endpoint, body)] = call
+        self._under_way[pool.submit(self._post, booking, body)] = call
+
+    def _post(self, booking: Booking, body: bytes) -> Reply:
+        """In a thread of the pool."""
+        booking.left(self.sender.clock.now())
+        return self.sender.upload.post(self.endpoint, body)
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""

@@ -14,20 +14,32 @@ LONGEST_BACKOFF = 300.0
 
 
 @dataclass
+class Booking:
+    """When a call may be made, and once it was made, when it was."""
+
+    at: datetime
+
+    def left(self, now: datetime) -> None:
+        """The call is made now: a call that left late also leaves the window late."""
+        self.at = max(self.at, now)
+
+
+@dataclass
 class Pacer:
     """At most `calls` in any window of time."""
 
     calls: int
     window: timedelta
-    _booked: deque[datetime] = field(default_factory=deque)
+    _booked: deque[Booking] = field(default_factory=deque)
 
-    def book(self, now: datetime) -> datetime:
-        """Book the next call and say when it may be made: now, or once the oldest call has left the window."""
+    def book(self, now: datetime) -> Booking:
+        """Book the next call: for now, or for when the oldest call has left the window."""
         at = now
         if len(self._booked) >= self.calls:
-            at = max(now, self._booked.popleft() + self.window * _JITTER_OF_THE_WIRE)
-        self._booked.append(at)
-        return at
+            at = max(now, self._booked.popleft().at + self.window * _JITTER_OF_THE_WIRE)
+        booking = Booking(at)
+        self._booked.append(booking)
+        return booking
 
 
 def pause_after(reply: Reply, failures: int, spread: float) -> float:

@@ -1,0 +1,120 @@
+"""The pace: never more than 40 calls in any five seconds, and nearly as many as that."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.endpoint import Endpoint
+from shared.limits import UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.runs import RunState
+from shared.sending.pacing import Pacer
+from shared.sending.replies import Reply
+from tests.support.clock import MORNING, FakeClock
+from tests.support.house import scripted
+
+
+def most_in_a_window(moments: list[datetime]) -> int:
+    """The most calls in any window of five seconds, both ends in it."""
+    window: deque[datetime] = deque()
+    most = 0
+    for at in sorted(moments):
+        window.append(at)
+        while at - window[0] > UPLOAD_WINDOW:
+            window.popleft()
+        most = max(most, len(window))
+    return most
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=300))
+def test_whenever_calls_are_wanted_no_window_holds_too_many(gaps: list[float]) -> None:
+    pacer, now, booked = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING, []
+    for gap in gaps:
+        now += timedelta(seconds=gap / 10)
+        booking = pacer.book(now)
+        assert booking.at >= now
+        now = booking.at
+        booked.append(now)
+    assert booked == sorted(booked)
+    assert most_in_a_window(booked) <= UPLOAD_CALLS
+
+
+@given(st.lists(st.floats(0, 2), min_size=81, max_size=300))
+def test_calls_that_leave_late_are_counted_from_when_they_left(delays: list[float]) -> None:
+    pacer, now, left = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING, []
+    for delay in delays:
+        booking = pacer.book(now)
+        now = booking.at
+        booking.left(now + timedelta(seconds=delay))
+        left.append(now + timedelta(seconds=delay))
+    assert most_in_a_window(left) <= UPLOAD_CALLS
+
+
+def test_who_wants_more_than_is_permitted_gets_nearly_all_of_it() -> None:
+    pacer, now = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING
+    for _ in range(4001):
+        now = pacer.book(now).at
+    permitted = (now - MORNING) / UPLOAD_WINDOW * UPLOAD_CALLS
+    assert 4000 / permitted >= 0.98
+
+
+class Recorder:
+    """An upload that notes when each call was made, however slow the threads are: time waits for them."""
+
+    def __init__(self, clock: FakeClock, artefacts: Any) -> None:
+        self.clock, self.artefacts = clock, artefacts
+        self.made: list[datetime] = []
+        self._read = 0
+        self._news = threading.Condition()
+
+    def read_range(self, *where: Any) -> bytes:
+        with self._news:
+            self._read += 1
+        return bytes(self.artefacts.read_range(*where))
+
+    def read(self, *where: Any) -> Any:
+        return self.artefacts.read(*where)
+
+    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
+        with self._news:
+            self.made.append(self.clock.now())
+            self._news.notify_all()
+        return Reply(202, self.clock.now())
+
+    def wait_for_the_threads(self) -> None:
+        """Every body that was read has been sent, but for the one that waits for its time."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.made) >= self._read - 1, timeout=10)
+
+
+class PatientClock(FakeClock):
+    """Time passes only when every call that left has been noted."""
+
+    recorder: Recorder | None = None
+
+    def sleep(self, seconds: float) -> None:
+        if self.recorder:
+            self.recorder.wait_for_the_threads()
+        super().sleep(seconds)
+
+
+def test_eight_at_once_keep_the_pace_and_use_it(tmp_path: Path) -> None:
+    sending = scripted(tmp_path, SEND_CONCURRENCY="8", SEND_SECONDS="600")
+    run = sending.rollcall.drop(8_050)
+    clock = PatientClock(sending.clock.now())
+    recorder = Recorder(clock, sending.rollcall.house.files)
+    clock.recorder = recorder
+    house = sending.rollcall.with_sender(upload=recorder, artefacts=recorder, clock=clock)
+    started = clock.now()
+    house.send_runs()
+    assert sending.rollcall.run(run).state is RunState.SENT
+    assert len(recorder.made) == 161
+    assert most_in_a_window(recorder.made) == UPLOAD_CALLS
+    permitted = (max(recorder.made) - started) / UPLOAD_WINDOW * UPLOAD_CALLS
+    assert 160 / permitted >= 0.98
