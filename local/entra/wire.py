@@ -13,6 +13,8 @@ from email.utils import format_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from .errors import GraphError, bad_request
 
 Json = dict[str, Any]
@@ -72,8 +74,7 @@ def _no_constant(name: str) -> Any:
 
 def json_response(status: int, payload: Any, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a JSON body."""
-    body = json.dumps(payload, ensure_ascii=False).encode()
-    return Response(status, body, {"Content-Type": "application/json", **(headers or {})})
+    return Response(status, msgspec.json.encode(payload), {"Content-Type": "application/json", **(headers or {})})
 
 
 def error_response(error: GraphError, now: datetime, request_id: str, client_request_id: str) -> Response:

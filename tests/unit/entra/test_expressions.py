@@ -92,6 +92,8 @@ def evaluate(expression: str, seed: int = 1, taken: frozenset[str] = frozenset()
         ('NumFromDate("1601-01-02")', "864000000000"),
         ('DateFromNum("864000000000")', "1/2/1601 12:00:00 AM"),
         ('Count(Split("a,b", ","))', "2"),
+        ("Count([userName])", "1"),
+        ("Count([nobody])", "0"),
         ('BitAnd("6", "3")', "2"),
         ('ConvertToBase64("A")', "QQA="),
         ("DefaultDomain()", "contoso.onmicrosoft.com"),

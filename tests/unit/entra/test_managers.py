@@ -82,3 +82,17 @@ def test_a_manager_who_fails_is_assigned_when_he_is_fixed(world: World) -> None:
     assert "manager" not in world.users()["1"]
     world.provision(person("boss"))
     assert world.users()["1"]["manager"] == world.users()["boss"]["id"]
+
+
+def test_a_manager_whose_user_was_deleted_is_unresolved(world: World) -> None:
+    world.provision(person("boss"))
+    world.entra.remove_user(world.users()["boss"]["id"])
+    (entry,) = world.provision(person("1", manager="boss"))
+    assert "EntrySynchronizationSkip" in steps(entry)
+    assert "manager" not in world.users()["1"]
+
+
+def test_a_new_manager_replaces_the_old_one(world: World) -> None:
+    world.provision(person("a"), person("b"), person("1", manager="a"))
+    (entry,) = world.provision(person("1", manager="b"))
+    assert changes(entry)["manager"] == (world.users()["a"]["id"], world.users()["b"]["id"])
