@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from functools import cache
 from typing import Any
 
@@ -15,11 +16,17 @@ from shared import wiring
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
+_building = threading.Lock()
+
+
+def house() -> wiring.House:
+    """The house, built once a process, at the first call; a second call waits for the first one's."""
+    with _building:
+        return _built()
 
 
 @cache
-def house() -> wiring.House:
-    """The house, built once a process, at the first call."""
+def _built() -> wiring.House:
     return wiring.live(os.environ)
 
 
