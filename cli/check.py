@@ -8,17 +8,17 @@ from pathlib import Path
 from rich.text import Text
 
 from cli import console
-from cli.environment import HOW, environment, is_set_up
+from cli.environment import HOW, Surroundings
 from shared.endpoint import TrustedHosts
 from shared.errors import ConfigurationError, SettingsError
 from shared.settings import Settings
 from shared.sources import json_schema, read_sources
 
 
-def check(sources: Path, *, as_json: bool) -> int:
+def check(around: Surroundings, sources: Path, *, as_json: bool) -> int:
     """Say every fault there is, with its line. 0 when there is none."""
-    faults = [*_settings_faults()]
-    notes = [] if is_set_up(environment()) else [f"settings: none here, so none were checked; {HOW}"]
+    faults = [*_settings_faults(around)]
+    notes = [] if around.is_set_up else [f"settings: none here, so none were checked; {HOW}"]
     found, source_faults = read_sources(sources)
     if not sources.is_dir():
         faults.append(f"{sources}: there is no such folder; say where the source files are with --sources")
@@ -27,7 +27,7 @@ def check(sources: Path, *, as_json: bool) -> int:
     faults += [f"{sources}/{fault}" for fault in source_faults]
     for name, source in sorted(found.items()):
         if source.endpoint:
-            faults += _endpoint_faults(name, source.endpoint)
+            faults += _endpoint_faults(name, source.endpoint, around)
         else:
             notes.append(
                 f"{name}: no endpoint in the file; on this machine it is made, in Azure it is copied from the portal"
@@ -44,19 +44,18 @@ def schema() -> None:
     console.print_json(json_schema())
 
 
-def _settings_faults() -> Iterator[str]:
-    environ = environment()
-    if not is_set_up(environ):
+def _settings_faults(around: Surroundings) -> Iterator[str]:
+    if not around.is_set_up:
         return
     try:
-        Settings.read(environ)
+        Settings.read(around.environ)
     except SettingsError as error:
         yield from (f"settings: {fault}" for fault in error.faults)
 
 
-def _endpoint_faults(name: str, endpoint: str) -> Iterator[str]:
+def _endpoint_faults(name: str, endpoint: str, around: Surroundings) -> Iterator[str]:
     try:
-        TrustedHosts(environment().get("LOCAL_GRAPH_URL", "")).endpoint(endpoint)
+        TrustedHosts(around.environ.get("LOCAL_GRAPH_URL", "")).endpoint(endpoint)
     except ConfigurationError as error:
         yield f"{name}: {error}"
 

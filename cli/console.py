@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,8 +24,8 @@ def err() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """A result for a script."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """A result for a script; values of the house are told by their fields."""
+    print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
 
 
 @contextmanager
@@ -45,8 +46,9 @@ def complain(text: str) -> None:
 
 def print_table(screen: Console, table: Table) -> None:
     """A table whose cells are copied from: never narrower than what is in it."""
-    wide = screen.options.update(max_width=10_000)
-    screen.print(table, width=screen.measure(table, options=wide).maximum, crop=False, no_wrap=True)
+    natural = screen.measure(table, options=screen.options.update(max_width=10_000)).maximum
+    screen.width = max(screen.width, natural)
+    screen.print(table, crop=False)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -7,16 +7,16 @@ from pathlib import Path
 from cli import console
 from cli.answers import outcome_table, run_json
 from cli.drops import must_be_files, put
-from cli.environment import house
+from cli.environment import Surroundings
 from cli.errors import Misused
 from cli.follow import ENDS, follow, view
 from shared.runs import RunState, run_id_of
 
 
-def drop(file: Path, source: str, *, wait: bool, timeout: float, as_json: bool) -> int:
+def drop(around: Surroundings, file: Path, source: str, *, wait: bool, timeout: float, as_json: bool) -> int:
     """Upload the file; with `wait`, follow its run to its end. 0 unless the run ended otherwise than settled."""
     must_be_files([file])
-    rollcall = house()
+    rollcall = around.house()
     known = rollcall.sources.sources()
     if source not in known:
         faults = "".join(f"\n{fault}" for fault in rollcall.sources.faults())

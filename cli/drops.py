@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.errors import Misused
 from shared.runs import DropVersion
 from shared.sources import Source, read_sources
-from shared.wiring import House
+
+if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded
+    from shared.wiring import House
 
 PIECE_BYTES = 1024 * 1024
 

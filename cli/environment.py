@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,19 +21,32 @@ HOW = "start a cloud on this machine with `rollcall up`, or set the app settings
 DEVELOPMENT_STORAGE = "http://127.0.0.1:10000"
 
 
-def environment() -> dict[str, str]:
-    """The settings and everything else, the process environment on top."""
-    return read_settings(SETTINGS_FILE, os.environ)
+@dataclass(frozen=True)
+class Surroundings:
+    """What a command works in: the settings and everything else, and the house they lead to."""
+
+    environ: Mapping[str, str]
+    house: Callable[[], House]
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether anything here says where the app's storage is."""
+        return is_set_up(self.environ)
 
 
-def is_set_up(environ: dict[str, str]) -> bool:
-    """Whether anything here says where the app's storage is."""
+def surroundings() -> Surroundings:
+    """Those of this process: its environment over `Values` of local.settings.json."""
+    environ = read_settings(SETTINGS_FILE, os.environ)
+    return Surroundings(environ, lambda: house(environ))
+
+
+def is_set_up(environ: Mapping[str, str]) -> bool:
+    """Whether anything in an environment says where the app's storage is."""
     return any(name.startswith("DropStorage") for name in environ)
 
 
-def house() -> House:
-    """The house of this environment. Raises CommandError when nothing says where it is, or its emulator is not up."""
-    environ = environment()
+def house(environ: Mapping[str, str]) -> House:
+    """The house of an environment. Raises CommandError when nothing says where it is, or its emulator is not up."""
     if not is_set_up(environ):
         raise CommandError(f"there is no cloud here to look at; {HOW}")
     try:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from cli.options import Json, SourceChoice, SourceName, SourcesFolder, sources_folder
+
+if TYPE_CHECKING:
+    from cli.environment import Surroundings
 
 INTERRUPTED = 130  # as shells tell it
 
@@ -25,12 +28,13 @@ class Commands(TyperGroup):
         """Run the command."""
         from cli.console import complain
         from cli.errors import CommandError
+        from local.host.errors import HostError
         from local.storage import LocalError
         from shared.errors import RollcallError
 
         try:
             return super().invoke(ctx)
-        except (CommandError, RollcallError, LocalError) as error:
+        except (CommandError, RollcallError, LocalError, HostError) as error:
             complain(str(error))
             raise typer.Exit(getattr(error, "exit_code", 1)) from None
         except OSError as error:
@@ -60,6 +64,13 @@ def rollcall() -> None:
     signal.signal(signal.SIGTERM, _end)
 
 
+def _around(ctx: typer.Context) -> Surroundings:
+    """Where the command works: what the caller of `app` has handed in, else this process's environment."""
+    from cli.environment import Surroundings, surroundings
+
+    return ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
+
+
 def _end(*_: object) -> None:
     """A request to end unwinds like Ctrl-C: what was started is stopped."""
     raise KeyboardInterrupt
@@ -80,14 +91,19 @@ def local(
     json: Json = False,
 ) -> None:
     """Run FILEs through the whole cloud on this machine, then stop it. Exit code 0: every run settled."""
-    from cli import run_local
+    from cli.drops import must_be_files, source_named
 
-    code = run_local.run(files, source, sources_folder(sources), out, as_json=json, timeout=timeout)
-    raise typer.Exit(code)
+    must_be_files(files)
+    folder = sources_folder(sources)
+    source_named(source, folder)
+    from cli.run_local import run
+
+    raise typer.Exit(run(files, source, folder, out, as_json=json, timeout=timeout))
 
 
 @app.command()
 def drop(
+    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file.")],
     source: SourceName,
     wait: Annotated[bool, typer.Option("--wait", help="Follow its run to its end.")] = False,
@@ -97,19 +113,20 @@ def drop(
     """Drop FILE into the drops container, and say which run it becomes."""
     from cli.drop import drop
 
-    raise typer.Exit(drop(file, source, wait=wait, timeout=timeout, as_json=json))
+    raise typer.Exit(drop(_around(ctx), file, source, wait=wait, timeout=timeout, as_json=json))
 
 
 @app.command()
-def runs(source: SourceChoice = None, json: Json = False) -> None:
+def runs(ctx: typer.Context, source: SourceChoice = None, json: Json = False) -> None:
     """List the runs, oldest first."""
     from cli.runs import runs
 
-    runs(source, as_json=json)
+    runs(_around(ctx).house(), source, as_json=json)
 
 
 @app.command()
 def show(
+    ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or `last`.")],
     people: Annotated[bool, typer.Option("--people", help="Everybody of the run, with what became of them.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Those who failed, were skipped or are unknown.")] = False,
@@ -119,11 +136,12 @@ def show(
     """Show a RUN: state, figures, reasons, files, and people when asked."""
     from cli.runs import show
 
-    show(run, people=people, failed=failed, out=out, as_json=json)
+    show(_around(ctx).house(), run, people=people, failed=failed, out=out, as_json=json)
 
 
 @app.command()
 def plan(
+    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file.")],
     source: SourceName,
     sources: SourcesFolder = None,
@@ -133,15 +151,15 @@ def plan(
     """Say what FILE would become; write nothing. Exit code 2: it does not read; 3: it would be held."""
     from cli.plan import plan
 
-    raise typer.Exit(plan(file, source, sources_folder(sources), first=first, as_json=json))
+    raise typer.Exit(plan(_around(ctx), file, source, sources_folder(sources), first=first, as_json=json))
 
 
 @app.command()
-def check(sources: SourcesFolder = None, json: Json = False) -> None:
+def check(ctx: typer.Context, sources: SourcesFolder = None, json: Json = False) -> None:
     """Check the settings and the source files; name every fault at once. Exit code 1: there are some."""
     from cli.check import check
 
-    raise typer.Exit(check(sources_folder(sources), as_json=json))
+    raise typer.Exit(check(_around(ctx), sources_folder(sources), as_json=json))
 
 
 @app.command()

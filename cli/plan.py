@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.text import Text
 from cli import console
 from cli.console import counted
 from cli.drops import PIECE_BYTES, must_be_files, source_named
-from cli.environment import environment, house, is_set_up
+from cli.environment import Surroundings
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
 from shared.errors import DropError, Missing
@@ -81,11 +81,11 @@ class Forgetful:
             self.kept.append(data)
 
 
-def plan(file: Path, source_name: str, sources: Path, *, first: bool, as_json: bool) -> int:
+def plan(around: Surroundings, file: Path, source_name: str, sources: Path, *, first: bool, as_json: bool) -> int:
     """Plan the file and say what came out: 0 planned, 2 it does not read, 3 it would be held."""
     must_be_files([file])
     source = source_named(source_name, sources)
-    people, known = _people(first=first)
+    people, known = _people(around, first=first)
     now = datetime.now(UTC)
     drop = FileDrop(file, DropVersion(f"{source_name}/{file.name}", "looked-at", now, file.stat().st_size))
     nowhere = Nowhere()
@@ -102,11 +102,11 @@ def plan(file: Path, source_name: str, sources: Path, *, first: bool, as_json: b
     return HELD if made.held else PLANNED
 
 
-def _people(*, first: bool) -> tuple[PeopleStore, str]:
+def _people(around: Surroundings, *, first: bool) -> tuple[PeopleStore, str]:
     """What Entra was last told, and in words where that is known from."""
-    if first or not is_set_up(environment()):
+    if first or not around.is_set_up:
         return PeopleBlobs(MemoryContainer()), "as a first drop: everybody is new"
-    return house().people, "compared with what Entra was last told"
+    return around.house().people, "compared with what Entra was last told"
 
 
 def _rejections(drop: FileDrop, source: Source, rejected: list[bytes]) -> Rejections:
@@ -148,7 +148,7 @@ def _told(made: Plan, rejections: Rejections, known: str) -> dict[str, Any]:
         "actions": dict(made.actions),
         "gone": made.gone,
         "unresolved_managers": list(made.unresolved_managers),
-        "rejections": [{"line": line, "faults": [asdict(fault) for fault in faults]} for line, faults in rejections],
+        "rejections": [{"line": line, "faults": faults} for line, faults in rejections],
     }
 
 

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from cli import console
 from cli.answers import outcome_table, run_json
-from cli.drops import must_be_files, source_named
 from cli.fetch import fetch
 from cli.follow import ENDS
 from cli.journey import outcome_wait, travel
@@ -21,8 +20,6 @@ from shared.runs import Run, RunState
 
 def run(files: list[Path], source: str, sources: Path, out: Path, *, as_json: bool, timeout: float | None) -> int:
     """Drop the files, follow each run to its end, fetch what it left. 0 when every run settled, else 1."""
-    must_be_files(files)
-    source_named(source, sources)
     out.mkdir(parents=True, exist_ok=True)
     screen = console.err()
     with Stack(Wanted(sources, only=source, settings=outcome_wait(files)), os.environ) as stack:

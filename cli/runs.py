@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import outcome_table, run_json, state_text
-from cli.environment import house
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.people import TROUBLES, people_of, people_table
@@ -22,9 +20,9 @@ from shared.wiring import House
 LAST = "last"
 
 
-def runs(source: str | None, *, as_json: bool) -> None:
+def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
     """Every run, oldest first."""
-    found = house().ledger.runs(source)
+    found = rollcall.ledger.runs(source)
     if as_json:
         console.print_json([_with_drop(run) for run in found])
     elif not found:
@@ -33,16 +31,15 @@ def runs(source: str | None, *, as_json: bool) -> None:
         console.print_table(console.out(), _table(found))
 
 
-def show(run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
+def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
     """One run: state, figures, reasons, files, receipts, and the people when they are asked for."""
-    rollcall = house()
     run = _find(rollcall, run_id)
     files = rollcall.files.names(run)
     receipts = rollcall.ledger.receipts(run.run_id)
     asked = list(people_of(rollcall, run, files, TROUBLES if failed else None)) if people or failed else None
     if as_json:
-        told = {**_with_drop(run), **_times(run), "files": files, "receipts": [asdict(each) for each in receipts]}
-        console.print_json(told if asked is None else told | {"people": [asdict(each) for each in asked]})
+        told = {**_with_drop(run), **_times(run), "files": files, "receipts": receipts}
+        console.print_json(told if asked is None else told | {"answers": asked})
     else:
         _print(run, files, receipts)
         if asked:

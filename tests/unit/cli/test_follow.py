@@ -1,0 +1,111 @@
+"""Following a run: shown as it moves, and never waited for without end."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+import pytest
+from rich.console import Console
+
+from cli.follow import Bars, Lines, Sight, follow, view
+from shared.errors import RollcallError
+from shared.runs import RunState
+from tests.support.desk import Desk, people
+
+
+@dataclass
+class Watch:
+    """Keeps what it is shown."""
+
+    states: list[str] = field(default_factory=list)
+    sights: list[Sight] = field(default_factory=list)
+
+    def show(self, sight: Sight) -> None:
+        self.sights.append(sight)
+        if str(sight.run.state) not in self.states:
+            self.states.append(str(sight.run.state))
+
+
+@dataclass
+class Time:
+    """Passes while somebody sleeps; each nap lets the next thing happen."""
+
+    happens: list[object] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        if self.happens:
+            step = self.happens.pop(0)
+            assert callable(step)
+            step()
+
+
+def test_a_run_is_followed_to_its_end(made: Desk) -> None:
+    run, watch = made.drop(people(2)), Watch()
+    time = Time([made.send, lambda: made.settle(made.run(run))])
+    ended = follow(made.rollcall.house, run.run_id, watch, wait_seconds=60, clock=time.clock, sleep=time.sleep)
+    assert ended is not None
+    assert ended.state is RunState.SETTLED
+    assert watch.states == ["planned", "sent", "settled"]
+    assert watch.sights[-1].answered == 2
+
+
+def test_one_that_never_appears_is_none_when_the_time_is_over(made: Desk) -> None:
+    time = Time()
+    house = made.rollcall.house
+    assert follow(house, "employees-x-y", Watch(), wait_seconds=5, clock=time.clock, sleep=time.sleep) is None
+    assert time.seconds >= 5
+
+
+def test_one_that_stays_where_it_is_comes_back_as_it_stands(made: Desk) -> None:
+    run, time = made.drop(people(2)), Time()
+    ended = follow(made.rollcall.house, run.run_id, Watch(), wait_seconds=5, clock=time.clock, sleep=time.sleep)
+    assert ended is not None
+    assert ended.state is RunState.PLANNED
+
+
+def test_a_held_run_waits_for_a_person_and_nobody_waits_for_it(made: Desk) -> None:
+    made.settle(made.sent(people(100)))
+    run, time = made.drop(people(100, status="Gone")), Time()
+    ended = follow(made.rollcall.house, run.run_id, Watch(), wait_seconds=99, clock=time.clock, sleep=time.sleep)
+    assert ended is not None
+    assert ended.state is RunState.HELD
+    assert time.seconds == 0
+
+
+def test_waiting_ends_when_it_has_become_pointless(made: Desk) -> None:
+    def gone() -> None:
+        raise RollcallError("the host is gone")
+
+    with pytest.raises(RollcallError, match="gone"):
+        follow(made.rollcall.house, "employees-x-y", Watch(), wait_seconds=99, check=gone)
+
+
+def test_without_a_terminal_each_state_is_a_line(made: Desk) -> None:
+    text = io.StringIO()
+    shown = view(Console(file=text), "[red]today.csv")
+    assert isinstance(shown, Lines)
+    for run in (made.drop(people(2)), made.drop(b"nothing of use\n", "b.csv")):
+        shown.show(Sight(run))
+        shown.show(Sight(run))
+    lines = text.getvalue().splitlines()
+    assert lines[0] == "[red]today.csv: planned, 2 records, 2 people, 2 to send"
+    assert lines[1] == "[red]today.csv: rejected"
+    assert "column 'id' is missing" in lines[2]
+
+
+def test_in_a_terminal_bars_move_and_are_gone_at_the_end(made: Desk) -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100)
+    run = made.sent(people(2))
+    with view(console, "today.csv") as shown:
+        assert isinstance(shown, Bars)
+        shown.show(Sight(run, 2))
+        shown.show(Sight(made.settle(run), 2))
+    assert "2/2" in text.getvalue()
+    assert "settled" in text.getvalue()
