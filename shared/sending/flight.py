@@ -34,7 +34,7 @@ _NAP = 10.0  # seconds between two renewals of the lease, at most
 @dataclass(frozen=True)
 class _Call:
     part: Part
-    at: datetime
+    number: int  # in the order of leaving
     token: int
 
 
@@ -57,7 +57,7 @@ class Flight:
     _under_way: dict[Future[Reply], _Call] = field(default_factory=dict)
     _ready: tuple[Part, bytes] | None = None
     _resume_at: datetime | None = None
-    _paused_at: datetime | None = None
+    _calls_at_pause: int = 0
     _token: int = 0
     _token_is_proven: bool = True
     _hopeless: int = 0
@@ -132,7 +132,7 @@ class Flight:
         self.waiting.popleft()
         self._taken_for = None
         self.calls += 1
-        call = _Call(part, clock.now(), self._token)
+        call = _Call(part, self.calls, self._token)
         self._under_way[pool.submit(self._post, booking, body)] = call
 
     def _post(self, booking: Booking, body: bytes) -> Reply:
@@ -175,7 +175,7 @@ class Flight:
         if not self._under_way:
             return
         done, _ = wait(self._under_way, timeout=_NAP if block else 0, return_when=FIRST_COMPLETED)
-        for future in sorted(done, key=lambda each: self._under_way[each].at):
+        for future in sorted(done, key=lambda each: self._under_way[each].number):
             self._safely(partial(self._judge, self._under_way.pop(future), future))
         if not done and self.error is None:
             self.lease.keep(self.sender.clock.now())
@@ -240,9 +240,9 @@ class Flight:
         """Leave the service alone for a while. Calls that left before the pause began do not make it longer."""
         self.waiting.appendleft(call.part)
         now = self.sender.clock.now()
-        if self._paused_at is None or call.at >= self._paused_at:
+        if call.number > self._calls_at_pause:
             self.failures += 1
-            self._paused_at = now
+            self._calls_at_pause = self.calls
         resume_at = now + timedelta(seconds=pause_after(reply, self.failures, self.sender.random()))
         if reply.verdict is Verdict.THROTTLED and self.failures >= DOUBTFUL:
             self.sender.quota.doubt()
