@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.planning.changes import Action, Tally
+from shared.planning.changes import EXAMPLES, Action, Tally
 from shared.sources import Gates
 
 SHOWN_ATTRIBUTES = 4
@@ -81,12 +81,13 @@ def exceeds(figure: int, limit: int | str, of: int, floor: int) -> bool:
 
 
 def _figures(tally: Tally, facts: Facts) -> Iterable[Figure]:
-    def figure(gate: str, value: int, of: int, sentence: str, kind: str = "") -> Figure:
-        return Figure(gate, value, of, sentence, tuple(tally.examples.get(kind or gate, ())))
+    def figure(gate: str, value: int, of: int, sentence: str, *kinds: str) -> Figure:
+        examples = [key for kind in kinds or (gate,) for key in tally.examples.get(kind, ())]
+        return Figure(gate, value, of, sentence, tuple(examples[:EXAMPLES]))
 
     known, acted = facts.known, tally.actions
     leaving = acted[Action.DISABLED] + acted[Action.ABSENT]
-    yield figure("disables", leaving, known, "{figure} accounts would be disabled", Action.DISABLED)
+    yield figure("disables", leaving, known, "{figure} accounts would be disabled", Action.DISABLED, Action.ABSENT)
     if facts.full:
         shrink = max(0, facts.present - facts.in_file)
         yield figure("shrink", shrink, facts.present, "the file holds {figure} people fewer than the last one", "gone")
@@ -94,8 +95,9 @@ def _figures(tally: Tally, facts: Facts) -> Iterable[Figure]:
         sentence = f"{_named(tally)}: is a column shifted or swapped?"
         yield figure("attribute_changes", count, known, sentence, f"attribute:{name}")
     yield figure("clears", tally.cleared.total(), known, "{figure} values would be emptied")
-    changes = acted[Action.CHANGED] + acted[Action.DISABLED] + acted[Action.ENABLED]
-    yield figure("changes", changes, known, "{figure} people would be changed", Action.CHANGED)
+    kinds = (Action.CHANGED, Action.DISABLED, Action.ENABLED)
+    changes = sum(acted[kind] for kind in kinds)
+    yield figure("changes", changes, known, "{figure} people would be changed", *kinds)
     if facts.whole_before:  # the rest of a first drop that was superseded on its way is no surprise
         yield figure("creates", acted[Action.NEW], known, "{figure} people are new", Action.NEW)
     yield figure("enables", acted[Action.ENABLED], known, "{figure} accounts would be enabled again", Action.ENABLED)
@@ -120,7 +122,7 @@ def _always(facts: Facts) -> Iterable[Tripped]:
         sentence = (
             f"{len(facts.zeros_lost)} new keys are known keys without their leading zeros: did a spreadsheet drop them?"
         )
-        yield Tripped("zeros_lost", len(facts.zeros_lost), "never", sentence, facts.zeros_lost[:10])
+        yield Tripped("zeros_lost", len(facts.zeros_lost), "never", sentence, facts.zeros_lost[:EXAMPLES])
 
     if facts.overtaken_by:
         sentence = f"it is older than a drop that was sent already, by run {facts.overtaken_by}"

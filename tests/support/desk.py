@@ -81,7 +81,18 @@ class Directory(ScriptedGraph):
         self.users: dict[str, Json] = {}
         self.told: dict[str, list[Json]] = {}
         self.refuses: set[str] = set()
+        self.nulls_flow: list[str] = []  # names of the source attributes for which the job's schema lets nulls flow
         self.otherwise = self._upsert
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/schema"):
+            return httpx.Response(200, json=self._schema(), request=request)
+        return super().handle_request(request)
+
+    def _schema(self) -> Json:
+        attributes = [{"name": name, "flowNullValues": True} for name in self.nulls_flow]
+        directory = {"name": "API", "objects": [{"name": "User", "attributes": attributes}]}
+        return {"synchronizationRules": [{"sourceDirectoryName": "API"}], "directories": [directory]}
 
     def _upsert(self, request: httpx.Request) -> httpx.Response:
         response = refuses(*self.refuses)(request) if self.refuses else ACCEPTED(request)
