@@ -119,6 +119,7 @@ class ScriptedGraph(httpx.BaseTransport):
         self.log: list[Json] = []
         self.page_size = 100
         self.log_script: deque[Answer] = deque()
+        self.log_otherwise: Answer | None = None  # instead of the entries in `log`
         self.log_calls: list[str] = []
         self._lock = threading.RLock()
 
@@ -164,6 +165,8 @@ class ScriptedGraph(httpx.BaseTransport):
         self.log_calls.append(url)
         if self.log_script:
             return self.log_script.popleft()(request)
+        if self.log_otherwise:
+            return self.log_otherwise(request)
         found = list(self._matching(url))
         start = int(dict(request.url.params).get("$skiptoken", "0"))
         page: Json = {"value": found[start : start + self.page_size]}
