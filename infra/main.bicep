@@ -4,6 +4,7 @@ metadata description = 'Everything Rollcall needs in one resource group. It comp
 targetScope = 'subscription'
 
 import { personType } from 'modules/access.bicep'
+import { secretUrisType } from 'modules/function-app.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
 @description('Required. Name of this environment, such as `test` or `production`. It is part of the names and tags of all resources.')
@@ -19,7 +20,7 @@ param location string
 @maxValue(730)
 param retentionDays int = 90
 
-@description('Optional. Who is told of alerts: mail addresses, and the URL of a webhook that reads the common alert schema. Secure, since such URLs often carry a signature.')
+@description('Optional. Who is told of alerts: mail addresses, the URL of a webhook that reads the common alert schema, and for the channels of Rollcall itself (Teams, Slack, a signed webhook) the key vault secrets that hold their addresses. Secure, since such a URL often carries a signature.')
 @secure()
 param alertTargets alertTargetsType = {}
 
@@ -181,6 +182,7 @@ module functionApp 'modules/function-app.bicep' = {
     packageContainer: packageContainer
     insightsName: monitoring.outputs.insightsName
     subnetId: network.?outputs.appSubnetId ?? ''
+    secretUris: alertTargets.?secretUris ?? {}
     signsPeopleIn: !empty(consoleClientId)
   }
   dependsOn: [grants, storageEndpoints]
@@ -257,4 +259,5 @@ type accessType = {
 type alertTargetsType = {
   mail: string[]?
   webhook: string?
+  secretUris: secretUrisType?
 }

@@ -33,6 +33,9 @@ param insightsName string
 @description('Optional. Resource id of the subnet that the app works from. Empty: the app is public.')
 param subnetId string = ''
 
+@description('Optional. Settings that are secrets, each with the address of its secret in a key vault, which the identity of the app must be allowed to read.')
+param secretUris secretUrisType = {}
+
 @description('Optional. Whether people sign in to the console; the app then proves itself to Entra by its identity, not by a secret.')
 param signsPeopleIn bool = false
 
@@ -52,11 +55,14 @@ var platformSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
   AZURE_CLIENT_ID: identityClientId
+  CONSOLE_URL: 'https://${app.properties.defaultHostName}/api/console'
 }
 var signInSettings = {
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
 }
+
+var references = mapValues(secretUris, secretUri => '@Microsoft.KeyVault(SecretUri=${secretUri})')
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -80,6 +86,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    keyVaultReferenceIdentity: identityId
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     virtualNetworkSubnetId: isPrivate ? subnetId : null
     siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled', http20Enabled: true }
@@ -105,7 +112,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(loadJsonContent('../app-settings.json'), platformSettings, signsPeopleIn ? signInSettings : {})
+  properties: union(loadJsonContent('../app-settings.json'), platformSettings, references, signsPeopleIn ? signInSettings : {})
 }
 
 // Passwords that publish code: none.
@@ -129,3 +136,11 @@ output id string = app.id
 
 @description('Address of the app.')
 output url string = 'https://${app.properties.defaultHostName}'
+
+@export()
+type secretUrisType = {
+  ALERT_TEAMS_URL: string?
+  ALERT_SLACK_URL: string?
+  ALERT_WEBHOOK_URL: string?
+  ALERT_WEBHOOK_KEY: string?
+}

@@ -74,17 +74,13 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       }
     ]
   }
-
-  resource appSubnet 'subnets' existing = { name: 'app' }
-
-  resource endpointSubnet 'subnets' existing = { name: 'endpoints' }
 }
 
 @description('Resource id of the network, for the private DNS zones.')
 output networkId string = network.id
 
 @description('Resource id of the subnet that the app works from.')
-output appSubnetId string = network::appSubnet.id
+output appSubnetId string = '${network.id}/subnets/app'
 
 @description('Resource id of the subnet of the private endpoints.')
-output endpointSubnetId string = network::endpointSubnet.id
+output endpointSubnetId string = '${network.id}/subnets/endpoints'

@@ -1,0 +1,260 @@
+"""What must hold whatever is deployed: no keys, nothing open that need not be, identities, least privilege, deletion.
+
+Each check takes the project and yields faults, one sentence each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infra.bicep import Choice, Declaration, at, plain, properties, text
+from tests.infra.project import Project
+
+PRIVATE = Choice("isPrivate", "Disabled", "Enabled")
+
+# Resource type -> what each of its resources says, wherever it is made.
+REQUIRED: dict[str, dict[str, Any]] = {
+    "Microsoft.Storage/storageAccounts": {
+        "properties.allowSharedKeyAccess": False,
+        "properties.defaultToOAuthAuthentication": True,
+        "properties.allowBlobPublicAccess": False,
+        "properties.allowCrossTenantReplication": False,
+        "properties.minimumTlsVersion": "TLS1_2",
+        "properties.supportsHttpsTrafficOnly": True,
+        "properties.publicNetworkAccess": PRIVATE,
+        "properties.networkAcls.defaultAction": Choice("isPrivate", "Deny", "Allow"),
+        "properties.networkAcls.bypass": "AzureServices",
+    },
+    "Microsoft.Storage/storageAccounts/blobServices": {
+        "properties.deleteRetentionPolicy.enabled": True,
+        "properties.containerDeleteRetentionPolicy.enabled": True,
+    },
+    "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties.publicAccess": "None"},
+    "Microsoft.Storage/storageAccounts/localUsers": {
+        "properties.hasSshPassword": False,
+        "properties.hasSharedKey": False,
+        "properties.hasSshKey": True,
+        "properties.allowAclAuthorization": True,
+    },
+    "Microsoft.Web/serverfarms": {"sku.name": "FC1", "sku.tier": "FlexConsumption", "properties.reserved": True},
+    "Microsoft.Web/sites": {
+        "kind": "functionapp,linux",
+        "identity.type": "UserAssigned",
+        "properties.httpsOnly": True,
+        "properties.publicNetworkAccess": PRIVATE,
+        "properties.siteConfig.minTlsVersion": "1.2",
+        "properties.siteConfig.scmMinTlsVersion": "1.2",
+        "properties.siteConfig.ftpsState": "Disabled",
+        "properties.functionAppConfig.runtime.name": "python",
+        "properties.functionAppConfig.runtime.version": "3.13",
+        "properties.functionAppConfig.deployment.storage.type": "blobContainer",
+        "properties.functionAppConfig.deployment.storage.authentication.type": "UserAssignedIdentity",
+    },
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
+    "Microsoft.Insights/components": {"properties.DisableLocalAuth": True, "properties.IngestionMode": "LogAnalytics"},
+    "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": {"properties.registrationEnabled": False},
+    "Microsoft.EventGrid/systemTopics": {"identity.type": "UserAssigned"},
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions": {
+        "properties.destination.endpointType": "WebHook",
+        "properties.destination.properties.minimumTlsVersionAllowed": "1.2",
+        "properties.filter.includedEventTypes": ["Microsoft.Storage.BlobCreated"],
+        "properties.deadLetterWithResourceIdentity.identity.type": "UserAssigned",
+        "properties.deadLetterWithResourceIdentity.deadLetterDestination.endpointType": "StorageBlob",
+    },
+    "Microsoft.Graph/servicePrincipals": {"appRoleAssignmentRequired": True},
+    "Microsoft.Graph/applications": {"signInAudience": "AzureADMyOrg"},
+}
+# Built-in roles that Rollcall may give: Microsoft's list of Azure built-in roles.
+ROLES = {
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+}
+# Who gets what, and where: (identity, role, kind of scope, scope). Whoever widens this says so here.
+GRANTS = {
+    ("app", "Storage Blob Data Owner", "account", "hostName"),
+    ("app", "Storage Queue Data Contributor", "account", "hostName"),
+    ("app", "Storage Table Data Contributor", "account", "hostName"),
+    ("app", "Storage Blob Data Contributor", "account", "dropsName"),
+    ("app", "Storage Queue Data Contributor", "account", "dropsName"),
+    ("app", "Storage Table Data Contributor", "account", "dropsName"),
+    ("app", "Monitoring Metrics Publisher", "insights", "monitoring.outputs.insightsName"),
+    ("events", "Storage Blob Data Contributor", "container", "'${dropsName}/default/${deadLetterContainer}'"),
+}
+GRAPH_ROLES = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.Read.All"]
+WHOLE_FILES = ["PutBlob", "PutBlockList", "FlushWithClose", "CopyBlob", "SftpCommit"]
+SECRET_NAME = re.compile(r"secret(?!Uri)|password|connection_?string|(^|_)keys?$|[a-z]Key$", re.IGNORECASE)
+
+
+def required(project: Project) -> Iterator[str]:
+    """Every resource of a kind says what the table above asks for, and each kind of the table is made somewhere."""
+    for kind, wanted in REQUIRED.items():
+        made = _made(project, kind)
+        if not made:
+            yield f"no {kind} is made"
+        for name, resource in made:
+            for path, value in wanted.items():
+                if (found := at(plain(resource.body), path)) != value:
+                    yield f"{name}:{resource.line}: {kind} {path} is {found!r}, and should be {value!r}"
+
+
+def _made(project: Project, kind: str) -> list[tuple[str, Declaration]]:
+    return [(name, each) for name, file in project.files.items() for each in file.resources(kind)]
+
+
+def private_network(project: Project) -> Iterator[str]:
+    """What is private is private everywhere: one switch reaches both accounts, the app, their endpoints and zones."""
+    main = project.files["main.bicep"]
+    for module, name, wanted in (
+        ("hostStorage", "isPrivate", "privateNetwork"),
+        ("dropStorage", "isPrivate", "privateNetwork"),
+        ("alerts", "hasEvents", "!privateNetwork"),
+    ):
+        given = dict(properties(dict(properties(_named(project, module).body)).get("params")))
+        if name not in given or text(given[name]) != wanted:
+            yield f"main.bicep: {module} is not told {name}: {wanted}"
+    for module in ("network", "storageEndpoints", "appEndpoint"):
+        if "if (privateNetwork)" not in text(_named(project, module).node):
+            yield f"main.bicep: {module} is not for a private network only"
+    for word in ("'blob', 'queue', 'table'", "service: 'sites'"):
+        if word not in main.source:
+            yield f"main.bicep: {word} has no private endpoint"
+    if "var isPrivate = !empty(subnetId)" not in project.files["modules/function-app.bicep"].source:
+        yield "modules/function-app.bicep: an app in a subnet is private"
+    rules = at(plain(_made(project, "Microsoft.Network/networkSecurityGroups")[0][1].body), "properties.securityRules")
+    last = max(rules, key=lambda rule: int(at(rule, "properties.priority")))
+    if at(last, "properties.access") != "Deny" or at(last, "properties.sourceAddressPrefix") != "*":
+        yield "modules/network.bicep: the last rule does not deny the rest"
+    if any(
+        at(rule, "properties.access") == "Allow" and at(rule, "properties.sourceAddressPrefix") != "VirtualNetwork"
+        for rule in rules
+    ):
+        yield "modules/network.bicep: somebody outside the networks is let in"
+
+
+def _named(project: Project, module: str) -> Declaration:
+    found = project.files["main.bicep"].named(module)
+    assert found is not None, f"main.bicep has no {module}"
+    return found
+
+
+def no_keys(project: Project) -> Iterator[str]:
+    """No key is read or stored; the one exception is that of the blob extension, in the URL it is made for."""
+    for name, file in project.files.items():
+        for found in re.finditer(r"\blist\w*\(", file.source):
+            line = file.source.count("\n", 0, found.start()) + 1
+            if name != "events.bicep" or "systemKeys.blobs_extension" not in file.source.splitlines()[line - 1]:
+                yield f"{name}:{line}: {found[0]} reads a key"
+        if re.search(r"AccountKey=|SharedAccess|StorageAccountConnectionString", file.source):
+            yield f"{name}: a key in a connection string"
+    publishing = _made(project, "Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+    if {at(plain(each.body), "name") for _, each in publishing} != {"ftp", "scm"}:
+        yield "modules/function-app.bicep: a password can publish code"
+
+
+def outputs(project: Project) -> Iterator[str]:
+    """No output holds what may be a secret: everybody who may read deployments could read it."""
+    for name, file in project.files.items():
+        secure = {each.name for each in file.of("parameter") if "secure" in each.decorators}
+        for each in file.of("output"):
+            used = set(re.findall(r"\w+", text(each.value))) if each.value else set()
+            if SECRET_NAME.search(each.name) or used & secure or "onnectionString" in text(each.node):
+                yield f"{name}:{each.line}: {each.name} puts out what may be a secret"
+
+
+def secure_parameters(project: Project) -> Iterator[str]:
+    """What may hold a secret is secure, so that the record of the deployment does not show it."""
+    for name, file in project.files.items():
+        for each in file.of("parameter"):
+            may_be_secret = SECRET_NAME.search(each.name) or each.name in ("webhook", "alertTargets")
+            if may_be_secret and "secure" not in each.decorators:
+                yield f"{name}:{each.line}: {each.name} may hold a secret, and is not secure"
+
+
+def roles(project: Project) -> Iterator[str]:
+    """Roles come from a table of names and GUIDs, are given on a resource, and to those whom the list above names."""
+    access = project.files["modules/access.bicep"]
+    table = access.named("roles")
+    if table is None or plain(table.value) != ROLES:
+        yield "modules/access.bicep: the table of roles is not Azure's"
+    for name, file in project.files.items():
+        for each in file.resources("Microsoft.Authorization/roleAssignments"):
+            if name != "modules/access.bicep":
+                yield f"{name}:{each.line}: roles are given in access.bicep"
+            if not re.search(r"scope: (accounts|containers|components)\[index\]", text(each.node)):
+                yield f"{name}:{each.line}: a role is given on more than one resource"
+            if "roles[grant.role]" not in text(each.node):
+                yield f"{name}:{each.line}: a role that is not from the table"
+    if project.files["main.bicep"].source.count("principalId: identities.outputs.") != len(GRANTS):
+        yield "main.bicep: there are more or fewer grants than are allowed"
+    grant = re.compile(r"identities\.outputs\.(\w+)PrincipalId, .*role: '(.+?)', on: '(\w+)', name: (.+?) \}")
+    if (found := set(grant.findall(project.files["main.bicep"].source))) != GRANTS:
+        yield f"main.bicep: grants that are not as allowed: {sorted(found ^ GRANTS)}"
+    people = re.findall(r"may == '(\w+)'\), person => .*?on: '(\w+)'", project.files["main.bicep"].source, re.DOTALL)
+    if people != [("drop", "container"), ("operate", "account")]:
+        yield "main.bicep: who may drop reaches the drops container only, who operates the account"
+
+
+def graph_roles(project: Project) -> Iterator[str]:
+    """The app gets exactly three application roles of Microsoft Graph; the console has exactly two app roles."""
+    names = project.files["graph-roles.bicep"].named("roleNames")
+    if names is None or plain(names.value) != GRAPH_ROLES:
+        yield "graph-roles.bicep: the app needs exactly " + ", ".join(GRAPH_ROLES)
+    registration = project.files["console-registration.bicep"].named("registration")
+    offered = at(plain(registration.body), "appRoles") if registration else []
+    if [role.get("value") for role in offered] != ["Rollcall.Reader", "Rollcall.Operator"]:
+        yield "console-registration.bicep: the app roles are Rollcall.Reader and Rollcall.Operator"
+
+
+def deletion(project: Project) -> Iterator[str]:
+    """Blobs with personal data are deleted after `retentionDays`; what Rollcall must remember is not."""
+    policy = plain(_made(project, "Microsoft.Storage/storageAccounts/managementPolicies")[0][1].body)
+    rule = at(policy, "properties.policy.rules")[0]
+    if rule.get("enabled") is not True:
+        yield "modules/storage.bicep: the lifecycle rule is off"
+    if (
+        getattr(at(rule, "definition.actions.baseBlob.delete.daysAfterModificationGreaterThan"), "text", "")
+        != "retentionDays"
+    ):
+        yield "modules/storage.bicep: blobs are not deleted after retentionDays"
+    given = dict(properties(dict(properties(_named(project, "dropStorage").body)).get("params")))
+    told = text(given["personalDataContainers"]) if "personalDataContainers" in given else ""
+    if told != "[settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]":
+        yield "main.bicep: drops, runs and dead letters hold personal data; the state does not, and is kept"
+    if "retentionDays" not in given or text(given["retentionDays"]) != "retentionDays":
+        yield "main.bicep: dropStorage is not told retentionDays"
+
+
+def sign_in(project: Project) -> Iterator[str]:
+    """Everybody signs in; only the two addresses with keys of their own are left out. No secret is used."""
+    sign_in = next(
+        plain(each.body) for _, each in _made(project, "Microsoft.Web/sites/config") if each.name == "signIn"
+    )
+    validation = at(sign_in, "properties.globalValidation") or {}
+    if at(sign_in, "properties.platform.enabled") is not True or validation.get("requireAuthentication") is not True:
+        yield "modules/auth.bicep: nobody is asked to sign in"
+    if validation.get("excludedPaths") != ["/runtime/webhooks/blobs", "/api/health"]:
+        yield "modules/auth.bicep: more than Event Grid's address and health is left out"
+    registration = at(sign_in, "properties.identityProviders.azureActiveDirectory.registration") or {}
+    if registration.get("clientSecretSettingName") != "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID":
+        yield "modules/auth.bicep: a secret is used to sign people in"
+
+
+def whole_files(project: Project) -> Iterator[str]:
+    """Only a blob that is whole is announced, and only one in the drops container."""
+    subscription = plain(_made(project, "Microsoft.EventGrid/systemTopics/eventSubscriptions")[0][1].body)
+    filters = at(subscription, "properties.filter.advancedFilters") or []
+    if [(each.get("key"), each.get("operatorType"), each.get("values")) for each in filters] != [
+        ("data.api", "StringIn", WHOLE_FILES)
+    ]:
+        yield "events.bicep: a half-written file is announced, or a whole one is not"
+
+
+CHECKS = (
+    required, private_network, no_keys, outputs, secure_parameters, roles, graph_roles, deletion, sign_in, whole_files,
+)  # fmt: skip

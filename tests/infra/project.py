@@ -1,0 +1,69 @@
+"""The deployment as the checks see it: everything that has to agree, under one root. Enters: a folder. Reads only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.infra.bicep import BicepFile
+
+# What a copy of the project must hold for the checks to run on it.
+PARTS = ("azure.yaml", "function_app.py", "host.json", "infra", "requirements.txt", ".github/workflows/deploy.yml")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout, or a copy of the parts of one that matter here."""
+
+    root: Path
+
+    @property
+    def infra(self) -> Path:
+        return self.root / "infra"
+
+    @cached_property
+    def files(self) -> dict[str, BicepFile]:
+        """Every Bicep file by its path under infra/: `main.bicep`, `modules/storage.bicep`."""
+        paths = sorted(self.infra.rglob("*.bicep"))
+        return {path.relative_to(self.infra).as_posix(): BicepFile(path) for path in paths}
+
+    @cached_property
+    def parameter_files(self) -> dict[str, BicepFile]:
+        """The `.bicepparam` files by name."""
+        return {path.name: BicepFile(path) for path in sorted(self.infra.glob("*.bicepparam"))}
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The app settings that are the same in every environment."""
+        found: dict[str, str] = json.loads((self.infra / "app-settings.json").read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
+    def alert_queries(self) -> dict[str, str]:
+        """The queries of the alert rules by the name of their file."""
+        return {path.name: path.read_text(encoding="utf-8") for path in sorted((self.infra / "queries").glob("*.kql"))}
+
+    @cached_property
+    def workbook_queries(self) -> dict[str, str]:
+        """The queries of the workbook by the title of their tile."""
+        workbook = json.loads((self.infra / "workbook.json").read_text(encoding="utf-8"))
+        tiles = [item["content"] for item in workbook["items"] if "query" in item["content"]]
+        return {tile["title"]: tile["query"] for tile in tiles}
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """All of them."""
+        return {**self.alert_queries, **self.workbook_queries}
+
+    def text(self, path: str) -> str:
+        """A file of the project."""
+        return (self.root / path).read_text(encoding="utf-8")
+
+    def yaml(self, path: str) -> Any:
+        """A YAML file of the project."""
+        return yaml.safe_load(self.text(path))
