@@ -132,7 +132,8 @@ def app_principal_json(app: App) -> Json:
     return _service_principal(app.service_principal_id, app.app_id, app.display_name, app.visible_at) | {
         "applicationTemplateId": app.template_id,
         "appOwnerOrganizationId": app.tenant_id,
-        "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
+        "tags": list(app.tags),
+        "notes": app.notes,
     }
 
 
@@ -163,6 +164,7 @@ def _service_principal(identity: str, app_id: str, display_name: str, created: d
         "displayName": display_name,
         "servicePrincipalType": "Application",
         "tags": [],
+        "notes": None,
         "appRoles": [],
         "oauth2PermissionScopes": [],
     }

@@ -117,6 +117,8 @@ class App:
     tenant_id: str
     visible_at: datetime
     owners: set[str] = field(default_factory=set)
+    tags: list[str] = field(default_factory=lambda: ["WindowsAzureActiveDirectoryIntegratedApp"])
+    notes: str | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
 

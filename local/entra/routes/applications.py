@@ -6,6 +6,7 @@ An instantiated app is not there at once: for `replication_delay` seconds it ans
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from .. import access
 from ..attributes import Target
@@ -78,6 +79,29 @@ def get_principal(call: Call) -> Response:
     """One, by object id."""
     access.check(call.token(), access.APP_READ)
     return json_response(200, selected(call, _principal(call, "id", call.parts["sp"])))
+
+
+def update_principal(call: Call) -> Response:
+    """Change what an administrator may note on a provisioning app: its tags and notes."""
+    token = call.token()
+    app = call.tenant.apps.get(call.parts["sp"])
+    if app is None or not _shown(call, app):
+        raise not_found(call.parts["sp"])
+    access.check_app(token, app, ("Application.ReadWrite.All",))
+    body = call.request.json_object()
+    unknown = sorted(set(body) - {"tags", "notes"})
+    if unknown:
+        raise bad_request(f"Property '{unknown[0]}' is read-only here.", "Request_BadRequest")
+    if "tags" in body:
+        app.tags = _texts(body["tags"])
+    app.notes = body.get("notes", app.notes)
+    return Response(204)
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise bad_request("Property tags must be a list of strings.", "Request_BadRequest")
+    return list(dict.fromkeys(value))
 
 
 def get_principal_by_app_id(call: Call) -> Response:
@@ -176,7 +200,7 @@ ROUTES: tuple[Route, ...] = (
     graph_route("instantiate", "/applicationTemplates/{template}/instantiate", POST=instantiate),
     graph_route("servicePrincipals", "/servicePrincipals", GET=list_principals),
     graph_route("servicePrincipal", "/servicePrincipals(appId='{appid}')", GET=get_principal_by_app_id),
-    graph_route("servicePrincipal", _SP, GET=get_principal),
+    graph_route("servicePrincipal", _SP, GET=get_principal, PATCH=update_principal),
     graph_route("appRoleAssignments", _SP + "/appRoleAssignedTo", GET=list_assigned_to, POST=assign),
     graph_route("appRoleAssignments", _SP + "/appRoleAssignedTo/{assignment}", DELETE=take_away),
     graph_route("appRoleAssignments", _SP + "/appRoleAssignments", GET=list_assignments, POST=assign),

@@ -112,6 +112,7 @@ def test_a_function_gives_what_its_reference_says(expression: str, expected: obj
         ('Replace([userName], , "[aeiou]", , "_", , )', "bj_ns_n@_x_mpl_.c_m"),
         ('Replace([userName], , "(?<Host>@(.)*)", "Host", , [active], )', "bjensenTrue"),
         ('Replace([userName], "{x}", , , , , "mailto:{x}")', "mailto:bjensen@example.com"),
+        ('Replace("aax", , "a", , "b", , )', "bbx"),
         ('Replace([nobody], "a", , , "b", , )', None),
     ],
 )

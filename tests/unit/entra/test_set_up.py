@@ -106,6 +106,16 @@ def test_another_filter_is_refused(set_up: SetUp, condition: str) -> None:
     assert refused["error"]["code"] == "Request_UnsupportedQuery"
 
 
+def test_an_app_takes_tags_and_notes_and_shows_them(set_up: SetUp) -> None:
+    sp = set_up.instantiate()
+    set_up.call("PATCH", f"servicePrincipals/{sp}", {"tags": ["ours", "ours"], "notes": "made here"}, 204)
+    found = set_up.call("GET", f"servicePrincipals/{sp}?$select=tags,notes")
+    assert found == {"tags": ["ours"], "notes": "made here"}
+    set_up.call("PATCH", f"servicePrincipals/{sp}", {"tags": "ours"}, 400)
+    set_up.call("PATCH", f"servicePrincipals/{sp}", {"appId": "x"}, 400)
+    set_up.call("PATCH", "servicePrincipals/nonsense", {"tags": []}, 404)
+
+
 def test_lists_come_in_pages(set_up: SetUp) -> None:
     for _ in range(3):
         set_up.instantiate()
