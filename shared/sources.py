@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from shared import scim
 from shared.errors import SourceError
@@ -54,6 +54,44 @@ Limit = Annotated[
 """A gate's limit: a count, a percentage such as `5%`, or null for no limit."""
 
 
+class AppMapping(Model):
+    """What one attribute of the account gets: an attribute that is sent, or an expression over such attributes."""
+
+    source: str | None = Field(None, description="the attribute that is sent: its name under `attributes`")
+    expression: str | None = Field(None, min_length=1, max_length=10_000, description="an expression of Entra's")
+    when: Literal["always", "create"] = Field("always", description="create: only when the account is made")
+    default: str | None = Field(None, description="the value where the source has none")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_bare_name_is_a_source(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> AppMapping:
+        if (self.source is None) == (self.expression is None):
+            raise ValueError("give exactly one of source, expression")
+        if self.source not in (None, "externalId"):
+            scim.attribute(str(self.source))
+        return self
+
+
+class Clause(Model):
+    """One condition of a scoping filter (`entra-api.md` C8)."""
+
+    attribute: str = Field(description="the attribute that is sent")
+    operator: Literal[
+        "&", "!&", "ENDS_WITH", "EQUALS", "Greater_Than", "Greater_Than_OR_EQUALS", "Includes", "IS FALSE",
+        "IS NOT NULL", "IS NULL", "IS TRUE", "NOT EQUALS", "NOT REGEX MATCH", "REGEX MATCH",
+    ] = Field("EQUALS", description="how Entra compares")  # fmt: skip
+    value: str = Field("", description="with what")
+
+    @field_validator("attribute")
+    @classmethod
+    def _attribute_is_known(cls, name: str) -> str:
+        return name if name == "externalId" else scim.attribute(name).name
+
+
 class App(Model):
     """The provisioning app in Entra that this feed owns."""
 
@@ -66,6 +104,12 @@ class App(Model):
     )
     accidental_deletion_threshold: int | None = Field(
         None, ge=1, description="Entra's own brake: with more deletions than this in a cycle, the job waits"
+    )
+    mappings: dict[str, AppMapping] = Field(
+        {}, description="attributes of the account beyond Entra's defaults, or instead of them: what each one gets"
+    )
+    scope: dict[str, tuple[Clause, ...]] = Field(
+        {}, description="scoping filters by name: a person is in scope where every clause of one of them holds"
     )
 
 
@@ -204,6 +248,9 @@ def json_schema() -> dict[str, Any]:
     rule = schema["$defs"]["Rule"]
     rule["oneOf"] = [{"required": [origin]} for origin in ("column", "template", "constant")]
     schema["$defs"]["Rule"] = {"anyOf": [{"type": "string", "minLength": 1, "description": "the column"}, rule]}
+    mapping = schema["$defs"]["AppMapping"]
+    mapping["oneOf"] = [{"required": [origin]} for origin in ("source", "expression")]
+    schema["$defs"]["AppMapping"] = {"anyOf": [{"type": "string", "description": "the attribute sent"}, mapping]}
     reference = {"$ref": "#/$defs/Rule"}
     schema["properties"]["attributes"] |= {
         "properties": dict.fromkeys(scim.KNOWN_NAMES, reference),
