@@ -545,7 +545,7 @@ def test_every_entry_is_stored_whenever_it_surfaces_and_whatever_fails(
         return httpx.Response(200, json={"value": found})
 
     sending.graph.log_otherwise = serve
-    for seconds in [*ticks, *[3600] * 8]:
+    for seconds in [*ticks, *[3600] * 20]:
         sending.clock.advance(seconds=seconds)
         sending.rollcall.house.collect_logs()
     store = sending.rollcall.house.collector.store
