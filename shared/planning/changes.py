@@ -23,7 +23,7 @@ class Action(StrEnum):
     ENABLED = "enabled"  # not active before, active now
     ABSENT = "absent"  # disabled because several full drops did not hold the person
     UNCHANGED = "unchanged"
-    AGAIN = "again"  # sent again because somebody asked for it
+    AGAIN = "again"  # sent again because it failed, or because somebody asked for it
 
 
 @dataclass(frozen=True)

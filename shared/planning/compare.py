@@ -16,11 +16,14 @@ def compare(people: People, key: str, user: dict[str, Any]) -> Change:
     """What this user would change."""
     known = people.get(key)
     if known is None:
-        return Change(key, Action.NEW)
+        return Change(key, Action.AGAIN if people.is_forgotten(key) else Action.NEW)
     if known.fingerprint == fingerprint(user):
         return Change(key, Action.UNCHANGED)
     changed, cleared = people.differences(known, user)
-    return Change(key, _action(known.active, bool(user["active"])), tuple(changed), tuple(cleared))
+    action = _action(known.active, bool(user["active"]))
+    if action is Action.CHANGED and known.outcome == "failed" and not changed and not cleared:
+        action = Action.AGAIN
+    return Change(key, action, tuple(changed), tuple(cleared))
 
 
 def _action(was: bool, becomes: bool) -> Action:

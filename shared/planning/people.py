@@ -2,7 +2,8 @@
 
 A person's fingerprint is the hash of the SCIM user that was accepted; each attribute has a small one of its own, so
 that a plan can say what changed and what would be cleared. `absences` counts the full drops in a row that did not hold
-the person. Who failed in Entra is forgotten but for the run that told of them, so that no older version follows it.
+the person. Who failed in Entra is sent again by the next drop, whatever it says of them. Somebody of whom Entra never
+said that they are in the directory is forgotten then, but for the run that told of them: no older version follows it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ CREATE TABLE IF NOT EXISTS people (
     active INTEGER NOT NULL,
     run_id TEXT NOT NULL,
     outcome TEXT NOT NULL DEFAULT '',
-    absences INTEGER NOT NULL DEFAULT 0
+    absences INTEGER NOT NULL DEFAULT 0,
+    confirmed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -43,7 +45,8 @@ CREATE TABLE IF NOT EXISTS drops (
 """
 _ONE = struct.Struct("<HI")  # an attribute's id and its fingerprint
 _DISABLED = b"disabled"  # the fingerprint of an absent person whom Entra was told to disable; no record has it
-_TO_TELL_AGAIN = b""  # of an absent person whom Entra failed to disable
+_TO_TELL_AGAIN = b""  # of somebody who failed; no record has it either
+_IN_THE_DIRECTORY = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})  # outcomes
 _COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
 
 
@@ -81,6 +84,7 @@ class People:
 
     def __init__(self, content: bytes = b"") -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None)
+        self._forgotten: set[str] | None = None
         try:
             if content:
                 self._db.deserialize(content)
@@ -131,6 +135,12 @@ class People:
         ).fetchone()
         return str(row[0]) if row else ""
 
+    def is_forgotten(self, key: str) -> bool:
+        """Whether Entra was told of this person, who failed then."""
+        if self._forgotten is None:
+            self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
+        return key in self._forgotten
+
     def keys_with_leading_zeros(self) -> Iterator[str]:
         """The keys known that begin with a zero."""
         return (str(key) for (key,) in self._db.execute("SELECT key FROM people WHERE key >= '0' AND key < '1'"))
@@ -145,6 +155,7 @@ class People:
             (key, fingerprint(told), self._packed(told), told.get("userName", ""), bool(told["active"]), run_id),
         )
         self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
+        self._forgotten = None
 
     def disable(self, key: str, run_id: str) -> None:
         """Entra has accepted that an absent person is disabled. What else it knows of them has not changed."""
@@ -159,20 +170,23 @@ class People:
         self._db.execute("UPDATE people SET absences = 0 WHERE absences < 0")
 
     def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> None:
-        """The outcomes of a run, by key. A person who failed is forgotten, so that the next drop sends them again.
+        """The outcomes of a run, by key. A person who failed is sent again by the next drop that holds them.
 
-        An absent person whom Entra failed to disable is in no drop to come: they count as active still.
+        Who is in the directory and failed counts as active: so somebody who leaves, or is absent, is disabled then.
         """
         for key, outcome in outcomes:
             if outcome != "failed":
-                self._db.execute("UPDATE people SET outcome=? WHERE key=? AND run_id=?", (outcome, key, run_id))
+                self._db.execute(
+                    "UPDATE people SET outcome=?, confirmed=max(confirmed, ?) WHERE key=? AND run_id=?",
+                    (outcome, outcome in _IN_THE_DIRECTORY, key, run_id),
+                )
             elif not self._tell_again(key, run_id):
                 self._forget(key, run_id)
 
     def _tell_again(self, key: str, run_id: str) -> bool:
         told = self._db.execute(
             "UPDATE people SET active=1, outcome='failed', fingerprint=?"
-            " WHERE key=? AND run_id=? AND fingerprint IN (?, ?)",
+            " WHERE key=? AND run_id=? AND (confirmed=1 OR fingerprint IN (?, ?))",
             (_TO_TELL_AGAIN, key, run_id, _DISABLED, _TO_TELL_AGAIN),
         )
         return told.rowcount > 0
@@ -183,6 +197,7 @@ class People:
             (key, run_id),
         )
         self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id))
+        self._forgotten = None
 
     def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
         """The content of a drop that was sent to its end, and whether its last line had one."""

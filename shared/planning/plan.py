@@ -38,7 +38,7 @@ class Plan:
     encoding: str
     delimiter: str
     figures: Figures
-    actions: Mapping[str, int]  # people by action: new, changed, disabled, enabled, absent, unchanged
+    actions: Mapping[str, int]  # people by action: new, changed, disabled, enabled, absent, again, unchanged
     attributes: Mapping[str, int]  # people, known already, by attribute that changes
     cleared: Mapping[str, int]
     known: int  # people known before this drop

@@ -152,10 +152,34 @@ def test_a_part_that_has_no_receipt_is_not_known(made: Desk) -> None:
 def test_who_failed_is_sent_by_the_next_drop_though_unchanged(made: Desk) -> None:
     run = made.sent(people(60), "a.csv")
     made.settle(run, failed=["p0003", "p0051"])
-    assert made.outcome_of("p0003") == "nobody"
+    assert made.outcome_of("p0003") == "nobody"  # it was never in the directory
     assert made.outcome_of("p0004") == "updated"
     again = made.drop(people(60), "b.csv")
-    assert made.plan(again).actions == {"new": 2, "unchanged": 58}
+    assert made.plan(again).actions == {"again": 2, "unchanged": 58}
+
+
+def test_many_who_failed_are_sent_again_without_asking(made: Desk) -> None:
+    """They are neither new nor changed: what they are told was permitted the day before."""
+    run = made.sent(people(60), "a.csv")
+    made.settle(run, failed=[f"p{number:04d}" for number in range(1, 41)])
+    again = made.drop(people(60), "b.csv")
+    assert again.state is RunState.PLANNED
+    assert again.figures.sent == 40
+
+
+def test_who_failed_and_is_missing_afterwards_is_disabled(made: Desk) -> None:
+    made.source("absence: disable\nabsence_grace: 1")
+    made.settle(made.sent(people(60), "a.csv"))
+    made.settle(made.sent([*people(59), *people(1, start=60, title="Boss")], "b.csv"), failed=["p0060"])
+    made.sent(people(59), "c.csv")
+    assert made.graph.users["p0060"]["active"] is False
+
+
+def test_who_failed_to_be_created_and_is_missing_afterwards_is_not_made_by_a_disable(made: Desk) -> None:
+    made.source("absence: disable\nabsence_grace: 1")
+    made.settle(made.sent(people(60), "a.csv"), failed=["p0060"])
+    made.sent(people(59), "b.csv")
+    assert len(made.graph.told["p0060"]) == 1
 
 
 def test_a_leaver_whose_disable_failed_is_sent_by_the_next_drop(made: Desk) -> None:

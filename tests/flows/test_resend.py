@@ -42,7 +42,7 @@ def test_those_who_fail_again_are_sent_by_the_next_drop(made: Desk) -> None:
     old = made.settle(made.sent(people(60)), failed=["p0003"])
     made.settle(again(made, old, "p0003"), failed=["p0003"])
     run = made.drop(people(60), "b.csv")
-    assert [key for key, action in made.actions(run).items() if action == "new"] == ["p0003"]
+    assert [key for key, action in made.actions(run).items() if action == "again"] == ["p0003"]
 
 
 def test_people_sent_again_say_nothing_of_who_is_absent(made: Desk) -> None:

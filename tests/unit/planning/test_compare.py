@@ -78,3 +78,33 @@ def test_new_keys_that_are_missing_keys_without_their_zeros_are_found() -> None:
 
 def test_no_key_has_lost_a_zero_where_none_began_with_one() -> None:
     assert zeros_lost(["7"], ["7000", "70"]) == ()
+
+
+def test_somebody_who_failed_is_sent_again_and_is_not_new(people: People) -> None:
+    people.put("p1", msgspec.json.encode(user()), "run-1")
+    people.answered("run-1", [("p1", "failed")])
+    assert compare(people, "p1", user()).action is Action.AGAIN
+
+
+@pytest.mark.parametrize(
+    ("now", "action"),
+    [
+        ({"title": "Boss"}, Action.AGAIN),  # as it was told when it failed
+        ({"title": "Chief"}, Action.CHANGED),
+        ({"title": "Boss", "active": False}, Action.DISABLED),
+    ],
+)
+def test_a_change_that_failed_is_sent_again(people: People, now: dict[str, Any], action: Action) -> None:
+    people.put("p1", msgspec.json.encode(user()), "run-1")
+    people.answered("run-1", [("p1", "created")])
+    people.put("p1", msgspec.json.encode(user(title="Boss")), "run-2")
+    people.answered("run-2", [("p1", "failed")])
+    assert compare(people, "p1", user(**now)).action is action
+
+
+def test_a_disable_that_failed_is_a_disable_again(people: People) -> None:
+    people.put("p1", msgspec.json.encode(user()), "run-1")
+    people.answered("run-1", [("p1", "created")])
+    people.put("p1", msgspec.json.encode(user(active=False)), "run-2")
+    people.answered("run-2", [("p1", "failed")])
+    assert compare(people, "p1", user(active=False)).action is Action.DISABLED

@@ -150,17 +150,46 @@ def test_a_disabled_absent_person_who_is_back_as_before_differs(people: People) 
 # Outcomes
 
 
-def test_who_failed_is_forgotten_but_for_the_run_that_told_of_them(people: People) -> None:
+def test_who_failed_and_never_was_in_the_directory_is_forgotten_but_for_the_run(people: People) -> None:
     put(people, user())
     people.answered("run-1", [("p1", "failed")])
     assert "p1" not in people
+    assert people.is_forgotten("p1")
     assert people.last_run("p1") == "run-1"
+
+
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize("outcome", ["created", "updated", "enabled", "disabled", "unchanged"])
+def test_who_failed_and_is_in_the_directory_counts_as_active_and_as_told_nothing(
+    people: People, outcome: str, active: bool
+) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", outcome)])
+    put(people, user(title="Boss", active=active), "run-2")
+    people.answered("run-2", [("p1", "failed")])
+    known = people.get("p1")
+    assert known is not None
+    assert known.active
+    assert known.outcome == "failed"
+    assert known.fingerprint not in (fingerprint(user()), fingerprint(user(title="Boss", active=active)))
+    assert people.last_run("p1") == "run-2"
+
+
+@pytest.mark.parametrize("outcome", ["skipped", "unknown"])
+def test_a_person_of_whom_entra_never_said_that_they_are_there_is_forgotten(people: People, outcome: str) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", outcome)])
+    put(people, user(title="Boss"), "run-2")
+    people.answered("run-2", [("p1", "failed")])
+    assert people.is_forgotten("p1")
 
 
 def test_who_is_told_again_after_a_failure_is_known_again(people: People) -> None:
     put(people, user())
     people.answered("run-1", [("p1", "failed")])
+    assert people.is_forgotten("p1")
     put(people, user(), "run-2")
+    assert not people.is_forgotten("p1")
     assert people.last_run("p1") == "run-2"
     assert "p1" in people
 
