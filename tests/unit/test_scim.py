@@ -36,6 +36,7 @@ def test_an_attribute_knows_its_place(name: str, place: tuple[str, str, str]) ->
     [
         ("username", "userName"),
         ("Active", "active"),
+        ("USERNAME", "userName"),
         ("givenName", "name.givenName"),
         ("department", f"{scim.ENTERPRISE_USER}:department"),
         ("manager", scim.MANAGER),

@@ -125,6 +125,12 @@ def test_a_country_code_in_a_map_does_not_become_false() -> None:
     assert fault == "6: preferredLanguage is a text: map says false; put the word in quotes"
 
 
+def test_half_a_character_is_a_fault_before_it_breaks_a_request() -> None:
+    assert faults(with_rule('{constant: "\\ud800"}')) == [
+        "6: half a character (\\ud800 and its kind) can be sent nowhere"
+    ]
+
+
 def test_a_key_given_twice_is_told_with_both_places_known() -> None:
     assert faults(MINIMAL + "  userName: Other\nkey: Other\n") == [
         "6: 'userName' is given twice",

@@ -40,6 +40,11 @@ def test_wide_encodings_are_found_with_and_without_a_mark(encoding: str, mark: s
     assert ",".join(next(table.records).cells) == first
 
 
+def test_a_few_nul_bytes_do_not_make_a_short_file_a_wide_one() -> None:
+    table = read(b"a,b\n1,x\x00y\x00\n")
+    assert (table.encoding, table.header) == ("utf-8", ("a", "b"))
+
+
 @pytest.mark.parametrize(
     ("encoding", "text"),
     [
