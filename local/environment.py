@@ -29,7 +29,6 @@ QUICK = {
     "COLLECT_SCHEDULE": "*/3 * * * * *",  # two jobs at most within the log's 5 calls in 10 seconds
     "SWEEP_SCHEDULE": "*/2 * * * * *",
     "ALERT_SCHEDULE": "*/10 * * * * *",
-    "ALERT_SCHEDULE": "*/5 * * * * *",
     "LOG_LAG_SECONDS": "0",
     "LOG_OVERLAP_SECONDS": "10",
     "DAILY_CALLS": str(DAILY_CALLS),

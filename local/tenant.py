@@ -17,6 +17,7 @@ from shared.errors import SourceError
 from shared.sources import Source, read_source
 
 SECONDS = 30.0
+NOTIFIED = "hr-ops@contoso.com"  # a job without an address goes into quarantine (entra-api.md B7)
 _ENDPOINT = re.compile(r"""^["']?endpoint["']?[ \t]*:.*(?:\n[ \t]+\S.*)*""", re.MULTILINE)
 _BUILT_IN = re.compile(r"urn:ietf:params:scim:schemas:(?:core|extension:enterprise):", re.IGNORECASE)
 
@@ -52,7 +53,7 @@ class Tenant:
             "displayName": source.app.display_name if source.app else source.source,
             "target": source.app.target if source.app else "entra",
             "customAttributes": custom_attributes(source),
-            "notificationEmail": source.app.notification_email if source.app else "",
+            "notificationEmail": (source.app.notification_email if source.app else "") or NOTIFIED,
         }
         return str(self._answer(self._client.post("/_emulator/apps", json=app))["endpoint"])
 

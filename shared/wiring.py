@@ -23,7 +23,7 @@ from shared.adapters.channels import LogChannel, WebChannel
 from shared.adapters.clock import SystemClock
 from shared.adapters.container import RunFiles
 from shared.adapters.endpoints import Endpoints
-from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload, Tokens
+from shared.adapters.graph import GraphLog, GraphUpload, Tokens
 from shared.adapters.graph_job import GraphJob
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
@@ -112,7 +112,8 @@ def live(environ: Mapping[str, str]) -> House:
     """The house on Azure (or on the local emulators that the settings name). Raises SettingsError."""
     settings = Settings.read(environ)
     clock = SystemClock()
-    client = httpx.Client(timeout=TIMEOUT, limits=httpx.Limits(max_connections=settings.send_concurrency + 2))
+    timeout = httpx.Timeout(settings.graph_seconds, connect=min(10, settings.graph_seconds))
+    client = httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=settings.send_concurrency + 2))
 
     def credential() -> TokenCredential:
         if "IDENTITY_ENDPOINT" in environ:
