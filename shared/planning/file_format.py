@@ -61,7 +61,7 @@ def recognise(sample: bytes, reading: Csv) -> Format:
             raise DropError(f"this is {kind}, not CSV text; save or export it as CSV")
     encoding = _encoding(sample, reading.encoding)
     text = _decoded(sample[:SAMPLE_BYTES], encoding)
-    delimiter = reading.delimiter
+    delimiter: str = reading.delimiter
     if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
         delimiter = _delimiter(text)
     return Format(encoding, delimiter, _blank_after(text, delimiter))
