@@ -1,0 +1,167 @@
+"""How long a storage call that fails may hold up a tick: the SDK's own patience is minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ServiceRequestError
+from azure.core.pipeline.transport import HttpRequest, HttpResponse, HttpTransport, RequestsTransport
+from azure.data.tables import TableClient
+from azure.storage.blob import BlobLeaseClient, ContainerClient
+
+from local import storage
+from shared.adapters.blobs import LEASE_SECONDS, RENEW_AFTER, BlobContainer
+from shared.adapters.ledger import TableLedger
+from shared.adapters.memory import MemoryTable
+from shared.adapters.table import Query
+from shared.adapters.tables import StorageTable
+from shared.errors import LeaseLost, StorageError
+from shared.runs import Answer, Receipt
+
+NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+NOWHERE = (
+    "AccountName=devstoreaccount1;AccountKey=c2VjcmV0;"
+    "BlobEndpoint=http://127.0.0.1:9/devstoreaccount1;TableEndpoint=http://127.0.0.1:9/devstoreaccount1"
+)
+
+
+class Transport(HttpTransport[HttpRequest, HttpResponse]):
+    """What every transport has and these tests do not need."""
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+
+class Away(Transport):
+    """A storage that does not answer. It notes each try, the time it was given, and every rest in between."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[tuple[float, float]] = []
+        self.rests: list[float] = []
+
+    def send(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        self.timeouts.append((options["connection_timeout"], options["read_timeout"]))
+        raise ServiceRequestError("no route")
+
+    def sleep(self, duration: float) -> None:
+        self.rests.append(duration)
+
+    @property
+    def seconds(self) -> float:
+        """The longest it can have taken."""
+        return sum(map(max, self.timeouts)) + sum(self.rests)
+
+
+def receipt(table: StorageTable) -> None:
+    TableLedger(MemoryTable(), table).record("employees-1-a", Receipt(1, 0, 50, Answer.ACCEPTED, NOW))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        receipt,
+        lambda table: table.get("p", "r"),
+        lambda table: table.insert({"PartitionKey": "p", "RowKey": "r"}),
+        lambda table: table.replace({"PartitionKey": "p", "RowKey": "r"}, "etag"),
+        lambda table: table.upsert({"PartitionKey": "p", "RowKey": str(row)} for row in range(2)),
+        lambda table: list(table.rows(Query())),
+        lambda table: table.delete([("p", "r")]),
+    ],
+)
+def test_no_table_call_holds_up_a_tick_for_long(act: Callable[[StorageTable], object]) -> None:
+    away = Away()
+    table = StorageTable(TableClient.from_connection_string(NOWHERE, "chunks", transport=away))
+    with pytest.raises(StorageError, match="chunks"):
+        act(table)
+    assert away.timeouts
+    assert away.seconds <= 70
+
+
+def test_a_lease_is_asked_for_once() -> None:
+    away = Away()
+    container = BlobContainer(ContainerClient.from_connection_string(NOWHERE, "state", transport=away))
+    with pytest.raises(StorageError):
+        container.lease("sending.lease")
+    assert (len(away.timeouts), away.rests) == (1, [])
+    assert away.seconds <= 5
+
+
+class Sometimes(Transport):
+    """A storage that can be cut off, and notes every request that is made."""
+
+    def __init__(self) -> None:
+        self.line = RequestsTransport()
+        self.is_away = False
+        self.tries = 0
+
+    def send(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        self.tries += 1
+        if self.is_away:
+            raise ServiceRequestError("no route")
+        response: HttpResponse = self.line.send(request, **options)
+        return response
+
+    def open(self) -> None:
+        self.line.open()
+
+    def close(self) -> None:
+        self.line.close()
+
+
+def test_a_lease_outlives_a_moment_without_storage_but_not_its_own_end(azurite: storage.Azurite) -> None:
+    transport = Sometimes()
+    client = ContainerClient.from_connection_string(azurite.connection_string, "patience", transport=transport)
+    container = BlobContainer(client)
+    container.create()
+    lease = container.lease("l")
+    assert lease is not None
+    lease.keep(NOW)
+    tries = transport.tries
+    lease.keep(NOW + RENEW_AFTER - timedelta(seconds=1))
+    assert transport.tries == tries
+    transport.is_away = True
+    lease.keep(NOW + RENEW_AFTER)
+    lease.keep(NOW + timedelta(seconds=40))
+    assert transport.tries == tries + 2
+    with pytest.raises(LeaseLost):
+        lease.keep(NOW + timedelta(seconds=50))
+    assert transport.tries == tries + 3
+    assert timedelta(seconds=50) < timedelta(seconds=LEASE_SECONDS)
+    transport.is_away = False
+    lease.release()
+    assert container.lease("l") is not None
+
+
+def test_a_lease_that_somebody_took_is_lost_at_once(azurite: storage.Azurite) -> None:
+    container = BlobContainer(ContainerClient.from_connection_string(azurite.connection_string, "patience2"))
+    container.create()
+    lease = container.lease("l")
+    assert lease is not None
+    client = ContainerClient.from_connection_string(azurite.connection_string, "patience2").get_blob_client("l")
+    BlobLeaseClient(client).break_lease(0)
+    with pytest.raises(LeaseLost):
+        lease.keep(NOW)
+
+
+def test_a_lease_that_cannot_be_given_back_is_no_error(azurite: storage.Azurite) -> None:
+    transport = Sometimes()
+    client = ContainerClient.from_connection_string(azurite.connection_string, "patience3", transport=transport)
+    container = BlobContainer(client)
+    container.create()
+    lease = container.lease("l")
+    assert lease is not None
+    transport.is_away = True
+    lease.release()
+    lease.release()
