@@ -1,11 +1,11 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format lock clean install-cli install-dev azurite
+.PHONY: help install demo up test check format lock package clean install-cli install-dev azurite kusto
 export PYTHON
 
 BIN := .venv/bin
 PACKAGES := shared cli local function_app.py
-CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py
+CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py scripts/package.py
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +18,7 @@ demo: install-cli azurite ## drop 1,000 people into the whole cloud on this mach
 up: install-cli azurite ## keep the whole cloud up on this machine until Ctrl+C
 	@$(BIN)/rollcall up $(ARGS)
 
-test: install-dev azurite ## run every test (ARGS are pytest's)
+test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: install-dev ## check format, lint, strict types and import contracts; changes nothing
@@ -34,6 +34,9 @@ format: install-dev ## bring the code to the project's format
 lock: ## pin the dependencies of pyproject.toml anew (UPGRADE=1: take the newest)
 	@scripts/lock
 
+package: install-dev ## build dist/rollcall.zip, which is what is deployed
+	@$(BIN)/python scripts/package.py
+
 clean: ## remove what the other verbs made: .venv, caches
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -45,3 +48,6 @@ install-dev:
 
 azurite: | install-cli
 	@$(BIN)/python -m local.storage install
+
+kusto: | install-dev
+	@$(BIN)/python -m tests.infra.kusto install

@@ -1,5 +1,4 @@
-"""Where two worlds must say the same: Bicep and `Settings`, Bicep and `function_app.py`, queries and events, hooks
-and outputs.
+"""Where two worlds must say the same: Bicep and `Settings`, Bicep and the triggers of `function_app.py`.
 
 Each check takes the project and yields faults, one sentence each. Nothing here lists names that the code has too.
 """
@@ -7,16 +6,12 @@ Each check takes the project and yields faults, one sentence each. Nothing here 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from local.host.errors import ConfigurationError
 from local.host.schedule import parse_schedule
-from shared.alerting.findings import Severity
 from shared.settings import Settings
-from tests.infra.bicep import at, plain, properties, text
-from tests.infra.events import alert_events
-from tests.infra.function_app import FunctionApp
+from tests.infra.bicep import plain, properties, text
 from tests.infra.project import Project
 
 # Settings that a deployment leaves alone, each with its reason.
@@ -37,9 +32,6 @@ FORBIDDEN = re.compile(
     r"|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT"
 )
 APP = "modules/function-app.bicep"
-EVENT = re.compile(r"event\.event\)?\s*==\s*'(\w+)'")
-FIELD = re.compile(r"\bevent\.(\w+)")
-LIST = re.compile(r"let (\w+) = dynamic\(\[(.+?)\]\)")
 
 
 def settings(project: Project) -> Iterator[str]:
@@ -84,7 +76,7 @@ def secrets(project: Project) -> Iterator[str]:
 
 def triggers(project: Project) -> Iterator[str]:
     """Each `%SETTING%` of a trigger is set, each schedule can be kept, each connection has addresses and identity."""
-    app = _app(project)
+    app = project.app
     yield from (
         f"function_app.py names %{name}%, which is not set" for name in sorted(app.settings - set(project.settings))
     )
@@ -112,70 +104,6 @@ def _schedule_fault(value: str) -> str:
     return ""
 
 
-def functions(project: Project) -> Iterator[str]:
-    """The functions that Bicep and the failure alert name are those of `function_app.py`."""
-    app = _app(project)
-    events = project.files["events.bicep"].named("functionName")
-    if events is None or plain(events.value) not in app.triggered_by("blob_trigger"):
-        yield "events.bicep: functionName is no function with a blob trigger"
-    group = re.search(r"alwaysReady: isPrivate \? \[\] : \[\{ name: '([\w:]+)'", project.files[APP].source)
-    ready = group[1] if group else ""
-    groups = {"blob": "blob_trigger", "http": "route"}
-    if not (app.triggered_by(groups[ready]) if ready in groups else ready.removeprefix("function:") in app.functions):
-        yield f"{APP}: alwaysReady {ready!r} is no group of functions and no function"
-    watched = _list(project.alert_queries.get("function-failed.kql", ""), "functions")
-    expected = app.triggered_by("blob_trigger", "timer_trigger", "queue_trigger")
-    yield from (f"function-failed.kql: {name} is watched or it is not" for name in sorted(watched ^ expected))
-
-
-def events(project: Project) -> Iterator[str]:
-    """Each query reads events that the app logs, and fields that they have; every timer's event is waited for."""
-    app = _app(project)
-    logged = {**app.events, **alert_events()}
-    for name, query in project.queries.items():
-        named = set(EVENT.findall(query)) | (_list(query, "expected") if "event.event" in query else set())
-        if "parse_json(Message)" in query and not named:
-            yield f"{name}: which event does it read?"
-        yield from (f"{name}: nothing logs {event}" for event in sorted(named - set(logged)))
-        fields = {field for event in named & set(logged) for field in logged[event]} | {"event"}
-        yield from (f"{name}: its events have no {field}" for field in sorted(set(FIELD.findall(query)) - fields))
-        if "AppTraces" in query and "where Message startswith '{\"event\":'" not in query:
-            yield f"{name}: a message that is no event would be read as one"
-    timed = {event for each in app.triggered_by("timer_trigger") for event in app.functions[each].events}
-    waited = _list(project.alert_queries.get("nothing-ran.kql", ""), "expected")
-    yield from (f"nothing-ran.kql: {event} is waited for or it is not" for event in sorted(waited ^ timed))
-
-
-def alerts(project: Project) -> Iterator[str]:
-    """Each query has a rule of its own; what Rollcall calls critical or a warning is passed on; rules can fire."""
-    declared = project.files["modules/alerts.bicep"].named("rules")
-    rules: list[dict[str, Any]] = plain(declared.value) if declared else []
-    used = [getattr(rule.get("query"), "text", "") for rule in rules]
-    for name in project.alert_queries:
-        if used.count(f"loadTextContent('../queries/{name}')") != 1:
-            yield f"modules/alerts.bicep: {name} has no rule of its own"
-    for rule in rules:
-        if f"'../queries/{rule.get('name')}.kql'" not in getattr(rule.get("query"), "text", ""):
-            yield f"modules/alerts.bicep: {rule.get('name')} has the query of another rule"
-        if _minutes(str(rule.get("every"))) > _minutes(str(rule.get("window"))):
-            yield f"modules/alerts.bicep: {rule.get('name')} looks away between two windows"
-    passed = set(re.findall(r"event\.severity == '(\w+)'", "".join(project.alert_queries.values())))
-    wanted = {str(severity) for severity in Severity if severity is not Severity.INFO}
-    yield from (f"alerts of severity {severity} are passed on or they are not" for severity in sorted(passed ^ wanted))
-    rule_resource = project.files["modules/alerts.bicep"].resources("Microsoft.Insights/scheduledQueryRules")[0]
-    criteria = at(plain(rule_resource.body), "properties.criteria.allOf")[0]
-    if [criteria.get(key) for key in ("timeAggregation", "operator", "threshold")] != ["Count", "GreaterThan", 0]:
-        yield "modules/alerts.bicep: a rule fires when its query returns a row"
-    if "actionGroups: [actionGroup.id]" not in project.files["modules/alerts.bicep"].source:
-        yield "modules/alerts.bicep: nobody is told"
-
-
-def _minutes(duration: str) -> int:
-    found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", duration)
-    days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
-    return (days * 24 + hours) * 60 + minutes
-
-
 def storage(project: Project) -> Iterator[str]:
     """Main and events name the same containers, and main makes those that the settings name."""
     main, events = project.files["main.bicep"], project.files["events.bicep"]
@@ -201,57 +129,4 @@ def telemetry(project: Project) -> Iterator[str]:
         yield f"OpenTelemetry: host.json {host}, app setting {worker}, requirements.txt {needs}"
 
 
-def hooks(project: Project) -> Iterator[str]:
-    """`azd`, the hooks and the workflow use outputs, parameters and variables that there are."""
-    main, events = project.files["main.bicep"], project.files["events.bicep"]
-    outputs = {each.name for each in main.of("output")}
-    service = project.yaml("azure.yaml")["services"]
-    if f"'azd-service-name': '{next(iter(service))}'" not in project.files[APP].source:
-        yield f"{APP}: the tag azd-service-name is not the service of azure.yaml"
-    for kind, options in project.yaml("azure.yaml")["hooks"]["postdeploy"].items():
-        if not (project.root / options["run"]).is_file():
-            yield f"azure.yaml: the {kind} hook {options['run']} is missing"
-    parameters = {each.name for each in events.of("parameter")}
-    for hook in ("postdeploy.sh", "postdeploy.ps1"):
-        source = project.text(f"infra/hooks/{hook}")
-        read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
-        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs))
-        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
-        required = {each.name for each in events.of("parameter") if each.value is None}
-        yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
-        yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
-    yield from _workflow(project, outputs)
-
-
-def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
-    workflow = project.yaml(".github/workflows/deploy.yml")
-    source = project.text(".github/workflows/deploy.yml")
-    if workflow["permissions"] != {"contents": "read"}:
-        yield "deploy.yml: more than reading is permitted to every job"
-    for name, job in workflow["jobs"].items():
-        signs_in = any("azure/login" in str(step.get("uses")) for step in job["steps"])
-        if signs_in != (job.get("permissions", {}).get("id-token") == "write"):
-            yield f"deploy.yml: {name} signs in without a token, or has a token without signing in"
-    held = set(re.findall(r"secrets\.(\w+)", source)) - {"ROLLCALL_ALERT_WEBHOOK"}
-    yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
-    given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]
-    for name, file in project.parameter_files.items():
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {"AZURE_PRINCIPAL_ID"}
-        yield from (f"deploy.yml: {name} reads {each}, which is not given" for each in sorted(read - set(given)))
-    smoke = project.text("infra/hooks/smoke.sh")
-    read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"}
-    read -= {name for name in read if name.startswith("SMOKE_")}
-    yield from (f"smoke.sh: main.bicep has no output {each}" for each in sorted(read - outputs))
-
-
-def _app(project: Project) -> FunctionApp:
-    return FunctionApp(project.text("function_app.py"))
-
-
-def _list(query: str, name: str) -> set[str]:
-    """The words of `let name = dynamic(['a', 'b'])`."""
-    found = dict(LIST.findall(query)).get(name, "")
-    return set(re.findall(r"'(\w+)'", found))
-
-
-CHECKS = (settings, secrets, triggers, functions, events, alerts, storage, telemetry, hooks)
+CHECKS = (settings, secrets, triggers, storage, telemetry)

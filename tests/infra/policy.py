@@ -1,4 +1,4 @@
-"""What must hold whatever is deployed: no keys, nothing open that need not be, identities, least privilege, deletion.
+"""What must hold whatever is deployed: no keys, nothing open that need not be, deletion.
 
 Each check takes the project and yields faults, one sentence each.
 """
@@ -67,26 +67,6 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "Microsoft.Graph/servicePrincipals": {"appRoleAssignmentRequired": True},
     "Microsoft.Graph/applications": {"signInAudience": "AzureADMyOrg"},
 }
-# Built-in roles that Rollcall may give: Microsoft's list of Azure built-in roles.
-ROLES = {
-    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
-    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
-}
-# Who gets what, and where: (identity, role, kind of scope, scope). Whoever widens this says so here.
-GRANTS = {
-    ("app", "Storage Blob Data Owner", "account", "hostName"),
-    ("app", "Storage Queue Data Contributor", "account", "hostName"),
-    ("app", "Storage Table Data Contributor", "account", "hostName"),
-    ("app", "Storage Blob Data Contributor", "account", "dropsName"),
-    ("app", "Storage Queue Data Contributor", "account", "dropsName"),
-    ("app", "Storage Table Data Contributor", "account", "dropsName"),
-    ("app", "Monitoring Metrics Publisher", "insights", "monitoring.outputs.insightsName"),
-    ("events", "Storage Blob Data Contributor", "container", "'${dropsName}/default/${deadLetterContainer}'"),
-}
-GRAPH_ROLES = ["SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.Read.All"]
 WHOLE_FILES = ["PutBlob", "PutBlockList", "FlushWithClose", "CopyBlob", "SftpCommit"]
 SECRET_NAME = re.compile(r"secret(?!Uri)|password|connection_?string|(^|_)keys?$|[a-z]Key$", re.IGNORECASE)
 
@@ -94,16 +74,17 @@ SECRET_NAME = re.compile(r"secret(?!Uri)|password|connection_?string|(^|_)keys?$
 def required(project: Project) -> Iterator[str]:
     """Every resource of a kind says what the table above asks for, and each kind of the table is made somewhere."""
     for kind, wanted in REQUIRED.items():
-        made = _made(project, kind)
-        if not made:
+        resources = made(project, kind)
+        if not resources:
             yield f"no {kind} is made"
-        for name, resource in made:
+        for name, resource in resources:
             for path, value in wanted.items():
                 if (found := at(plain(resource.body), path)) != value:
                     yield f"{name}:{resource.line}: {kind} {path} is {found!r}, and should be {value!r}"
 
 
-def _made(project: Project, kind: str) -> list[tuple[str, Declaration]]:
+def made(project: Project, kind: str) -> list[tuple[str, Declaration]]:
+    """The resources of that type, each with its file."""
     return [(name, each) for name, file in project.files.items() for each in file.resources(kind)]
 
 
@@ -126,7 +107,7 @@ def private_network(project: Project) -> Iterator[str]:
             yield f"main.bicep: {word} has no private endpoint"
     if "var isPrivate = !empty(subnetId)" not in project.files["modules/function-app.bicep"].source:
         yield "modules/function-app.bicep: an app in a subnet is private"
-    rules = at(plain(_made(project, "Microsoft.Network/networkSecurityGroups")[0][1].body), "properties.securityRules")
+    rules = at(plain(made(project, "Microsoft.Network/networkSecurityGroups")[0][1].body), "properties.securityRules")
     last = max(rules, key=lambda rule: int(at(rule, "properties.priority")))
     if at(last, "properties.access") != "Deny" or at(last, "properties.sourceAddressPrefix") != "*":
         yield "modules/network.bicep: the last rule does not deny the rest"
@@ -152,7 +133,7 @@ def no_keys(project: Project) -> Iterator[str]:
                 yield f"{name}:{line}: {found[0]} reads a key"
         if re.search(r"AccountKey=|SharedAccess|StorageAccountConnectionString", file.source):
             yield f"{name}: a key in a connection string"
-    publishing = _made(project, "Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+    publishing = made(project, "Microsoft.Web/sites/basicPublishingCredentialsPolicies")
     if {at(plain(each.body), "name") for _, each in publishing} != {"ftp", "scm"}:
         yield "modules/function-app.bicep: a password can publish code"
 
@@ -176,44 +157,9 @@ def secure_parameters(project: Project) -> Iterator[str]:
                 yield f"{name}:{each.line}: {each.name} may hold a secret, and is not secure"
 
 
-def roles(project: Project) -> Iterator[str]:
-    """Roles come from a table of names and GUIDs, are given on a resource, and to those whom the list above names."""
-    access = project.files["modules/access.bicep"]
-    table = access.named("roles")
-    if table is None or plain(table.value) != ROLES:
-        yield "modules/access.bicep: the table of roles is not Azure's"
-    for name, file in project.files.items():
-        for each in file.resources("Microsoft.Authorization/roleAssignments"):
-            if name != "modules/access.bicep":
-                yield f"{name}:{each.line}: roles are given in access.bicep"
-            if not re.search(r"scope: (accounts|containers|components)\[index\]", text(each.node)):
-                yield f"{name}:{each.line}: a role is given on more than one resource"
-            if "roles[grant.role]" not in text(each.node):
-                yield f"{name}:{each.line}: a role that is not from the table"
-    if project.files["main.bicep"].source.count("principalId: identities.outputs.") != len(GRANTS):
-        yield "main.bicep: there are more or fewer grants than are allowed"
-    grant = re.compile(r"identities\.outputs\.(\w+)PrincipalId, .*role: '(.+?)', on: '(\w+)', name: (.+?) \}")
-    if (found := set(grant.findall(project.files["main.bicep"].source))) != GRANTS:
-        yield f"main.bicep: grants that are not as allowed: {sorted(found ^ GRANTS)}"
-    people = re.findall(r"may == '(\w+)'\), person => .*?on: '(\w+)'", project.files["main.bicep"].source, re.DOTALL)
-    if people != [("drop", "container"), ("operate", "account")]:
-        yield "main.bicep: who may drop reaches the drops container only, who operates the account"
-
-
-def graph_roles(project: Project) -> Iterator[str]:
-    """The app gets exactly three application roles of Microsoft Graph; the console has exactly two app roles."""
-    names = project.files["graph-roles.bicep"].named("roleNames")
-    if names is None or plain(names.value) != GRAPH_ROLES:
-        yield "graph-roles.bicep: the app needs exactly " + ", ".join(GRAPH_ROLES)
-    registration = project.files["console-registration.bicep"].named("registration")
-    offered = at(plain(registration.body), "appRoles") if registration else []
-    if [role.get("value") for role in offered] != ["Rollcall.Reader", "Rollcall.Operator"]:
-        yield "console-registration.bicep: the app roles are Rollcall.Reader and Rollcall.Operator"
-
-
 def deletion(project: Project) -> Iterator[str]:
     """Blobs with personal data are deleted after `retentionDays`; what Rollcall must remember is not."""
-    policy = plain(_made(project, "Microsoft.Storage/storageAccounts/managementPolicies")[0][1].body)
+    policy = plain(made(project, "Microsoft.Storage/storageAccounts/managementPolicies")[0][1].body)
     rule = at(policy, "properties.policy.rules")[0]
     if rule.get("enabled") is not True:
         yield "modules/storage.bicep: the lifecycle rule is off"
@@ -232,9 +178,7 @@ def deletion(project: Project) -> Iterator[str]:
 
 def sign_in(project: Project) -> Iterator[str]:
     """Everybody signs in; only the two addresses with keys of their own are left out. No secret is used."""
-    sign_in = next(
-        plain(each.body) for _, each in _made(project, "Microsoft.Web/sites/config") if each.name == "signIn"
-    )
+    sign_in = next(plain(each.body) for _, each in made(project, "Microsoft.Web/sites/config") if each.name == "signIn")
     validation = at(sign_in, "properties.globalValidation") or {}
     if at(sign_in, "properties.platform.enabled") is not True or validation.get("requireAuthentication") is not True:
         yield "modules/auth.bicep: nobody is asked to sign in"
@@ -247,7 +191,7 @@ def sign_in(project: Project) -> Iterator[str]:
 
 def whole_files(project: Project) -> Iterator[str]:
     """Only a blob that is whole is announced, and only one in the drops container."""
-    subscription = plain(_made(project, "Microsoft.EventGrid/systemTopics/eventSubscriptions")[0][1].body)
+    subscription = plain(made(project, "Microsoft.EventGrid/systemTopics/eventSubscriptions")[0][1].body)
     filters = at(subscription, "properties.filter.advancedFilters") or []
     if [(each.get("key"), each.get("operatorType"), each.get("values")) for each in filters] != [
         ("data.api", "StringIn", WHOLE_FILES)
@@ -255,6 +199,4 @@ def whole_files(project: Project) -> Iterator[str]:
         yield "events.bicep: a half-written file is announced, or a whole one is not"
 
 
-CHECKS = (
-    required, private_network, no_keys, outputs, secure_parameters, roles, graph_roles, deletion, sign_in, whole_files,
-)  # fmt: skip
+CHECKS = (required, private_network, no_keys, outputs, secure_parameters, deletion, sign_in, whole_files)

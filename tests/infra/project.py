@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from tests.infra.bicep import BicepFile
+from tests.infra.function_app import FunctionApp
 
 # What a copy of the project must hold for the checks to run on it.
 PARTS = ("azure.yaml", "function_app.py", "host.json", "infra", "requirements.txt", ".github/workflows/deploy.yml")
@@ -42,6 +43,11 @@ class Project:
         """The app settings that are the same in every environment."""
         found: dict[str, str] = json.loads((self.infra / "app-settings.json").read_text(encoding="utf-8"))
         return found
+
+    @cached_property
+    def app(self) -> FunctionApp:
+        """The function app."""
+        return FunctionApp(self.text("function_app.py"))
 
     @cached_property
     def alert_queries(self) -> dict[str, str]:

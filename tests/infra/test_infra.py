@@ -10,16 +10,15 @@ import pytest
 
 from local.storage import LocalError
 from shared.alerting.raise_alerts import Change
-from tests.infra import agreement, language, policy, queries, shapes
+from tests.infra import access, agreement, alerting, contracts, delivery, language, policy, queries, shapes
 from tests.infra.events import alert_messages
 from tests.infra.kusto.language_service import check
 from tests.infra.mutations import MUTATIONS, Mutation
 from tests.infra.project import Project
 
 Check = Callable[[Project], Iterable[str]]
-CHECKS: tuple[Check, ...] = (
-    *language.CHECKS, *shapes.CHECKS, *policy.CHECKS, *agreement.CHECKS, *queries.CHECKS,
-)  # fmt: skip
+MODULES = (language, contracts, shapes, policy, access, agreement, alerting, delivery, queries)
+CHECKS: tuple[Check, ...] = tuple(check for module in MODULES for check in module.CHECKS)
 
 
 def name_of(check: Check) -> str:

@@ -1,0 +1,59 @@
+"""How it gets there: `azd`, its hooks and the workflow use the outputs, parameters and variables that there are.
+
+Each check takes the project and yields faults, one sentence each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tests.infra.project import Project
+
+APP = "modules/function-app.bicep"
+
+
+def hooks(project: Project) -> Iterator[str]:
+    """`azd`, the hooks and the workflow use outputs, parameters and variables that there are."""
+    main, events = project.files["main.bicep"], project.files["events.bicep"]
+    outputs = {each.name for each in main.of("output")}
+    service = project.yaml("azure.yaml")["services"]
+    if f"'azd-service-name': '{next(iter(service))}'" not in project.files[APP].source:
+        yield f"{APP}: the tag azd-service-name is not the service of azure.yaml"
+    for kind, options in project.yaml("azure.yaml")["hooks"]["postdeploy"].items():
+        if not (project.root / options["run"]).is_file():
+            yield f"azure.yaml: the {kind} hook {options['run']} is missing"
+    parameters = {each.name for each in events.of("parameter")}
+    for hook in ("postdeploy.sh", "postdeploy.ps1"):
+        source = project.text(f"infra/hooks/{hook}")
+        read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
+        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs))
+        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
+        required = {each.name for each in events.of("parameter") if each.value is None}
+        yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
+        yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
+    yield from _workflow(project, outputs)
+
+
+def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
+    workflow = project.yaml(".github/workflows/deploy.yml")
+    source = project.text(".github/workflows/deploy.yml")
+    if workflow["permissions"] != {"contents": "read"}:
+        yield "deploy.yml: more than reading is permitted to every job"
+    for name, job in workflow["jobs"].items():
+        signs_in = any("azure/login" in str(step.get("uses")) for step in job["steps"])
+        if signs_in != (job.get("permissions", {}).get("id-token") == "write"):
+            yield f"deploy.yml: {name} signs in without a token, or has a token without signing in"
+    held = set(re.findall(r"secrets\.(\w+)", source)) - {"ROLLCALL_ALERT_WEBHOOK"}
+    yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
+    given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]
+    for name, file in project.parameter_files.items():
+        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {"AZURE_PRINCIPAL_ID"}
+        yield from (f"deploy.yml: {name} reads {each}, which is not given" for each in sorted(read - set(given)))
+    smoke = project.text("infra/hooks/smoke.sh")
+    read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"}
+    read -= {name for name in read if name.startswith("SMOKE_")}
+    yield from (f"smoke.sh: main.bicep has no output {each}" for each in sorted(read - outputs))
+
+
+CHECKS = (hooks,)
