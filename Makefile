@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format lock package clean install-cli install-dev azurite kusto
+.PHONY: help install demo up test chaos check format lock package clean install-cli install-dev azurite kusto
 export PYTHON
 
 BIN := .venv/bin
@@ -20,6 +20,9 @@ up: install-cli azurite ## keep the whole cloud up on this machine until Ctrl+C
 
 test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
+	@$(BIN)/python -m tests.faults.storm $(or $(ARGS),--kills 100)
 
 check: install-dev ## check format, lint, strict types and import contracts; changes nothing
 	@$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """The kill test: a process that plans and sends is killed at random moments while Entra answers with a storm.
 
-`python -m tests.faults.storm --kills 100` prints the figures and exits 1 when a promise was broken. Each drop holds
-everybody with the drop's own version in the job title, so that the directory and the log tell which version arrived when.
+`python -m tests.faults.storm --kills 100` (`make chaos`) prints the figures and exits 1 when a promise was broken. Each
+drop holds everybody, half of them with the drop's own version in the job title, so that the directory and the log tell
+which version arrived when.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ TAKEN_ALL_THE_SAME = (  # the answer is lost, the request is not
     {"kind": "cut-after", "probability": 0.04, "times": 1000},
     {"kind": "timeout-after", "probability": 0.01, "times": 1000},
 )
+SHOWN = 10
 COLUMNS = "WorkerID,WorkerStatus,UserID,FirstName,LastName,FullName,ManagerID,JobTitle,Department"
 SETTINGS = {
     "SEND_CONCURRENCY": "1",  # so that a kill can lose one answer at most
@@ -92,10 +94,12 @@ class Figures:
         yield f"kills               {self.kills}"
         yield f"drops               {self.drops}, of {self.people} people: " + _named(self.states)
         yield f"answers of Entra    {_named(self.calls)}"
-        yield f"requests taken      {self.taken}, {self.receipts} with a receipt, {self.lost_answers} with a lost answer"
+        yield f"requests taken      {self.taken}: {self.receipts} with a receipt, {self.lost_answers} with a lost answer"
         yield f"extra calls         {self.extra} for {self.kills} kills"
         yield f"seconds             {self.seconds:.0f}"
-        yield from (f"BROKEN              {sentence}" for sentence in self.broken)
+        yield from (f"BROKEN              {sentence}" for sentence in self.broken[:SHOWN])
+        if len(self.broken) > SHOWN:
+            yield f"BROKEN              and {len(self.broken) - SHOWN} more"
 
 
 class Storm:
@@ -104,6 +108,7 @@ class Storm:
     def __init__(self, kills: int, people: int, seed: int) -> None:
         self.kills = kills
         self.people = people
+        self.seed = seed
         self.chance = random.Random(seed)
         self.figures = Figures(people=people)
         self.process: subprocess.Popen[str] | None = None
@@ -117,7 +122,9 @@ class Storm:
             sources.mkdir()
             (sources / "staff.yaml").write_text(SOURCE, encoding="utf-8")
             dials = {"interval": 0.5, "log_delay": 0.1, "log_calls": 1000, "hang_seconds": 1.0, "daily_quota": 100_000}
-            wanted = Wanted(sources, settings={**SETTINGS, "DAILY_CALLS": "100000"}, dials=dials, host=False)
+            wanted = Wanted(
+                sources, seed=self.seed, settings={**SETTINGS, "DAILY_CALLS": "100000"}, dials=dials, host=False
+            )
             self.stack = exits.enter_context(Stack(wanted))
             self.errors = exits.enter_context((folder / "errors.log").open("w+", encoding="utf-8"))
             exits.callback(self._end)
@@ -145,9 +152,11 @@ class Storm:
         self._drop()
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            if all(run.state in FINISHED for run in self._runs()):
+            runs = self._runs()
+            if all(run.state in FINISHED for run in runs) and runs[-1].state is RunState.SETTLED:
                 return
-            assert self.process and self.process.poll() is None, "the process ended by itself"
+            assert self.process is not None
+            assert self.process.poll() is None, f"the process ended by itself: {self.last_errors()}"
             time.sleep(0.2)
         states = [(run.run_id, str(run.state), run.reasons, run.not_before) for run in self._runs()]
         self.figures.broken.append(f"not finished: {states}: {self.last_errors()}")
@@ -215,7 +224,8 @@ class Storm:
     def _row(self, number: int, version: int) -> str:
         title, active, manager = self._person(number, version)
         status = "Active" if active else "Inactive"
-        return f"{number:05d},{status},user{number:05d},Given{number},Family{number},Given Family {number},{manager},{title},Sales"
+        names = f"user{number:05d},Given{number},Family{number},Given Family {number}"
+        return f"{number:05d},{status},{names},{manager},{title},Sales"
 
     @staticmethod
     def _person(number: int, version: int) -> tuple[str, bool, str]:
