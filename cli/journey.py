@@ -16,8 +16,8 @@ from shared.runs import DropVersion, Run, new_run, run_id_of
 
 # Generous, and bounded: a laptop does several times as much in this time
 WAIT_SECONDS = 180.0
-BYTES_PER_SECOND = 10_000
-BYTES_PER_MINUTE = 1_000_000
+BYTES_PER_SECOND = 5_000
+BYTES_PER_MINUTE = 500_000
 
 
 def travel(stack: Stack, file: Path, source: str, screen: Console, wait_seconds: float | None = None) -> Run:
