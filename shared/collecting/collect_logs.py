@@ -177,4 +177,4 @@ def _settled(collector: Collector, opened: OpenRun, run: Run, now: datetime) -> 
     opened.write_outcomes(collector.artefacts)
     collector.people.update(run.source, lambda people: people.answered(run.run_id, opened.outcomes))
     state = run.state if run.state in ENDED_ON_THE_WAY else RunState.SETTLED
-    return run.moved(state, now, settled_at=now)
+    return run.moved(state, now, settled_at=now, causes=opened.causes)

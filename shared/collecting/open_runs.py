@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.collecting.advice import advice_for
 from shared.collecting.entries import LogEntry, graph_time
 from shared.collecting.outcomes import Evidence, Outcomes, add
 from shared.csv_cells import csv_line
 from shared.planning.plan import PEOPLE, PlannedPerson, read_people
 from shared.runs import ENDED_ON_THE_WAY, OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run, RunState
 
+TOP_CAUSES = 20
 OUTCOME = "outcome.csv"
-OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "target_id", "time")
+OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "advice", "target_id", "time")
+LOOK_AT_THE_JOB = "have IT see that the provisioning job runs"
 NOT_ANSWERED = "Entra's log has said nothing of this person in the time waited"
 
 
@@ -79,6 +82,12 @@ class OpenRun:
         """Key and outcome of everybody who was sent."""
         return ((key, self._known(key).outcome or "unknown") for key in self.people)
 
+    @property
+    def causes(self) -> tuple[tuple[str, int], ...]:
+        """Failed people by code, the most frequent first."""
+        codes = (self._known(key).code for key in self.people if self._known(key).outcome == "failed")
+        return tuple(Counter(codes).most_common(TOP_CAUSES))
+
     def write_outcomes(self, artefacts: Artefacts) -> None:
         """outcome.csv: a line a person."""
         with artefacts.writer(self.run, OUTCOME) as file:
@@ -86,14 +95,16 @@ class OpenRun:
             for person in self.people.values():
                 file.write(csv_line(self._line(person)))
             for person in self.unchanged:
-                file.write(csv_line((person.key, person.line, person.action, "unchanged", "", "", "", "")))
+                file.write(csv_line((person.key, person.line, person.action, "unchanged", "", "", "", "", "")))
 
     def _line(self, person: PlannedPerson) -> tuple[object, ...]:
         known = self._known(person.key)
         outcome = known.outcome or "unknown"
-        told = (known.code, known.reason) if outcome in ("failed", "skipped") else ("", "")
+        told = ("", "", "")
+        if outcome in ("failed", "skipped"):
+            told = (known.code, known.reason, _advised(known.code))
         if outcome == "unknown":
-            told = ("", NOT_ANSWERED)
+            told = ("", NOT_ANSWERED, LOOK_AT_THE_JOB)
         time = graph_time(known.at) if known.at else ""
         return (person.key, person.line, person.action, outcome, *told, known.target_id, time)
 
@@ -103,6 +114,12 @@ class OpenRun:
     def _learn(self, evidence: Evidence) -> None:
         if evidence != self.evidence.get(evidence.key):
             self.evidence[evidence.key] = self.touched[evidence.key] = evidence
+
+
+def _advised(code: str) -> str:
+    """What the code means and what to do, as one text for a cell."""
+    advice = advice_for(code)
+    return ": ".join(part for part in (advice.meaning, advice.remedy) if part)
 
 
 def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:

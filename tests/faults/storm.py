@@ -94,7 +94,7 @@ class Figures:
         yield f"kills               {self.kills}"
         yield f"drops               {self.drops}, of {self.people} people: " + _named(self.states)
         yield f"answers of Entra    {_named(self.calls)}"
-        yield f"requests taken      {self.taken}: {self.receipts} with a receipt, {self.lost_answers} with a lost answer"
+        yield f"requests taken      {self.taken}: {self.receipts} with a receipt, {self.lost_answers} lost their answer"
         yield f"extra calls         {self.extra} for {self.kills} kills"
         yield f"seconds             {self.seconds:.0f}"
         yield from (f"BROKEN              {sentence}" for sentence in self.broken[:SHOWN])
