@@ -4,7 +4,7 @@ metadata description = 'Everything Rollcall needs in one resource group. It comp
 targetScope = 'subscription'
 
 import { personType } from 'modules/access.bicep'
-import { secretUrisType } from 'modules/function-app.bicep'
+import { vaultUrisType } from 'modules/function-app.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
 @description('Required. Name of this environment, such as `test` or `production`. It is part of the names and tags of all resources.')
@@ -182,7 +182,7 @@ module functionApp 'modules/function-app.bicep' = {
     packageContainer: packageContainer
     insightsName: monitoring.outputs.insightsName
     subnetId: network.?outputs.appSubnetId ?? ''
-    secretUris: alertTargets.?secretUris ?? {}
+    vaultUris: alertTargets.?vaultUris ?? {}
     signsPeopleIn: !empty(consoleClientId)
   }
   dependsOn: [grants, storageEndpoints]
@@ -259,5 +259,5 @@ type accessType = {
 type alertTargetsType = {
   mail: string[]?
   webhook: string?
-  secretUris: secretUrisType?
+  vaultUris: vaultUrisType?
 }

@@ -1,13 +1,16 @@
 using 'main.bicep'
 
-// A small organisation: reached with its people's own sign-in, one address that is told, one person who operates. `azd` fills in the variables.
-var operator = readEnvironmentVariable('ROLLCALL_OPERATOR_ID', readEnvironmentVariable('AZURE_PRINCIPAL_ID', ''))
+// A small organisation: a public address that asks who you are, one mailbox that is told, and whoever deploys operates. `azd` sets the
+// AZURE_ variables; a pipeline names its own identity in ROLLCALL_OPERATOR_ID.
+var pipeline = readEnvironmentVariable('ROLLCALL_OPERATOR_ID', '')
+var operator = empty(pipeline) ? readEnvironmentVariable('AZURE_PRINCIPAL_ID', '') : pipeline
+var operatorType = empty(pipeline) ? 'User' : 'ServicePrincipal'
 var mail = readEnvironmentVariable('ROLLCALL_ALERT_MAIL', '')
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'production')
 param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
 param alertTargets = { mail: empty(mail) ? [] : [mail] }
 param access = {
-  people: empty(operator) ? [] : [{ principalId: operator, principalType: 'User', may: 'operate' }]
+  people: empty(operator) ? [] : [{ principalId: operator, principalType: operatorType, may: 'operate' }]
 }
 param consoleClientId = readEnvironmentVariable('ROLLCALL_CONSOLE_CLIENT_ID', '')

@@ -34,7 +34,7 @@ param insightsName string
 param subnetId string = ''
 
 @description('Optional. Settings that are secrets, each with the address of its secret in a key vault, which the identity of the app must be allowed to read.')
-param secretUris secretUrisType = {}
+param vaultUris vaultUrisType = {}
 
 @description('Optional. Whether people sign in to the console; the app then proves itself to Entra by its identity, not by a secret.')
 param signsPeopleIn bool = false
@@ -61,8 +61,7 @@ var signInSettings = {
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
 }
-
-var references = mapValues(secretUris, secretUri => '@Microsoft.KeyVault(SecretUri=${secretUri})')
+var references = mapValues(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -89,7 +88,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     keyVaultReferenceIdentity: identityId
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     virtualNetworkSubnetId: isPrivate ? subnetId : null
-    siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled', http20Enabled: true }
+    siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled' }
     functionAppConfig: {
       deployment: {
         storage: {
@@ -138,7 +137,7 @@ output id string = app.id
 output url string = 'https://${app.properties.defaultHostName}'
 
 @export()
-type secretUrisType = {
+type vaultUrisType = {
   ALERT_TEAMS_URL: string?
   ALERT_SLACK_URL: string?
   ALERT_WEBHOOK_URL: string?

@@ -12,7 +12,7 @@ param location string
 @description('Required. Tags of the account.')
 param tags object
 
-@description('Required. Resource id of the workspace that keeps the record of who read, wrote and deleted blobs.')
+@description('Required. Resource id of the workspace that records who read, wrote and deleted blobs, where the account holds personal data.')
 param workspaceId string
 
 @description('Required. Whether the account is reached through private endpoints only.')
@@ -38,7 +38,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: 'Standard_ZRS' } // three zones; a region without zones cannot hold it
   properties: {
     accessTier: 'Hot'
     allowSharedKeyAccess: false
@@ -106,7 +106,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
   }
 }
 
-resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(personalDataContainers)) {
   scope: blobs
   name: 'audit'
   properties: {

@@ -56,7 +56,7 @@ def settings(project: Project) -> Iterator[str]:
 def _written(project: Project) -> set[str]:
     """The names of all settings of the app: the common ones, the platform's, those of sign-in, the secrets."""
     file = project.files[APP]
-    objects = [declaration.value for name in ("platformSettings", "signInSettings", "secretUrisType")
+    objects = [declaration.value for name in ("platformSettings", "signInSettings", "vaultUrisType")
                if (declaration := file.named(name))]  # fmt: skip
     return set(project.settings) | {key for each in objects for key, _ in properties(each)}
 
@@ -64,11 +64,11 @@ def _written(project: Project) -> set[str]:
 def secrets(project: Project) -> Iterator[str]:
     """A setting that is a secret is a reference to a key vault; no other one is."""
     hidden = {str(field.alias) for field in Settings.model_fields.values() if not field.repr} - set(LOCAL_ONLY)
-    declared = project.files[APP].named("secretUrisType")
+    declared = project.files[APP].named("vaultUrisType")
     offered = {key for key, _ in properties(declared.value)} if declared else set()
     yield from (f"{APP}: {name} is a secret of Settings or it is not" for name in sorted(offered ^ hidden))
     if (
-        "mapValues(secretUris, secretUri => '@Microsoft.KeyVault(SecretUri=${secretUri})')"
+        "mapValues(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')"
         not in project.files[APP].source
     ):
         yield f"{APP}: a secret is written as it is, not as a reference"
