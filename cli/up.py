@@ -30,6 +30,8 @@ def up(sources: Path, keep: Path | None, *, host: bool) -> None:
         keep.mkdir(parents=True, exist_ok=True)
     with Stack(Wanted(sources, ports=_ports(), keep=keep, host=host), os.environ) as stack, _settings(stack):
         _welcome(stack, screen)
+        if keep is not None:
+            screen.print(f"storage is kept in {keep}; the Entra tenant is in memory and starts empty every time")
         try:
             _watch(stack, screen)
         except KeyboardInterrupt:
