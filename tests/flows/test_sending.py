@@ -6,13 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.adapters.memory import MemoryContainer
+from shared.endpoint import Endpoint
 from shared.errors import StorageError
 from shared.planning.decide import cancel
 from shared.runs import Answer, Receipt, Run, RunState
+from shared.sending.replies import Reply
+from shared.sending.send_run import Upload
 from tests.support.clock import MORNING
 from tests.support.graph import (
     ACCEPTED,
@@ -123,10 +127,23 @@ def test_a_volley_of_401_renews_the_token_once(sending: Sending) -> None:
         EXPIRED if request.headers["Authorization"] == "Bearer token-1" else ACCEPTED
     )(request)
     run = sending.rollcall.drop(600)
-    tick(sending)
+    upload = _CountsRenewals(sending.rollcall.house.sender.upload)
+    sending.rollcall.with_sender(upload=upload).send_runs()
     assert state_of(sending, run) == "sent"
-    assert sending.identity.issued == 2
+    assert (upload.renewals, sending.identity.issued) == (1, 2)
     assert len(set(sending.graph.people)) == len(sending.graph.people) == 600
+
+
+class _CountsRenewals:
+    def __init__(self, upload: Upload) -> None:
+        self._upload, self.renewals = upload, 0
+
+    def post(self, at: Endpoint, body: bytes) -> Reply:
+        return self._upload.post(at, body)
+
+    def renew_token(self, at: Endpoint) -> None:
+        self.renewals += 1
+        self._upload.renew_token(at)
 
 
 def test_a_token_that_expires_again_while_sending_is_renewed_again(tmp_path: Path) -> None:
@@ -327,6 +344,14 @@ def test_a_full_bucket_is_left_alone_for_five_to_ten_minutes(sending: Sending) -
     assert 300 <= (second.at - first.at).total_seconds() <= 661
 
 
+def test_a_full_bucket_is_not_waited_for_while_others_could_go(tmp_path: Path) -> None:
+    sending = scripted(tmp_path, SEND_SECONDS="1500")
+    sending.graph.script.append(BUCKET_FULL)
+    sending.rollcall.drop(10)
+    sending.rollcall.house.send_runs()
+    assert sending.clock.passed() < 60
+
+
 def test_a_full_bucket_of_one_job_does_not_hold_up_another(sending: Sending) -> None:
     sending.rollcall.add_source("contractors")
     first = sending.rollcall.drop(10, source="contractors")
@@ -515,6 +540,21 @@ def test_a_lost_lease_stops_before_the_next_call_and_keeps_every_reply(sending: 
     assert len(sending.graph.people) == len(set(sending.graph.people)) == 5000
 
 
+def test_a_lease_lost_while_storage_is_slow_stops_before_the_next_call(sending: Sending) -> None:
+    state, files = sending.rollcall.house.storage.state, sending.rollcall.house.files
+    assert isinstance(state, MemoryContainer)
+
+    class Slow(_Through):
+        def read_range(self, *where: Any) -> bytes:
+            if len(sending.graph.calls) >= 3:
+                state.break_lease(sending.rollcall.lease_blob)
+            return files.read_range(*where)
+
+    sending.rollcall.drop(5000)
+    assert sending.rollcall.with_sender(artefacts=Slow(files), concurrency=1).send_runs().stood_back
+    assert len(sending.graph.calls) == 3
+
+
 # others who write to the run
 
 
@@ -554,6 +594,16 @@ def test_outcomes_counted_while_sending_do_not_stop_it(sending: Sending) -> None
 
 
 # a storage that fails
+
+
+class _Through:
+    """A port behind another one."""
+
+    def __init__(self, port: object) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
 
 class _Without:

@@ -93,6 +93,19 @@ class Recorder:
             assert self._news.wait_for(lambda: len(self.made) >= self._read - 1, timeout=10)
 
 
+class SlowLease:
+    """A lease whose renewal takes its time, at first."""
+
+    def __init__(self, clock: FakeClock, recorder: Recorder) -> None:
+        self.clock, self.recorder = clock, recorder
+
+    def keep(self, now: datetime) -> None:
+        if len(self.recorder.made) < UPLOAD_CALLS:
+            self.clock.advance(seconds=0.1)
+
+    def release(self) -> None: ...
+
+
 class PatientClock(FakeClock):
     """Time passes only when every call that left has been noted."""
 
@@ -118,3 +131,16 @@ def test_eight_at_once_keep_the_pace_and_use_it(tmp_path: Path) -> None:
     assert most_in_a_window(recorder.made) == UPLOAD_CALLS
     permitted = (max(recorder.made) - started) / UPLOAD_WINDOW * UPLOAD_CALLS
     assert 160 / permitted >= 0.98
+
+
+def test_calls_that_a_slow_storage_delays_keep_the_pace(tmp_path: Path) -> None:
+    sending = scripted(tmp_path, SEND_SECONDS="600")
+    sending.rollcall.drop(8_050)
+    clock = FakeClock(sending.clock.now())
+    recorder = Recorder(clock, sending.rollcall.house.files)
+    lease = SlowLease(clock, recorder)
+    sending.rollcall.with_sender(
+        upload=recorder, artefacts=recorder, clock=clock, lease=lambda: lease, concurrency=1
+    ).send_runs()
+    assert len(recorder.made) == 161
+    assert most_in_a_window(recorder.made) <= UPLOAD_CALLS

@@ -63,6 +63,12 @@ def test_a_pause_grows_with_every_failure() -> None:
     assert pauses[-1] == LONGEST_BACKOFF * 0.75
 
 
+def test_a_service_that_keeps_naming_a_time_too_short_is_left_alone_for_longer() -> None:
+    told = Reply(429, NOW, retry_after=0)
+    assert pause_after(told, 1, 0.5) == 0.5
+    assert pause_after(told, 6, 0.5) == pause_after(Reply(429, NOW), 5, 0.5) == 60
+
+
 def test_a_full_bucket_is_left_alone_for_five_to_ten_minutes() -> None:
     full = Reply(500, NOW, message="the bucket is full", retry_after=1)
     assert (pause_after(full, 1, 0.0), pause_after(full, 9, 1.0)) == (300, 600)
