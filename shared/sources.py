@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,10 +17,10 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, fi
 from shared import scim
 from shared.errors import SourceError
 from shared.runs import SOURCE_NAME
-from shared.source_rules import Model, Rule, Text, existing_zone, rule_faults
+from shared.source_faults import REQUIRED_ATTRIBUTES, attribute_faults
+from shared.source_rules import Model, Rule, Text, existing_zone
 from shared.source_yaml import parse
 
-REQUIRED_ATTRIBUTES = ("userName", "active")
 PERCENT = re.compile(r"\d{1,3}(\.\d+)?%")
 NO_FILE_ENCODINGS = {"idna", "punycode", "undefined", "utf-7", "unicode-escape", "raw-unicode-escape"}
 
@@ -213,7 +212,7 @@ def read_source(text: str, name: str) -> Source:
     """The source in this text; `name` is the file's name for messages. Raises SourceError with every fault."""
     document = parse(text, name)
     faults = [*document.faults]
-    faults += [(document.line(path), sentence) for path, sentence in _attribute_faults(document.values)]
+    faults += [(document.line(path), sentence) for path, sentence in attribute_faults(document.values)]
     source: Source | None = None
     try:
         source = Source.model_validate(document.values)
@@ -259,29 +258,6 @@ def json_schema() -> dict[str, Any]:
         "required": list(REQUIRED_ATTRIBUTES),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _attribute_faults(values: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-    attributes = values.get("attributes")
-    if not isinstance(attributes, dict):
-        return
-    for missing in [name for name in REQUIRED_ATTRIBUTES if name not in attributes]:
-        why = " (Entra disables an account when it is absent)" if missing == "active" else ""
-        yield ("attributes",), f"attributes: {missing} must be mapped{why}"
-    for name, value in attributes.items():
-        yield from ((("attributes", name), sentence) for sentence in _faults_of(name, value))
-
-
-def _faults_of(name: str, value: Any) -> Iterable[str]:
-    if name == "externalId":
-        yield "externalId is made from `key`; take this line out"
-        return
-    try:
-        yield from rule_faults(scim.attribute(name), Rule.model_validate(value))
-    except scim.UnknownAttribute as error:
-        yield str(error)
-    except ValidationError:
-        return  # the model of the whole file names this fault itself
 
 
 def _sentence(fault: Any) -> str:
