@@ -23,6 +23,8 @@ param webhook string
 @description('Required. Whether Event Grid announces the drops; without it the sweep is the one that finds them, and says nothing wrong.')
 param hasEvents bool
 
+// Each window is longer than the pause between two looks, since telemetry arrives minutes late. `splitBy` makes an alert of its own for each
+// value, so that a second failure is told while the first still stands.
 var rules = [
   {
     name: 'function-failed'
@@ -30,7 +32,8 @@ var rules = [
     severity: 1
     query: loadTextContent('../queries/function-failed.kql')
     every: 'PT15M'
-    window: 'PT15M'
+    window: 'PT30M'
+    splitBy: ['OperationName']
     enabled: true
   }
   {
@@ -40,24 +43,27 @@ var rules = [
     query: loadTextContent('../queries/nothing-ran.kql')
     every: 'PT30M'
     window: 'PT1H'
+    splitBy: []
     enabled: true
   }
   {
     name: 'alert-raised-critical'
-    description: 'Rollcall raised a critical alert. The alert names the run and what to do.'
+    description: 'Rollcall raised a critical alert; its page says what to do. Resolved means that nothing new was raised: when it is over, Rollcall says so.'
     severity: 1
     query: loadTextContent('../queries/alert-raised-critical.kql')
     every: 'PT5M'
-    window: 'PT5M'
+    window: 'PT15M'
+    splitBy: ['Key']
     enabled: true
   }
   {
     name: 'alert-raised-warning'
-    description: 'Rollcall raised a warning. The alert names the run and what to do.'
+    description: 'Rollcall raised a warning; its page says what to do. Resolved means that nothing new was raised: when it is over, Rollcall says so.'
     severity: 3
     query: loadTextContent('../queries/alert-raised-warning.kql')
     every: 'PT15M'
-    window: 'PT15M'
+    window: 'PT30M'
+    splitBy: ['Key']
     enabled: true
   }
   {
@@ -67,6 +73,7 @@ var rules = [
     query: loadTextContent('../queries/checkpoint-age.kql')
     every: 'PT30M'
     window: 'PT6H'
+    splitBy: []
     enabled: true
   }
   {
@@ -76,6 +83,7 @@ var rules = [
     query: loadTextContent('../queries/drop-without-run.kql')
     every: 'PT30M'
     window: 'PT1H'
+    splitBy: []
     enabled: hasEvents
   }
 ]
@@ -105,7 +113,17 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
     scopes: [workspaceId]
     evaluationFrequency: rule.every
     windowSize: rule.window
-    criteria: { allOf: [{ query: rule.query, timeAggregation: 'Count', operator: 'GreaterThan', threshold: 0 }] }
+    criteria: {
+      allOf: [
+        {
+          query: rule.query
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          dimensions: map(rule.splitBy, column => { name: column, operator: 'Include', values: ['*'] })
+        }
+      ]
+    }
     autoMitigate: true
     skipQueryValidation: true // the tables appear in the workspace with the first telemetry
     actions: { actionGroups: [actionGroup.id] }

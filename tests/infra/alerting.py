@@ -65,8 +65,11 @@ def alerts(project: Project) -> Iterator[str]:
     for rule in rules:
         if f"'../queries/{rule.get('name')}.kql'" not in getattr(rule.get("query"), "text", ""):
             yield f"modules/alerts.bicep: {rule.get('name')} has the query of another rule"
-        if _minutes(str(rule.get("every"))) > _minutes(str(rule.get("window"))):
-            yield f"modules/alerts.bicep: {rule.get('name')} looks away between two windows"
+        if 2 * _minutes(str(rule.get("every"))) > _minutes(str(rule.get("window"))):
+            yield f"modules/alerts.bicep: {rule.get('name')} would miss telemetry that arrives late"
+        query = project.alert_queries.get(f"{rule.get('name')}.kql", "")
+        unknown = [column for column in rule.get("splitBy") or () if not re.search(rf"\b{column}\b", query)]
+        yield from (f"modules/alerts.bicep: {rule.get('name')} has no {column} to split by" for column in unknown)
     passed = set(re.findall(r"event\.severity == '(\w+)'", "".join(project.alert_queries.values())))
     wanted = {str(severity) for severity in Severity if severity is not Severity.INFO}
     yield from (f"alerts of severity {severity} are passed on or they are not" for severity in sorted(passed ^ wanted))

@@ -247,6 +247,7 @@ MUTATIONS = (
     Mutation(
         "alerts", "a rule looks away", ALERTS, "every: 'PT30M'\n    window: 'PT1H'", "every: 'PT2H'\n    window: 'PT1H'"
     ),
+    Mutation("alerts", "a rule splits by a column that is not there", ALERTS, "splitBy: ['Key']", "splitBy: ['Id']"),
     Mutation(
         "functions",
         "always ready for a function that is not there",
