@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.options import Json, SourceChoice, SourceName, SourcesFolder, sources_folder
+from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder
 
 if TYPE_CHECKING:
     from cli.environment import Surroundings
@@ -152,6 +152,76 @@ def plan(
     from cli.plan import plan
 
     raise typer.Exit(plan(_around(ctx), file, source, sources_folder(sources), first=first, as_json=json))
+
+
+@app.command()
+def approve(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The held run's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the run.")],
+    plan: Annotated[str, typer.Option("--plan", metavar="HASH", help="The plan's hash as it was shown.")] = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Release a held RUN: exactly the plan that was shown is sent."""
+    from cli.decide import approve
+    from cli.options import who
+
+    approve(_around(ctx).house(), run, reason, who(by), plan, as_json=json)
+
+
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the run.")] = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Stop a RUN that is not sent to its end."""
+    from cli.decide import cancel
+    from cli.options import who
+
+    cancel(_around(ctx).house(), run, reason, who(by), as_json=json)
+
+
+@app.command()
+def replan(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A rejected, held, cancelled or superseded run's id.")],
+    json: Json = False,
+) -> None:
+    """Plan the drop of RUN anew, after its source file was corrected."""
+    from cli.decide import replan
+
+    replan(_around(ctx).house(), run, as_json=json)
+
+
+@app.command()
+def resend(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    failed: Annotated[bool, typer.Option("--failed", help="Everybody who failed.")] = False,
+    key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="This person; may be repeated.")] = None,
+    json: Json = False,
+) -> None:
+    """Send people of RUN again, in a new run."""
+    from cli.decide import resend
+
+    resend(_around(ctx).house(), run, key or [], failed=failed, as_json=json)
+
+
+@app.command()
+def person(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The person's key in the feed.")],
+    source: SourceName,
+    json: Json = False,
+) -> None:
+    """Say what Entra was last told of one person, when, in which run, with what outcome."""
+    from cli.person import person
+
+    person(_around(ctx).house(), key, source, as_json=json)
 
 
 @app.command()

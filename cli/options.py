@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Annotated
@@ -22,3 +23,11 @@ def sources_folder(given: Path | None) -> Path:
     if given is not None:
         return given
     return Path(os.environ.get("SOURCES_DIR") or Path(__file__).resolve().parent.parent / "sources")
+
+
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides. [default: who is signed in here]")]
+
+
+def who(by: str) -> str:
+    """The name given, else the one this machine knows the person by."""
+    return by or getpass.getuser()

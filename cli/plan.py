@@ -19,6 +19,7 @@ from cli import console
 from cli.console import counted
 from cli.drops import PIECE_BYTES, must_be_files, source_named
 from cli.environment import Surroundings
+from cli.gates import gates_table
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
 from shared.errors import DropError, Missing
@@ -176,8 +177,9 @@ def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     if made.unresolved_managers:
         named = ", ".join(made.unresolved_managers[:SHOWN])
         screen.print(Text(f"managers who are nowhere in the file: {named}"))
-    for gate in made.gates:
-        screen.print(Text(f"it would be held: {gate.sentence}", "bold yellow"))
+    if made.held:
+        screen.print(Text("it would be held:", "bold yellow"))
+        console.print_table(screen, gates_table(made))
 
 
 def _by_fault(rejections: Rejections) -> dict[Fault, list[int]]:

@@ -13,8 +13,10 @@ from cli import console
 from cli.answers import outcome_table, run_json, state_text
 from cli.errors import CommandError
 from cli.fetch import fetch
+from cli.forecast import forecast
+from cli.gates import gates_table, plan_of
 from cli.people import TROUBLES, people_of, people_table
-from shared.runs import Answer, Receipt, Run
+from shared.runs import Answer, Receipt, Run, RunState
 from shared.wiring import House
 
 LAST = "last"
@@ -29,6 +31,8 @@ def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
         console.out().print("no runs yet; drop a file with `rollcall drop FILE --source NAME`")
     else:
         console.print_table(console.out(), _table(found))
+        for line in forecast(rollcall, found):
+            console.out().print(line)
 
 
 def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
@@ -41,7 +45,7 @@ def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path 
         told = {**_with_drop(run), **_times(run), "files": files, "receipts": receipts}
         console.print_json(told if asked is None else told | {"answers": asked})
     else:
-        _print(run, files, receipts)
+        _print(rollcall, run, files, receipts)
         if asked:
             console.print_table(console.out(), people_table(asked))
         elif asked is not None:
@@ -84,12 +88,19 @@ def _table(found: list[Run]) -> Table:
     return table
 
 
-def _print(run: Run, files: list[str], receipts: list[Receipt]) -> None:
+def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt]) -> None:
     screen = console.out()
     screen.print(Text.assemble((run.run_id, "bold"), "  ", state_text(run)))
     screen.print(f"drop      {run.drop.path}, {run.drop.size:,} bytes, {run.drop.last_modified:%Y-%m-%d %H:%M:%S} UTC")
     for reason in run.reasons:
         screen.print(Text(f"because   {reason}"))
+    if run.state is RunState.HELD and (plan := plan_of(rollcall, run)):
+        console.print_table(screen, gates_table(plan))
+        screen.print(f"plan hash {run.plan_hash}")
+        screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
+    if run.approval:
+        told = f"approved  by {run.approval.by}, {run.approval.at:%Y-%m-%d %H:%M} UTC: {run.approval.reason}"
+        screen.print(Text(told))
     if run.not_before:
         screen.print(f"goes on   {run.not_before:%Y-%m-%d %H:%M:%S} UTC at the earliest")
     figures = run.figures

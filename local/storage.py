@@ -36,6 +36,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 _PINS = Path(__file__).parent / "azurite"
+_PRELOADED = ("until-parent-ends.cjs", "row-key-first.cjs")
 _CACHE = Path(__file__).parents[1] / ".cache" / "azurite"
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listen\w* (?:at|on) (http://\S+)")
 
@@ -138,7 +139,8 @@ def _program(environ: Mapping[str, str]) -> list[str]:
     script = home / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
     if not script.is_file() or ("ROLLCALL_AZURITE_DIR" not in environ and not _is_current(home)):
         raise StorageNotInstalled(f"Azurite is not installed in {home}, or out of date. Run `make install`.")
-    return [find_node(environ), "--require", str(_PINS / "until-parent-ends.cjs"), str(script)]
+    preloaded = (part for name in _PRELOADED for part in ("--require", str(_PINS / name)))
+    return [find_node(environ), *preloaded, str(script)]
 
 
 def _options(folder: Path | None, ports: Ports) -> list[str]:

@@ -44,7 +44,7 @@ from shared.planning.receive_drop import Planner, receive_drop, sweep
 from shared.planning.records import Drop
 from shared.runs import Run
 from shared.sending.pacing import Pacer
-from shared.sending.quota import Quota
+from shared.sending.quota import Budget, Quota
 from shared.sending.send_run import Clock, Sender
 from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings
@@ -81,6 +81,10 @@ class House:
     def collect_logs(self) -> Collected:
         """Read the provisioning log and settle what is answered."""
         return collect_logs(self.collector)
+
+    def budget(self) -> Budget:
+        """The calls the tenant has made and has left, as of now."""
+        return self.watcher.budget()
 
     def raise_alerts(self) -> Raised:
         """Look at everything, and tell people what they should know."""

@@ -1,0 +1,28 @@
+"""When runs will be done: how many calls each needs, how many the tenant has left, and the time that gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from cli.console import counted
+from shared.runs import TO_SEND, Run
+from shared.sending.quota import finished_at
+from shared.wiring import House
+
+
+def forecast(house: House, runs: Iterable[Run]) -> Iterator[str]:
+    """A line for each run on its way, and one for the quota when there is any."""
+    now = datetime.now(UTC)
+    on_the_way = [run for run in runs if run.state in TO_SEND]
+    if not on_the_way:
+        return
+    budget = house.budget()
+    yield f"quota     {budget.used:,} of {budget.limit:,} calls in 24 hours are made, {budget.left():,} left"
+    needed = 0
+    for run in on_the_way:
+        answered = len({receipt.chunk for receipt in house.ledger.receipts(run.run_id)})
+        calls = max(0, run.figures.chunks - answered)
+        needed += calls
+        done = finished_at(needed, budget, max(now, run.not_before or now))
+        yield f"{run.run_id}  needs {counted(calls, 'call')}, done by {done:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,34 @@
+"""The verdict of a plan for a person: each gate that tripped, with its figure, its limit and a few keys."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from shared.errors import Missing
+from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.runs import Run
+from shared.wiring import House
+
+
+def plan_of(house: House, run: Run) -> Plan | None:
+    """The plan of a run; None where it has none, or none any more."""
+    try:
+        return decode_plan(b"".join(house.files.read(run, PLAN)))
+    except Missing:
+        return None
+
+
+def gates_table(plan: Plan) -> Table:
+    """A line a gate."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("gate", no_wrap=True)
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("limit", justify="right", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("for example", overflow="fold")
+    for gate in plan.gates:
+        examples = ", ".join(gate.examples)
+        table.add_row(gate.gate, f"{gate.figure:,}", gate.limit, Text(gate.sentence), Text(examples))
+    return table

@@ -1,0 +1,109 @@
+"""`rollcall person`: what Entra was last told of one person, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from cli import console
+from cli.answers import STYLES
+from cli.errors import CommandError
+from cli.gates import plan_of
+from shared import scim
+from shared.collecting.advice import advice_for
+from shared.errors import Missing, UnknownRun
+from shared.planning.people import KnownPerson
+from shared.planning.plan import PEOPLE, REQUESTS, read_people
+from shared.runs import Run
+from shared.wiring import House
+
+EARLIER = 30  # runs that are looked through for somebody who is not known
+
+
+def person(house: House, key: str, source: str, *, as_json: bool) -> None:
+    """When, in which run, with what, and with what outcome."""
+    with house.people.open(source) as people:
+        known = people.get(key)
+    run = _run(house, known.run_id) if known else _last_run_with(house, key, source)
+    if run is None:
+        raise CommandError(f"Entra was never told of {key} by the source {source}")
+    told = _told(house, run, key)
+    evidence = house.outcomes.of(run.run_id).get(key)
+    outcome = evidence.outcome if evidence else (known.outcome if known else "")
+    answer: dict[str, Any] = {
+        "key": key,
+        "source": source,
+        "run_id": run.run_id,
+        "sent_at": run.sent_at.isoformat() if run.sent_at else None,
+        "outcome": outcome or "awaited",
+        "code": evidence.code if evidence else "",
+        "reason": evidence.reason if evidence else "",
+        "target_id": evidence.target_id if evidence else "",
+        "active": known.active if known else None,
+        "absences": known.absences if known else None,
+        "will_be_sent_again": known is None,
+        "user": told,
+    }
+    if as_json:
+        console.print_json(answer)
+    else:
+        _print(answer, known)
+
+
+def _print(answer: dict[str, Any], known: KnownPerson | None) -> None:
+    screen = console.out()
+    outcome = str(answer["outcome"])
+    screen.print(
+        Text.assemble((answer["key"], "bold"), f" of {answer['source']}  ", (outcome, STYLES.get(outcome, "")))
+    )
+    screen.print(f"told      in run {answer['run_id']}" + (f", {answer['sent_at']}" if answer["sent_at"] else ""))
+    if outcome in ("failed", "skipped") and answer["code"]:
+        advice = advice_for(answer["code"])
+        screen.print(Text(f"because   {answer['code']}: {answer['reason']}"))
+        if advice.remedy:
+            screen.print(f"to do     {advice.remedy}")
+    if answer["target_id"]:
+        screen.print(f"account   {answer['target_id']}")
+    if known is None:
+        screen.print("next      the next drop sends this person again")
+    elif known.absences:
+        screen.print(f"missing   from {console.counted(known.absences, 'full drop')} in a row")
+    if answer["user"] is None:
+        screen.print("what was sent is not kept any more")
+    else:
+        screen.print(Text(msgspec.json.format(msgspec.json.encode(answer["user"]), indent=2).decode()))
+
+
+def _told(house: House, run: Run, key: str) -> Any:
+    """The SCIM user that was sent; None where the run's files are gone, or the person is not in it."""
+    plan = plan_of(house, run)
+    chunk = next((each.chunk for each in _people(house, run) if each.key == key), 0)
+    found = next((each for each in plan.chunks if each.number == chunk), None) if plan else None
+    if found is None:
+        return None
+    line = house.files.read_range(run, REQUESTS, found.offset, found.length)
+    return next((msgspec.json.decode(user) for name, user in scim.encoded_users(line) if name == key), None)
+
+
+def _people(house: House, run: Run) -> Any:
+    try:
+        return list(read_people(house.files.read(run, PEOPLE)))
+    except Missing:
+        return []
+
+
+def _run(house: House, run_id: str) -> Run | None:
+    try:
+        return house.ledger.get(run_id)
+    except UnknownRun:
+        return None
+
+
+def _last_run_with(house: House, key: str, source: str) -> Run | None:
+    """Somebody who failed is not in people.db any more: the last run that sent them."""
+    for run in reversed(house.ledger.runs(source)[-EARLIER:]):
+        if run.sending_at and any(each.key == key and each.chunk for each in _people(house, run)):
+            return run
+    return None
