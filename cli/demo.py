@@ -1,4 +1,4 @@
-"""`rollcall demo`: two days of an HR department, from file to account, on this machine."""
+"""`rollcall demo`: three days of an HR department, from file to account, on this machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from cli import console
 from cli.answers import outcome_table
 from cli.fetch import fetch
+from cli.gates import gates_table, plan_of
 from cli.journey import outcome_wait, travel
 from cli.people import TROUBLES, people_of
 from local.demo import DAYS, SOURCE, Day, days
@@ -26,7 +27,7 @@ TROUBLES_SHOWN = 3
 
 
 def demo(people: int, seed: int, sources: Path, out: Path) -> int:
-    """Show both days; 0 when both settled."""
+    """Show the days; 0 when the whole files settled, and the one that was cut off is held."""
     screen = console.out()
     out.mkdir(parents=True, exist_ok=True)
     story = list(days(out, people, seed))
@@ -40,7 +41,8 @@ def demo(people: int, seed: int, sources: Path, out: Path) -> int:
             _show(stack, day, run, out, screen)
         (out / "directory.json").write_bytes(stack.tenant.directory())
     _summary(ended, out, screen)
-    return 0 if len(ended) == DAYS and all(run.state is RunState.SETTLED for _, run in ended) else 1
+    states = [run.state for _, run in ended]
+    return 0 if states == [RunState.SETTLED] * DAYS + [RunState.HELD] else 1
 
 
 def _started(screen: Console, sources: Path, story: list[Day]) -> Stack:
@@ -52,7 +54,11 @@ def _started(screen: Console, sources: Path, story: list[Day]) -> Stack:
 
 def _show(stack: Stack, day: Day, run: Run, out: Path, screen: Console) -> None:
     files = fetch(stack.house, run, out / f"day-{day.number}")
-    if run.state is not RunState.SETTLED:
+    if run.state is RunState.HELD and (plan := plan_of(stack.house, run)):
+        console.print_table(screen, gates_table(plan))
+        screen.print("Nothing was sent. A person looks and decides, or HR drops the whole file:")
+        screen.print(f"  rollcall approve {run.run_id} --reason ...    rollcall cancel {run.run_id}")
+    elif run.state is not RunState.SETTLED:
         for reason in run.reasons:
             screen.print(Text(reason, "red"))
     for key, reason in islice(_rejections(out / f"day-{day.number}" / REJECTED), TROUBLES_SHOWN):
@@ -73,7 +79,10 @@ def _rejections(file: Path) -> Iterator[tuple[str, str]]:
 
 def _summary(ended: list[tuple[Day, Run]], out: Path, screen: Console) -> None:
     screen.print(Rule("What became of everybody", style="cyan", align="left"))
-    screen.print(outcome_table((f"day {day.number}", run) for day, run in ended))
+    screen.print(outcome_table((f"day {day.number}", run) for day, run in ended if run.state is RunState.SETTLED))
+    calls = ", ".join(f"day {day.number}: {console.counted(run.figures.calls, 'call')}" for day, run in ended)
+    screen.print(f"{calls}. Only what changed was sent, and the file that was cut off not at all.")
+    screen.print()
     screen.print(Rule("What to look at next", style="cyan", align="left"))
     for path, what in (
         (out / "day-2" / "outcome.csv", "the answer for every person"),

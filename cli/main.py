@@ -267,7 +267,7 @@ def demo(
     sources: SourcesFolder = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its files are kept.")] = Path("out/demo"),
 ) -> None:
-    """Show two days of an HR department, from file to account, on this machine."""
+    """Show three days of an HR department, from file to account, on this machine."""
     from cli.demo import demo
 
     raise typer.Exit(demo(people, seed, sources_folder(sources), out))

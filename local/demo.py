@@ -1,4 +1,4 @@
-"""The demo's story: an HR department's files of two days, and what there is to see in them.
+"""The demo's story: an HR department's files of three days, the third cut off, and what there is to see in them.
 
 Enters: a folder, how many people, a seed. Leaves: the files, each with what it tells of.
 """
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.feed import EMPLOYEE_COLUMNS, Feed, Row, employees, encoded
+from local.feed_faults import spoiled
 
 SOURCE = "employees"
-DAYS = 2
+DAYS = 2  # whole ones; on the day after, the upload breaks off
 _KEY, _STATUS, _STREET = (EMPLOYEE_COLUMNS.index(name) for name in ("WorkerID", "WorkerStatus", "StreetAddress"))
 
 
@@ -36,6 +37,16 @@ def days(folder: Path, people: int, seed: int) -> Iterator[Day]:
         now = {row[_KEY]: row for row in rows}
         yield Day(number, file, _changes(before, now) if before else _first(rows, now))
         before = now
+    yield _cut_off(folder, Feed(people, DAYS + 1, seed))
+
+
+def _cut_off(folder: Path, feed: Feed) -> Day:
+    """The file of a day whose upload broke off."""
+    file = folder / f"employees-day-{feed.day}.csv"
+    file.write_bytes(b"".join(spoiled("truncated", employees(feed))))
+    return Day(
+        feed.day, file, "the upload broke off: two fifths of the people are missing, and the last line is half a line"
+    )
 
 
 def _first(rows: list[Row], now: dict[str, Row]) -> str:

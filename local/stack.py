@@ -31,7 +31,13 @@ from shared import wiring
 # └── Stopped              a process of the stack has ended by itself; the message carries its last words
 
 # Quick, and for the rest as a tenant is: cycles follow each other, and the log tells within a second
-DIALS: Mapping[str, object] = {"interval": 1.0, "log_delay": 0.3, "daily_quota": DAILY_CALLS}
+ROLES = ("SynchronizationData-User.Upload", "ProvisioningLog.Read.All", "Synchronization.Read.All")
+DIALS: Mapping[str, object] = {
+    "interval": 1.0,
+    "log_delay": 0.3,
+    "daily_quota": DAILY_CALLS,
+    "identity_roles": ROLES,  # what `rollcall setup grant` gives the app's identity
+}
 
 
 class Stopped(LocalError):
