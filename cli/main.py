@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder
+from cli.setup.commands import app as setup
 
 if TYPE_CHECKING:
     from cli.environment import Surroundings
@@ -53,6 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(setup, name="setup")
 
 
 @app.callback()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -225,9 +226,16 @@ def cli_page() -> str:
     """The page about the command line, from the command line itself."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    context = typer.Context(group, info_name="rollcall")
-    sections = [section(name, group.commands[name]) for name in group.list_commands(context)]
-    return "\n".join([CLI_HEAD, *sections])
+    return "\n".join([CLI_HEAD, *sections(group)])
+
+
+def sections(group: TyperGroup, within: str = "") -> Iterator[str]:
+    """What the page says about the commands of a group, and about those of the groups in it."""
+    for name in group.list_commands(typer.Context(group, info_name="rollcall")):
+        command = group.commands[name]
+        yield section(within + name, command)
+        if isinstance(command, TyperGroup):
+            yield from sections(command, f"{within}{name} ")
 
 
 def section(name: str, command: Any) -> str:

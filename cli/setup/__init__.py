@@ -1,0 +1,1 @@
+"""`rollcall setup`: the provisioning app in Entra, planned, applied, checked."""

@@ -1,0 +1,101 @@
+"""`rollcall setup doctor`: gather what there is, and say of each thing whether it is as it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from rich.text import Text
+
+from cli import console
+from cli.errors import CommandError
+from cli.setup.office import Office
+from shared.errors import RollcallError
+from shared.runs import RunState
+from shared.setup.checks import Check, Facts, Operation, Status, tenant_checks
+from shared.setup.checks_mapping import mapping_checks
+from shared.setup.found import Found
+from shared.setup.grants import look
+from shared.setup.schema import decoded
+from shared.setup.tenant import Json
+
+STYLES = {"good": "green", "warning": "yellow", "failed": "bold red", "unknown": "magenta"}
+T = TypeVar("T")
+
+
+class _Gathering:
+    """Reads things, and keeps why one could not be read."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, str] = {}
+
+    def read(self, name: str, reading: Callable[[], T]) -> T | None:
+        """What is read, or None with its fault kept."""
+        try:
+            return reading()
+        except (RollcallError, CommandError) as error:
+            self.faults[name] = str(error)
+            return None
+
+
+def doctor(office: Office, principal: str, *, as_json: bool) -> int:
+    """Print every check. 1 when one failed."""
+    checks = checked(office, principal or office.around.environ.get("IDENTITY_PRINCIPAL_ID", ""))
+    if as_json:
+        console.print_json(checks)
+    else:
+        _print(checks)
+    return 1 if any(check.status is Status.FAILED for check in checks) else 0
+
+
+def checked(office: Office, principal: str) -> list[Check]:
+    """Every check of the office's source."""
+    gathering = _Gathering()
+    wanted = gathering.read("file", lambda: office.wanted)
+    caller = gathering.read("caller", office.tenant.caller)
+    found = gathering.read("found", office.find) if wanted and caller else None
+    on_premises = wanted is not None and wanted.target == "active-directory"
+    agents = gathering.read("agents", office.tenant.agents) if on_premises and caller else None
+    grants = gathering.read("grants", lambda: look(office.tenant, principal)[0]) if principal and caller else None
+    if not principal:
+        gathering.faults["grants"] = "nobody said which identity the app works as"
+    operation = gathering.read("operation", lambda: operation_of(office))
+    job = found is not None and found.job is not None
+    endpoint = office.endpoint_at(found.place) if found is not None and job else ""
+    faults = tuple(gathering.faults.items())
+    facts = Facts(office.clock.now(), wanted, caller, found, endpoint, agents, grants, operation, faults)
+    return [*tenant_checks(facts), *mapping_checks(_schema(found), wanted)]
+
+
+def operation_of(office: Office) -> Operation:
+    """What the app's books say. Raises CommandError, StorageError."""
+    house = office.around.house()
+    faults = tuple(str(fault) for fault in _storage_faults(house.health()))
+    if faults:
+        return Operation(faults)
+    settled = [run.settled_at for run in house.ledger.runs(office.source.source, [RunState.SETTLED]) if run.settled_at]
+    used = house.sender.quota.budget().used
+    return Operation((), max(settled, default=None), house.settings.daily_calls, used)
+
+
+def _storage_faults(health: dict[str, object]) -> list[str]:
+    """Of the app's health only what is not said of a source: those are checked here one by one."""
+    faults = health.get("faults")
+    found = [str(fault) for fault in faults] if isinstance(faults, list) else []
+    return [fault for fault in found if not fault.endswith("no endpoint yet")]
+
+
+def _schema(found: Found | None) -> Json | None:
+    return decoded(found.schema) if found is not None and found.schema else None
+
+
+def _print(checks: list[Check]) -> None:
+    screen = console.out()
+    for check in checks:
+        screen.print(Text.assemble((f"{check.status:<8}", STYLES[check.status]), check.title))
+        if check.reason:
+            screen.print(Text(f"        {check.reason}", "dim"))
+        if check.remedy:
+            screen.print(Text(f"        {check.remedy}"))
+    count = sum(check.status is Status.FAILED for check in checks)
+    screen.print(f"{len(checks)} checks, {count} failed")

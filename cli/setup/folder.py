@@ -1,0 +1,55 @@
+"""What set-up keeps on this machine for a source: the note about an app that was asked for, and backups of mappings."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from shared.setup.journal import Note
+
+DEFAULT = Path("out/setup")
+
+
+class Folder:
+    """A source's folder below `out/setup`. Nothing in it is secret: mappings, and an app's id."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        self.path = folder / source
+        self._note = self.path / "app.json"
+
+    def note(self) -> Note | None:
+        """The note; None where there is none that reads."""
+        try:
+            found = json.loads(self._note.read_text(encoding="utf-8"))
+            return Note(
+                datetime.fromisoformat(found["asked_at"]), str(found["display_name"]), str(found["principal_id"])
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, note: Note) -> None:
+        """Keep a note, on disk when this returns."""
+        found = {
+            "asked_at": note.asked_at.isoformat(), "display_name": note.display_name, "principal_id": note.principal_id,
+        }  # fmt: skip
+        replace(self._note, json.dumps(found, indent=2).encode() + b"\n")
+
+    def back_up(self, schema: bytes, job_id: str, now: datetime) -> str:
+        """Keep a schema byte for byte, and answer where."""
+        name = f"schema-{job_id.partition('.')[0]}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}Z.json"
+        path = self.path / name
+        replace(path, schema)
+        return str(path)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole, or not at all; on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with new.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(path)

@@ -1,0 +1,216 @@
+"""Whom a set-up command works for and where: the person, the cloud, the tenant, the source file.
+
+Enters: the options of a command. Leaves: an `Office`. Nobody signs in before the first call of Graph.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import typer
+from rich.prompt import Confirm
+from rich.text import Text
+
+from cli import console
+from cli.drops import source_named
+from cli.environment import Surroundings
+from cli.errors import Misused
+from cli.options import sources_folder
+from cli.setup.folder import DEFAULT, Folder
+from cli.setup.source_file import file_of, write_endpoint
+from shared.adapters.clock import SystemClock
+from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload, Tokens
+from shared.adapters.graph_setup import GraphTenant
+from shared.adapters.graph_setup_calls import GraphCalls
+from shared.adapters.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
+from shared.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
+from shared.errors import ConfigurationError
+from shared.limits import LOG_CALLS, LOG_WINDOW
+from shared.sending.pacing import Pacer
+from shared.setup.apply import SetUp
+from shared.setup.found import Found, find
+from shared.setup.steps import Step
+from shared.setup.tenant import JobPlace
+from shared.setup.wanted import Wanted, wanted_app
+from shared.sources import Source, read_sources
+
+SECRET = "ROLLCALL_SECRET_"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to reach Graph, as given before the command's name."""
+
+    graph_url: str = ""
+    cloud: str = ""
+    sign_in: str = "auto"
+    tenant: str = ""
+    client_id: str = ""
+
+
+class Office:
+    """One source, and the tenant it is set up in."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        options: Options,
+        needs: tuple[str, ...],
+        source: str | None = None,
+        sources: Path | None = None,
+        *,
+        app_id: str = "",
+        folder: Path | None = None,
+        yes: bool = False,
+    ) -> None:
+        self.around = around
+        self.folder = sources_folder(sources)
+        self.source: Source = source_named(source or _only_source(self.folder), self.folder)
+        self.app_id = app_id
+        self.yes = yes
+        self.clock = SystemClock()
+        self.kept = Folder(folder or DEFAULT, self.source.source)
+        self._options = options
+        self._needs = needs
+        self.client = httpx.Client(timeout=TIMEOUT, trust_env=not is_loopback(self.local_url))
+
+    @cached_property
+    def local_url(self) -> str:
+        """The emulator's address; "" for a cloud. Raises ConfigurationError for one that is not on this machine."""
+        url = self._options.graph_url or self.around.environ.get("LOCAL_GRAPH_URL", "")
+        if url and not is_loopback(url):
+            raise ConfigurationError(
+                f"{url} is not on this machine; --graph-url is for the emulator (--cloud for clouds)"
+            )
+        return url.rstrip("/")
+
+    @cached_property
+    def origin(self) -> str:
+        """Where Graph is."""
+        return self.local_url or f"https://{self._host}"
+
+    @property
+    def _host(self) -> str:
+        if self._options.cloud and self._options.cloud not in CLOUDS:
+            raise Misused(f"there is no cloud {self._options.cloud!r}; known are {', '.join(CLOUDS)}")
+        if self._options.cloud:
+            return CLOUDS[self._options.cloud]
+        named = self.source.endpoint.removeprefix("https://").partition("/")[0]
+        return named if named in GRAPH_HOSTS else CLOUDS["global"]
+
+    @cached_property
+    def person(self) -> SignedIn:
+        """Who is at work."""
+        if self.local_url:
+            return LocalPerson(self.local_url, self.client, self.clock.now, self._needs)
+        if self._options.sign_in not in WAYS:
+            raise Misused(f"there is no way to sign in named {self._options.sign_in!r}; known are {', '.join(WAYS)}")
+        given: dict[str, Any] = {"client_id": self._options.client_id} if self._options.client_id else {}
+        return Person(self._host, self._needs, self._options.sign_in, self._options.tenant, say=self.say, **given)
+
+    @cached_property
+    def hosts(self) -> TrustedHosts:
+        """Where a token may go."""
+        return TrustedHosts(self.local_url)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """The person's tokens, in memory."""
+        return Tokens(lambda: self.person, self.clock.now)
+
+    @cached_property
+    def tenant(self) -> GraphTenant:
+        """The tenant."""
+        calls = GraphCalls(self.client, self.tokens, self.hosts, self.clock, self.origin, self.say)
+        return GraphTenant(calls, self.person.permissions)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the source file asks for. Raises ConfigurationError."""
+        return wanted_app(self.source)
+
+    def find(self) -> Found:
+        """What there is."""
+        return find(self.wanted, self.tenant, app_id=self.app_id)
+
+    def set_up(self, *, start: bool = True) -> SetUp:
+        """What applying works with."""
+        return SetUp(
+            self.tenant,
+            self.kept,
+            self.clock,
+            self.endpoint_at,
+            lambda url: write_endpoint(file_of(self.source.source, self.folder), url),
+            self.say,
+            self.agrees,
+            entered_secrets(os.environ),
+            self.app_id,
+            start,
+        )
+
+    def endpoint_at(self, place: JobPlace) -> str:
+        """The upload address of a job (A1)."""
+        path = f"/v1.0/servicePrincipals/{place.principal_id}/synchronization/jobs/{place.job_id}/bulkUpload"
+        return self.origin + path
+
+    def endpoint(self, place: JobPlace) -> Endpoint:
+        """The same, taken apart and trusted."""
+        return self.hosts.endpoint(self.endpoint_at(place))
+
+    def upload(self) -> GraphUpload:
+        """Sends as the person."""
+        return GraphUpload(self.client, self.tokens, self.hosts, self.clock.now)
+
+    def log(self) -> GraphLog:
+        """Reads the log as the person."""
+        return GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW))
+
+    def say(self, text: str) -> None:
+        """Progress."""
+        console.err().print(Text(text, "dim"))
+
+    def agrees(self, step: Step) -> bool:
+        """Whether the person agrees to a step that can lose something."""
+        return self.agreed(step.title, step.details)
+
+    def agreed(self, title: str, consequences: tuple[str, ...]) -> bool:
+        """Say what will happen, and ask; without a terminal only --yes agrees."""
+        screen = console.err()
+        screen.print(Text(title, "bold"))
+        for line in consequences:
+            screen.print(Text(f"  {line}"))
+        if self.yes:
+            return True
+        if not sys.stdin.isatty():
+            screen.print("not done: say --yes to agree")
+            return False
+        return Confirm.ask("Do it?", console=screen, default=False)
+
+
+def office(ctx: typer.Context, needs: tuple[str, ...], *given: Any, **more: Any) -> Office:
+    """The office of a command."""
+    from cli.environment import surroundings
+
+    around = ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
+    params: Mapping[str, Any] = ctx.parent.params if ctx.parent else {}
+    options = Options(**{name: params[name] or "" for name in Options.__dataclass_fields__ if name in params})
+    return Office(around, options, needs, *given, **more)
+
+
+def entered_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Secrets that Entra shows masked, given anew in ROLLCALL_SECRET_{key}; they are never printed or kept."""
+    return {name.removeprefix(SECRET): value for name, value in environ.items() if name.startswith(SECRET) and value}
+
+
+def _only_source(folder: Path) -> str:
+    names = sorted(read_sources(folder)[0]) if folder.is_dir() else []
+    if len(names) == 1:
+        return names[0]
+    raise Misused(f"say which source: --source NAME (there are {', '.join(names) or 'none'} in {folder})")

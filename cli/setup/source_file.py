@@ -1,0 +1,91 @@
+"""Writing the endpoint into a source file. Enters: its text and an address. Leaves: the text, else byte for byte.
+
+ruamel.yaml says where things stand; the line itself is put in by hand, so that comments, order and quotes stay.
+"""
+
+from __future__ import annotations
+
+import codecs
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from cli.errors import CommandError
+from cli.setup.folder import replace
+from shared.errors import SourceError
+from shared.sources import read_source
+
+KEY = "endpoint"
+
+
+def file_of(source: str, folder: Path) -> Path:
+    """The file that describes a source. Raises CommandError where there is none that reads."""
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        try:
+            if read_source(file.read_text(encoding="utf-8-sig"), file.name).source == source:
+                return file
+        except (SourceError, UnicodeDecodeError):
+            continue
+    raise CommandError(f"no file in {folder} describes the source {source}")
+
+
+def write_endpoint(file: Path, url: str) -> None:
+    """Put the endpoint into the file; it is there whole, or not at all."""
+    before = file.read_bytes()
+    mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+    after = mark + with_endpoint(before.removeprefix(mark).decode("utf-8"), url, file.name).encode("utf-8")
+    if after != before:
+        replace(file, after)
+
+
+def with_endpoint(text: str, url: str, name: str = "the file") -> str:
+    """The text with this endpoint. Raises CommandError where nothing but the endpoint could not be kept."""
+    loaded = YAML(typ="rt").load(StringIO(text))
+    if not isinstance(loaded, CommentedMap):
+        raise CommandError(f"{name} is no mapping; write `endpoint: {url}` into it by hand")
+    lines = text.splitlines(keepends=True)
+    ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    line = f"{KEY}: {url}"
+    if KEY in loaded:
+        first, last = _span(loaded, len(lines))
+        lines[first:last] = [line + _comment(lines[first]) + ending]
+    else:
+        at = _place(loaded, lines)
+        if at and not lines[at - 1].endswith("\n"):
+            lines[at - 1] += ending
+        lines.insert(at, line + ending)
+    after = "".join(lines)
+    _same_otherwise(text, after, url, name)
+    return after
+
+
+def _span(loaded: CommentedMap, count: int) -> tuple[int, int]:
+    """The lines of the endpoint: from its key to the last line of its value."""
+    first = int(loaded.lc.key(KEY)[0])
+    value = int(loaded.lc.value(KEY)[0]) if loaded[KEY] is not None else first
+    return first, min(max(first, value) + 1, count)
+
+
+def _comment(line: str) -> str:
+    """The comment behind a value, with the blanks before it."""
+    at = line.find(" #")
+    return line[at:].rstrip("\r\n") if at >= 0 else ""
+
+
+def _place(loaded: CommentedMap, lines: list[str]) -> int:
+    """Behind the block of `app`, or else of `source`: before the blank and comment lines that lead to the next key."""
+    keys = list(loaded)
+    anchor = "app" if "app" in keys else "source"
+    following = keys[keys.index(anchor) + 1 :] if anchor in keys else keys[:1]
+    at = int(loaded.lc.key(following[0])[0]) if following else len(lines)
+    while at and (not lines[at - 1].strip() or lines[at - 1].startswith("#")):
+        at -= 1
+    return at
+
+
+def _same_otherwise(before: str, after: str, url: str, name: str) -> None:
+    old, new = read_source(before, name), read_source(after, name)
+    if new.endpoint != url or old.model_copy(update={"endpoint": url}) != new:
+        raise CommandError(f"{name} cannot be changed by itself; write `endpoint: {url}` into it by hand")

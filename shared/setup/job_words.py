@@ -1,0 +1,147 @@
+"""A provisioning job in words: state, quarantine with its cure, last cycle, what a command does to it. Pure.
+
+Facts: `entra-api.md` B4 to B8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.setup.tenant import Json
+
+_QUARANTINE = {
+    "EncounteredBaseEscrowThreshold": (
+        "very many people failed",
+        "see who and why with `rollcall show last --failed`; correct it, then `rollcall setup restart`",
+    ),
+    "EncounteredTotalEscrowThreshold": (
+        "very many people failed, managers counted",
+        "see who and why with `rollcall show last --failed`; correct it, then `rollcall setup restart`",
+    ),
+    "EncounteredEscrowProportionThreshold": (
+        "more than 40 % of the people failed",
+        "see who and why with `rollcall show last --failed`; correct it, then `rollcall setup restart`",
+    ),
+    "EncounteredQuarantineException": (
+        "Entra could not work at all: no notification e-mail, no connection, or no rights",
+        "`rollcall setup plan` shows what is missing; then `rollcall setup apply`, then `rollcall setup restart`",
+    ),
+    "Unknown": ("Entra gives no reason", "look at the provisioning log; then `rollcall setup restart`"),
+    "QuarantinedOnDemand": ("somebody put it there", "find out who and why; then `rollcall setup restart`"),
+    "TooManyDeletes": (
+        "more people would have been disabled or deleted in one cycle than the threshold allows",
+        "look at the log entries `StagedDelete`. To let them happen: `rollcall setup restart --scope ForceDeletes`; "
+        "if they are wrong, correct the feed, then `rollcall setup restart`",
+    ),
+    "IngestionInterrupted": ("uploads stopped half way", "send the open runs again, then `rollcall setup restart`"),
+}
+_STATES = {
+    "NotConfigured": "made, never started",
+    "NotRun": "started, has not run yet",
+    "Active": "listens",
+    "Paused": "stopped: uploads are taken and pile up, nobody is provisioned",
+    "Quarantine": "in quarantine",
+}
+SCOPES = {
+    "Escrows": "what failed is forgotten instead of tried again",
+    "Watermark": "everything is looked at anew (an initial cycle)",
+    "QuarantineState": "a quarantine ends",
+    "ConnectorDataStore": "everything Entra keeps of the people is dropped; only Microsoft's support should ask for it",
+    "Full": "all of it, also which account belongs to whom: everybody is matched anew",
+    "ForceDeletes": "the disables and deletions that the threshold holds back happen",
+}
+_BUTTON = ("QuarantineState", "Watermark", "Escrows")
+
+
+@dataclass(frozen=True)
+class JobWords:
+    """A job for a person. Empty where there is nothing to say."""
+
+    state: str
+    quarantine: str
+    remedy: str
+    next_attempt: str
+    last_cycle: str
+    last_success: str
+    counts: dict[str, int]
+    interval: str
+
+
+def words(job: Json) -> JobWords:
+    """What is to be said of a job."""
+    status = job.get("status") or {}
+    schedule = str((job.get("schedule") or {}).get("state", ""))
+    code = str(status.get("code", ""))
+    quarantine = status.get("quarantine") or {}
+    meaning, remedy = quarantine_words(quarantine) if quarantine or code == "Quarantine" else ("", "")
+    shown = _STATES.get(code, code or "unknown")
+    if schedule == "Disabled" and code not in ("NotConfigured", ""):
+        shown, remedy = "disabled: Entra gave up on it", remedy or "`rollcall setup start`"
+    last = status.get("lastExecution") or {}
+    success = status.get("lastSuccessfulExecution") or {}
+    return JobWords(
+        shown,
+        meaning,
+        remedy,
+        str(quarantine.get("nextAttempt") or ""),
+        _cycle(last),
+        str(success.get("timeEnded") or ""),
+        {str(row.get("key")): _number(row.get("value")) for row in status.get("synchronizedEntryCountByType") or ()},
+        str((job.get("schedule") or {}).get("interval", "")),
+    )
+
+
+def quarantine_words(quarantine: Json) -> tuple[str, str]:
+    """Why, and what to do. What Entra itself says stands behind it."""
+    reason = str(quarantine.get("reason") or "Unknown")
+    meaning, remedy = _QUARANTINE.get(reason, (reason, "`rollcall setup restart` once the cause is mended"))
+    said = str((quarantine.get("error") or {}).get("message") or "")
+    return f"{meaning} ({reason}{': ' + said if said else ''})", remedy
+
+
+def scope_fault(scope: str) -> str:
+    """What is wrong with a resetScope; "" when it is good."""
+    unknown = [name for name in names_in(scope) if name not in SCOPES]
+    if unknown:
+        return f"{unknown[0]!r} is no scope of a restart; known are {', '.join(SCOPES)}"
+    return ""
+
+
+def names_in(scope: str) -> tuple[str, ...]:
+    """The names in a comma-separated scope; none: the portal's button."""
+    return tuple(name.strip() for name in scope.split(",") if name.strip()) or _BUTTON
+
+
+def consequences(verb: str, job: Json, scope: str = "") -> tuple[str, ...]:
+    """What start, stop or restart will do to pending uploads and escrows, before it is done (B5)."""
+    state = str((job.get("schedule") or {}).get("state", ""))
+    if verb == "stop":
+        told = ["nobody is provisioned until it is started again", "uploads are still taken and pile up"]
+        return (*told, "a job that is stopped for very long refuses uploads in the end (bucket full)")
+    if verb == "start":
+        waiting = "what was uploaded meanwhile is processed" if state == "Paused" else "it begins to listen"
+        return (waiting, "a job without a notification e-mail would go into quarantine at once")
+    purge = (
+        "a cycle that is running finishes what it took; anything else that was uploaded may be lost"
+        if state == "Active"
+        else "everything that was uploaded and no cycle has taken yet is lost: the job does not run"
+    )
+    return (purge, *(f"{name}: {SCOPES[name]}" for name in names_in(scope)), _AFTER)
+
+
+_AFTER = "send the source's open runs again afterwards, after about 40 minutes (one cycle)"
+
+
+def _cycle(execution: Json) -> str:
+    if not execution:
+        return ""
+    error = execution.get("error") or {}
+    told = f"{execution.get('state', '')} at {execution.get('timeEnded') or execution.get('timeBegan') or '?'}"
+    counts = (("imported", "countImported"), ("exported", "countExported"), ("kept for another try", "countEscrowed"))
+    told += ": " + ", ".join(f"{_number(execution.get(key))} {name}" for name, key in counts)
+    return f"{told}; {error.get('code')}: {error.get('message')}" if error else told
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0
