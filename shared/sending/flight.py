@@ -77,6 +77,8 @@ class Flight:
             while self._under_way or self._may_launch():
                 self._safely(partial(self._step, pool))
         self._safely(self._receipts.keep_all)
+        if self._taken_for is not None:
+            self.sender.quota.put_back()
 
     @property
     def unsaved_calls(self) -> int:

@@ -8,7 +8,7 @@ and pauses do not help, no more than was used is believed in, until a call is tr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -26,6 +26,11 @@ class Spent:
     minute: datetime
     calls: int
 
+    @property
+    def free_at(self) -> datetime:
+        """When the last of them is out of the window."""
+        return self.minute + timedelta(minutes=1) + DAILY_WINDOW
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -39,7 +44,7 @@ class Budget:
 
     def at(self, now: datetime) -> Budget:
         """The budget as of now: what is out of the window has come free, and a doubt is tested again."""
-        fresh = tuple(spent for spent in self.spent if spent.minute + DAILY_WINDOW > now)
+        fresh = tuple(spent for spent in self.spent if spent.free_at > now)
         if self.doubted_at is not None and self.doubted_at + PROBE_AFTER <= now:
             return replace(self, spent=fresh, believed=None, doubted_at=None)
         return replace(self, spent=fresh)
@@ -67,16 +72,15 @@ class Budget:
             if missing <= 0:
                 break
             missing -= spent.calls
-            now = max(now, spent.minute + DAILY_WINDOW)
+            now = max(now, spent.free_at)
         return now if missing <= 0 else now + PROBE_AFTER
 
-    def with_calls(self, calls: int, now: datetime) -> Budget:
-        """The budget with calls entered (or, negative, given back) in the present minute."""
-        minute = now.replace(second=0, microsecond=0)
-        if self.spent and self.spent[-1].minute == minute:
-            last = Spent(minute, self.spent[-1].calls + calls)
-            return replace(self, spent=(*self.spent[:-1], last))
-        return replace(self, spent=(*self.spent, Spent(minute, calls)))
+    def with_calls(self, calls: int, minute: datetime) -> Budget:
+        """The budget with calls entered (or, negative, given back) in that minute."""
+        there = next((spent.calls for spent in reversed(self.spent) if spent.minute == minute), 0)
+        others = [spent for spent in self.spent if spent.minute != minute]
+        entered = sorted([*others, Spent(minute, there + calls)], key=lambda spent: spent.minute)
+        return replace(self, spent=tuple(entered))
 
     def doubted(self, now: datetime) -> Budget:
         """The budget after a throttle that our pace does not explain: no more than was used is believed in."""
@@ -94,10 +98,15 @@ def finished_at(calls: int, budget: Budget, now: datetime) -> datetime:
             now = max(budget.opens_at(now), now + pace)
             continue
         made = min(left, calls)
-        budget = budget.with_calls(made, now)
+        budget = budget.with_calls(made, minute_of(now))
         now += pace * made
         calls -= made
     return now
+
+
+def minute_of(now: datetime) -> datetime:
+    """The minute a call is entered in."""
+    return now.replace(second=0, microsecond=0)
 
 
 class QuotaBook(Protocol):
@@ -122,21 +131,29 @@ class Quota:
     book: QuotaBook
     now: Callable[[], datetime]
     _budget: Budget | None = None
-    _in_hand: int = field(default=0)
+    _in_hand: int = 0
+    _entered: datetime | None = None  # the minute in which the calls in hand are entered
 
     def take(self, lane: int) -> bool:
         """Take one call for this lane; False when the budget has none left."""
+        if self._entered != minute_of(self.now()):
+            self.give_back()
         budget = self.budget()
         if self._in_hand == 0:
             block = min(BLOCK, budget.left(lane))
             if block == 0:
                 return False
+            self._entered = minute_of(self.now())
             self._enter(block)
             self._in_hand = block
         elif budget.allowed(lane) < budget.used - self._in_hand + 1:
             return False
         self._in_hand -= 1
         return True
+
+    def put_back(self) -> None:
+        """A call that was taken is not made after all."""
+        self._in_hand += 1
 
     def refresh(self) -> None:
         """Read the book again: another process may have sent since."""
@@ -177,8 +194,9 @@ class Quota:
         return self._budget
 
     def _enter(self, calls: int) -> None:
-        self._budget = self.budget().with_calls(calls, self.now())
+        minute = self._entered or minute_of(self.now())
+        self._budget = self.budget().with_calls(calls, minute)
         self._write()
 
     def _write(self) -> None:
-        self.book.write(self.budget(), self.now().replace(second=0, microsecond=0))
+        self.book.write(self.budget(), self._entered or minute_of(self.now()))
