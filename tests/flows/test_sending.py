@@ -541,8 +541,9 @@ def test_a_lost_lease_stops_before_the_next_call_and_keeps_every_reply(sending: 
 
 
 def test_a_lease_lost_while_storage_is_slow_stops_before_the_next_call(sending: Sending) -> None:
-    state, files = sending.rollcall.house.storage.state, sending.rollcall.house.files
-    assert isinstance(state, MemoryContainer)
+    files = sending.rollcall.house.files
+    assert isinstance(sending.rollcall.house.storage.state, MemoryContainer)
+    state: MemoryContainer = sending.rollcall.house.storage.state
 
     class Slow(_Through):
         def read_range(self, *where: Any) -> bytes:

@@ -15,6 +15,7 @@ from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from local import storage
 from shared.adapters.blobs import LEASE_SECONDS, RENEW_AFTER, BlobContainer
+from shared.adapters.container import BLOCK_BYTES
 from shared.adapters.ledger import TableLedger
 from shared.adapters.memory import MemoryTable
 from shared.adapters.table import Query
@@ -165,3 +166,53 @@ def test_a_lease_that_cannot_be_given_back_is_no_error(azurite: storage.Azurite)
     transport.is_away = True
     lease.release()
     lease.release()
+
+
+class Watched(Sometimes):
+    """A storage that tells of each request before it is made."""
+
+    def __init__(self, watch: Callable[[HttpRequest], None]) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def send(self, request: HttpRequest, **options: Any) -> HttpResponse:
+        self.watch(request)
+        return super().send(request, **options)
+
+
+def test_a_lease_that_somebody_gets_while_we_make_its_blob_is_theirs(azurite: storage.Azurite) -> None:
+    theirs = BlobContainer(ContainerClient.from_connection_string(azurite.connection_string, "watched1"))
+    theirs.create()
+    got: list[object] = []
+
+    def before(request: HttpRequest) -> None:
+        makes_the_blob = request.method == "PUT" and "comp=lease" not in request.url
+        if makes_the_blob and not got:
+            got.append(theirs.lease("l"))
+
+    transport = Watched(before)
+    ours = BlobContainer(
+        ContainerClient.from_connection_string(azurite.connection_string, "watched1", transport=transport)
+    )
+    assert ours.lease("l") is None
+    assert len(got) == 1
+    assert got != [None]
+
+
+def test_no_empty_block_is_written(azurite: storage.Azurite) -> None:
+    """Azure refuses one (400); Azurite does not mind."""
+    blocks: list[str] = []
+    transport = Watched(
+        lambda request: blocks.append(request.headers["Content-Length"]) if _is_block(request) else None
+    )
+    client = ContainerClient.from_connection_string(azurite.connection_string, "watched2", transport=transport)
+    container = BlobContainer(client)
+    container.create()
+    with container.writer("whole") as file:
+        file.write(bytes(BLOCK_BYTES))
+    assert blocks == [str(BLOCK_BYTES)]
+    assert container.drop("whole").version.size == BLOCK_BYTES
+
+
+def _is_block(request: HttpRequest) -> bool:
+    return "comp=block&" in request.url
