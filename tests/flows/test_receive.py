@@ -17,6 +17,7 @@ from shared.planning.receive_drop import Planner, plan_next, receive_drop, sweep
 from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, RunState, run_id_of
 from tests.support.desk import Desk, as_csv, desk, people
+from tests.support.dying import Killed, dying
 
 
 @pytest.fixture
@@ -113,6 +114,14 @@ def test_a_rejected_drop_does_not_keep_the_next_one_waiting(partial: Desk) -> No
     assert partial.states() == ["sent", "rejected", "planned"]
 
 
+def test_bad_drops_that_wait_are_all_told_at_once(partial: Desk) -> None:
+    for number in (1, 2):
+        partial.put(b"nothing,here\n", f"{number}.csv")
+    partial.put(people(2), "3.csv")
+    assert partial.sweep() == (3, 3)
+    assert partial.states() == ["rejected", "rejected", "planned"]
+
+
 def test_a_source_without_a_file_is_told(made: Desk) -> None:
     made.drops.write("strangers/drop.csv", as_csv(people(1)))
     run = receive_drop(planner(made), made.drops.drop("strangers/drop.csv"))
@@ -126,12 +135,10 @@ def test_two_runs_of_one_source_never_have_the_turn_together(partial: Desk) -> N
         partial.put(people(2), name)
     house = partial.rollcall.house
     old, new = sorted(partial.drops.versions(), key=lambda version: version.last_modified)
-    sweep(planner(partial), [new])
-    new_run = house.ledger.runs("employees")[0]
-    house.ledger.save(replace(new_run, state=RunState.RECEIVED))
-    found = Interrupting(house.ledger, "take_turn", lambda: sweep(planner(partial), [old]))
-    plan_next(replace(planner(partial), ledger=found), "employees")
-    assert sorted(partial.states()).count("planned") == 1
+    sweep(replace(planner(partial), ledger=Silent(house.ledger)), [new])
+    found = Interrupting(house.ledger, "save", lambda: sweep(planner(partial), [old]))
+    assert plan_next(replace(planner(partial), ledger=found), "employees") is None
+    assert partial.states() == ["planned", "planning"]
     partial.send()
     assert partial.states() == ["sent", "sent"]
 
@@ -208,6 +215,21 @@ def test_of_two_versions_within_one_second_the_one_that_is_there_is_planned(made
         assert house.ledger.get(run_id_of(first.version)).state is RunState.SUPERSEDED
 
 
+def test_of_two_files_within_one_second_the_one_seen_later_is_planned(made: Desk) -> None:
+    for attempt in range(8):
+        made.clock.advance(minutes=1)
+        paths = [f"employees/{attempt}-{name}.csv" for name in "ba"]
+        for path in paths:
+            made.drops.write(path, as_csv(people(3)))
+        for path in paths:
+            made.clock.advance(seconds=2)
+            silent = replace(planner(made), ledger=Silent(made.rollcall.house.ledger))
+            sweep(silent, [made.drops.drop(path).version])
+        made.sweep()
+        runs = {run.drop.path: run.state for run in made.rollcall.house.ledger.runs("employees")}
+        assert [runs[path] for path in paths] == [RunState.SUPERSEDED, RunState.PLANNED]
+
+
 def test_a_drop_deleted_before_it_is_planned_is_told(made: Desk) -> None:
     version = replace(made.drops.drop(made.put(people(3))).version, path="employees/gone.csv")
     sweep(planner(made), [version])
@@ -217,54 +239,6 @@ def test_a_drop_deleted_before_it_is_planned_is_told(made: Desk) -> None:
 
 
 # A planner that dies
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-@dataclass
-class Dying:
-    """A port that works until its n-th call, then the process is gone: nothing works any more."""
-
-    port: Any
-    fuse: Fuse
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.port, name)
-        if not callable(found):
-            return found
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.fuse.burn()
-            answer = found(*arguments, **options)
-            return Dying(answer, self.fuse) if hasattr(answer, "__enter__") else answer
-
-        return call
-
-    def __enter__(self) -> Any:
-        self.fuse.burn()
-        return Dying(self.port.__enter__(), self.fuse)
-
-    def __exit__(self, *error: Any) -> Any:
-        if self.fuse.left > 0 and error[0] is None:
-            self.fuse.burn()
-        return self.port.__exit__(*(error if self.fuse.left > 0 else (Killed, Killed(), None)))
-
-
-@dataclass
-class Fuse:
-    left: int
-
-    def burn(self) -> None:
-        self.left -= 1
-        if self.left <= 0:
-            raise Killed
-
-
-def dying(whole: Planner, calls: int) -> Planner:
-    fuse = Fuse(calls)
-    return replace(whole, ledger=Dying(whole.ledger, fuse), artefacts=Dying(whole.artefacts, fuse))
 
 
 FILES = ("plan.json", "people.csv", "requests.ndjson", "rejected.csv", "absent.csv")
@@ -302,6 +276,30 @@ def test_a_planner_killed_anywhere_leaves_a_run_that_ends_in_the_very_same_plan(
         if calls > deaths:
             break
     assert deaths > 20  # of this many calls a planning is made
+
+
+def test_a_plan_that_was_committed_counts_though_its_planner_died_and_its_drop_is_gone(made: Desk) -> None:
+    made.put(people(3))
+    whole = planner(made)
+
+    class Dead:
+        """A ledger that dies when the plan is to be entered."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole.ledger, name)
+
+        def save(self, run: Run) -> Run:
+            if run.state is RunState.PLANNED:
+                raise Killed
+            return whole.ledger.save(run)
+
+    with pytest.raises(Killed):
+        sweep(replace(whole, ledger=Dead()), made.drops.versions())
+    made.clock.advance(hours=1)
+    made.put(people(4))
+    gone = replace(whole, drop=fails_for("employees", whole.drop))
+    assert plan_next(gone, "employees") is not None
+    assert made.rollcall.house.ledger.runs("employees")[0].figures.people == 3
 
 
 def test_the_run_of_a_dead_planner_is_left_alone_until_its_claim_is_over(made: Desk) -> None:

@@ -48,8 +48,8 @@ def judged(made: Tally, facts: Facts = FACTS, **limits: Any) -> dict[str, Trippe
         (5, "0%", 1000, 5, False),
         (1, "0%", 1000, 0, True),
         (7, "0.7%", 1000, 0, False),
-        (29, "2.9%", 1000, 0, False),  # 2.9 is no binary fraction
-        (30, "2.9%", 1000, 0, True),
+        (69, "18.4%", 375, 0, False),  # 18.4 is no binary fraction
+        (70, "18.4%", 375, 0, True),
         (100, "100%", 100, 5, False),
         (6, "100%", 0, 5, True),
     ],

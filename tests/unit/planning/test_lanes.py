@@ -40,6 +40,14 @@ def test_leavers_go_first_then_managers_then_the_rest() -> None:
     assert [(chunk.lane, chunk.operations) for chunk in cut.finish()] == [(0, 1), (1, 1), (2, 2)]
 
 
+def test_a_full_chunk_of_a_later_lane_does_not_go_first() -> None:
+    cut, _, _ = cutter()
+    for number in range(MAX_OPERATIONS):
+        cut.add(Lane.OTHERS, person(number + 2))
+    cut.add(Lane.LEAVERS, person(99))
+    assert [(chunk.lane, chunk.number) for chunk in cut.finish()] == [(0, 2), (2, 1)]
+
+
 def test_a_chunk_holds_fifty_operations_at_most() -> None:
     cut, _, _ = cutter()
     for number in range(MAX_OPERATIONS + 1):

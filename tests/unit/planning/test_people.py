@@ -152,6 +152,7 @@ def test_a_disabled_absent_person_who_is_back_as_before_differs(people: People) 
 
 def test_who_failed_and_never_was_in_the_directory_is_forgotten_but_for_the_run(people: People) -> None:
     put(people, user())
+    assert not people.is_forgotten("p1")
     people.answered("run-1", [("p1", "failed")])
     assert "p1" not in people
     assert people.is_forgotten("p1")
