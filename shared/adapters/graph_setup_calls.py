@@ -148,7 +148,7 @@ def _error(doing: str, reply: Reply) -> GraphError:
     text = f"{doing} did not work: Graph answered {reply.told}{said}"
     if reply.status == 0:
         return Unreachable(f"{doing}: no answer from Graph; whether it was done is not known. Run the command again")
-    if remedy := remedy_for(reply.status, reply.code, reply.message):
+    if remedy := remedy_for(doing, reply.status, reply.code, reply.message):
         text += f". {remedy}"
     if reply.verdict is Verdict.THROTTLED:
         return Throttled(text, status=reply.status, request_id=reply.request_id, retry_after=reply.retry_after)

@@ -16,15 +16,22 @@ _MISSING = (
 )
 
 
-def remedy_for(status: int, code: str, message: str) -> str:
-    """What to do about an answer; "" where there is nothing to say beyond its own text."""
+_BY_WORK = {
+    "granting": "Sign in as a Privileged Role Administrator or Global Administrator, with the permissions "
+    "AppRoleAssignment.ReadWrite.All and Application.Read.All",
+    "agents": "Reading them needs OnPremisesPublishingProfiles.ReadWrite.All",
+    "custom": "The mappings hold custom security attributes: that needs CustomSecAttributeProvisioning.ReadWrite.All",
+}
+
+
+def remedy_for(doing: str, status: int, code: str, message: str) -> str:
+    """What to do about an answer to what was being done; "" where there is nothing to say beyond its own text."""
     text = f"{code} {message}".casefold()
     if status == 401:
         return f"The synchronization part of Graph also answers 401 where a permission is missing. {_MISSING}"
-    if status == 403 and "customsec" in text:
-        return "The mappings hold custom security attributes: that needs CustomSecAttributeProvisioning.ReadWrite.All"
     if status == 403:
-        return _MISSING
+        work = "custom" if "custom" in text else next((word for word in _BY_WORK if word in doing), "")
+        return _BY_WORK.get(work, _MISSING)
     if status == 404 and "syncfabric" in text:
         return "The provisioning service does not know this call; nothing was changed"
     if status == 404:

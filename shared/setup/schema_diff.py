@@ -10,7 +10,7 @@ from shared.errors import ConfigurationError
 from shared.setup.schema import MappingRow, object_mapping, rows, rule, source_attributes, target_attributes
 from shared.setup.tenant import Json
 
-_OF_THE_JOB = ("id", "version", "@odata.context", "@odata.etag")
+_OF_THE_JOB = ("id", "version")
 
 
 def differences(old: Json, new: Json) -> tuple[str, ...]:
@@ -26,11 +26,15 @@ def differences(old: Json, new: Json) -> tuple[str, ...]:
 
 def bare(schema: Json) -> Json:
     """The schema without what belongs to one job only."""
-    found = {name: value for name, value in copy.deepcopy(schema).items() if name not in _OF_THE_JOB}
+    found = {name: value for name, value in copy.deepcopy(schema).items() if _is_shared(name)}
     for part in (*found.get("directories", ()), *found.get("synchronizationRules", ())):
         for name in ("id", "version", "discoveryDateTime"):
             part.pop(name, None)
     return found
+
+
+def _is_shared(name: str) -> bool:
+    return name not in _OF_THE_JOB and not name.startswith("@odata.")
 
 
 def fitted(backup: Json, current: Json) -> Json:

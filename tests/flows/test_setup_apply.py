@@ -259,9 +259,7 @@ def test_an_expression_that_entra_does_not_read_is_told_in_its_words() -> None:
 
 
 def test_a_scoping_filter_of_the_file_stands_beside_the_portals_own() -> None:
-    office = Office(
-        FILE.replace("  mappings:", "  scope: {{Clerks: [{{attribute: title, value: Clerk}}]}}\n  mappings:")
-    )
+    office = Office(FILE.replace("  mappings:", "  scope: {Clerks: [{attribute: title, value: Clerk}]}\n  mappings:"))
     app = office.entra.add_app("HR to Entra", start=False)
     mapping = app.job.schema["synchronizationRules"][0]["objectMappings"][0]
     clause = {"operatorName": "IS TRUE", "sourceOperandName": "active", "targetOperand": {"values": []}}

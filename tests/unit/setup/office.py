@@ -45,28 +45,28 @@ app:
   accidental_deletion_threshold: 50
   mappings:
     employeeHireDate: {hire}
-    userPrincipalName: {{expression: "[userName]", when: create}}
-csv: {{mode: full}}
+    userPrincipalName: {expression: "[userName]", when: create}
+csv: {mode: full}
 key: id
-gates: {{creates: null}}
+gates: {creates: null}
 attributes:
-  userName: {{template: "{{id}}@contoso.com"}}
-  active: {{column: status, is: Active}}
+  userName: {template: "{id}@contoso.com"}
+  active: {column: status, is: Active}
   displayName: name
   title: title
-  {hire}: {{column: hired, date: "%Y-%m-%d"}}
+  {hire}: {column: hired, date: "%Y-%m-%d"}
 """
 ON_PREMISES = FILE.replace(
     "  notification_email", "  target: active-directory\n  domain: contoso.com\n"
     "  default_ou: OU=Employees,DC=contoso,DC=com\n  notification_email",
 ).replace("    employeeHireDate: {hire}\n", "    extensionAttribute2: {hire}\n").replace(
-    '    userPrincipalName: {{expression: "[userName]", when: create}}\n', ""
+    '    userPrincipalName: {expression: "[userName]", when: create}\n', ""
 )  # fmt: skip
 
 
 def cloud_file(text: str = FILE) -> str:
     """The text of the source file."""
-    return text.format(hire=HIRE)
+    return text.replace("{hire}", HIRE)
 
 
 class Cut(Exception):
