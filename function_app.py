@@ -13,6 +13,7 @@ import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
 from shared import wiring
+from shared.adapters.console_http import answer_http
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
@@ -74,6 +75,12 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(
         json.dumps(state), status_code=200 if state["healthy"] else 503, mimetype="application/json"
     )
+
+
+@app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def console(req: func.HttpRequest) -> func.HttpResponse:
+    """The pages; who may see them is judged in the code, by who the platform says it is."""
+    return answer_http(house().console, req)
 
 
 def _event(event: str, **fields: Any) -> None:

@@ -59,6 +59,8 @@ class Settings(BaseModel):
     webhook_url: str = Field("", alias="ALERT_WEBHOOK_URL", repr=False)
     webhook_key: str = Field("", alias="ALERT_WEBHOOK_KEY", repr=False)
     console_url: str = Field("", alias="CONSOLE_URL")
+    console_token: str = Field("", alias="CONSOLE_TOKEN", repr=False)  # of a laptop, for one sign-in
+    signed_in: bool = Field(False, alias="WEBSITE_AUTH_ENABLED")  # the platform's own: it signs people in
 
     sources_dir: str = Field("", alias="SOURCES_DIR")
     send_seconds: Seconds = Field(240, alias="SEND_SECONDS")
@@ -75,7 +77,7 @@ class Settings(BaseModel):
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in this environment. Raises SettingsError naming every missing or malformed one."""
         given = {key: value for key, value in environ.items() if value != ""}
-        faults = [*_storage_faults(given), *_address_faults(given)]
+        faults = [*_storage_faults(given), *_address_faults(given), *_console_faults(given)]
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -111,6 +113,11 @@ def _storage_faults(given: Mapping[str, str]) -> Iterator[str]:
 def _address_faults(given: Mapping[str, str]) -> Iterator[str]:
     if not is_loopback(given.get("LOCAL_GRAPH_URL", "http://localhost")):
         yield "LOCAL_GRAPH_URL is for the emulator on this machine only, such as http://127.0.0.1:7480; leave it out"
+
+
+def _console_faults(given: Mapping[str, str]) -> Iterator[str]:
+    if "CONSOLE_TOKEN" in given and "DropStorage" not in given:
+        yield "CONSOLE_TOKEN opens the console on this machine only; in Azure, switch on App Service authentication"
 
 
 def _is_local(connection_string: str) -> bool:

@@ -21,12 +21,15 @@ from shared.adapters.alert_table import AlertTable
 from shared.adapters.blobs import BlobDrop
 from shared.adapters.channels import LogChannel, WebChannel
 from shared.adapters.clock import SystemClock
+from shared.adapters.console_reads import JobBook, LogBook
+from shared.adapters.console_secrets import ConsoleSecrets
 from shared.adapters.container import RunFiles
 from shared.adapters.endpoints import Endpoints
 from shared.adapters.graph import GraphLog, GraphUpload, Tokens
 from shared.adapters.graph_job import GraphJob
 from shared.adapters.ledger import TableLedger
-from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
+from shared.adapters.log_tables import CheckpointTable, LogTable
+from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
@@ -42,6 +45,12 @@ from shared.errors import RollcallError
 from shared.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.receive_drop import Planner, receive_drop, sweep
 from shared.planning.records import Drop
+from shared.reporting.access import Door
+from shared.reporting.console import Console
+from shared.reporting.overview import Lookout
+from shared.reporting.people_view import Memory
+from shared.reporting.rendering import Pages
+from shared.reporting.report import Reporter, missing_reports, write_reports
 from shared.runs import Run
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Budget, Quota
@@ -69,6 +78,8 @@ class House:
     watcher: Watcher
     alerts: AlertTable
     channels: tuple[Channel, ...]
+    console: Console
+    reporter: Reporter
 
     def plan_drop(self, drop: Drop) -> Run:
         """A drop has arrived."""
@@ -79,8 +90,10 @@ class House:
         return send_runs(self.sender)
 
     def collect_logs(self) -> Collected:
-        """Read the provisioning log and settle what is answered."""
-        return collect_logs(self.collector)
+        """Read the provisioning log, settle what is answered, and write its reports."""
+        collected = collect_logs(self.collector)
+        write_reports(self.reporter, collected.settled)
+        return collected
 
     def budget(self) -> Budget:
         """The calls the tenant has made and has left, as of now."""
@@ -91,8 +104,10 @@ class House:
         return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.planner.now())
 
     def sweep(self) -> tuple[int, int]:
-        """Drops whose event was missed, and runs that wait for their turn: how many of each."""
-        return sweep(self.planner, self.storage.drops.versions())
+        """Drops whose event was missed, and runs that wait for their turn: how many of each. And missing reports."""
+        counts = sweep(self.planner, self.storage.drops.versions())
+        write_reports(self.reporter, missing_reports(self.reporter))
+        return counts
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
@@ -195,6 +210,21 @@ def assemble(
         lambda: book.read().at(clock.now()),
         clock.now,
     )
+    alerts = AlertTable(storage.alerts_table)
+    log = LogBook(LogTable(storage.logs_table, storage.state), storage.outcomes_table, endpoints.all)
+    lookout = Lookout(
+        ledger,
+        files,
+        sources.sources,
+        endpoints.all,
+        JobBook(job, clock.now).facts,
+        checkpoints.get,
+        watcher.budget,
+        clock.now,
+    )
+    pages = Pages()
+    memory = Memory(ledger, files, people.open, log.evidence, log.person)
+    console = Console(_door(settings, storage, clock), pages, lookout, memory, files, alerts, log.day, clock.now)
     return House(
         settings,
         storage,
@@ -207,14 +237,24 @@ def assemble(
         sender,
         collector,
         watcher,
-        AlertTable(storage.alerts_table),
+        alerts,
         _channels(settings, client, clock),
+        console,
+        Reporter(lookout, files, pages, settings.console_url),
     )
 
 
 def drop_of(client: BlobClient) -> Drop:
     """The drop behind the client that the blob trigger hands over."""
     return BlobDrop(client)
+
+
+def _door(settings: Settings, storage: Storage, clock: Clock) -> Door:
+    """Who may enter: those whom the platform signs in; on a laptop, whose storage is the emulator's, one token."""
+    secrets = ConsoleSecrets(storage.state)
+    local = bool(settings.connection_string)
+    token = settings.console_token if local else ""
+    return Door(settings.signed_in and not local, token, secrets.key, secrets.spend, clock.now)
 
 
 def _channels(settings: Settings, client: httpx.Client, clock: Clock) -> tuple[Channel, ...]:

@@ -29,7 +29,7 @@ class GraphJob:
 
     def state(self, endpoint: Endpoint) -> JobState:
         """Whether it runs. Raises GraphError."""
-        job = self._get(endpoint.job_url)
+        job = self.read(endpoint)
         status = job.get("status") or {}
         quarantine = status.get("quarantine") or {}
         return JobState(
@@ -37,6 +37,10 @@ class GraphJob:
             str(status.get("code", "")),
             str(quarantine.get("reason") or ""),
         )
+
+    def read(self, endpoint: Endpoint) -> dict[str, Any]:
+        """The whole job as Graph tells it. Raises GraphError."""
+        return self._get(endpoint.job_url)
 
     def nulls_flow(self, endpoint: Endpoint) -> str:
         """A sentence when the job clears what a record leaves out, or when that cannot be known; else ""."""

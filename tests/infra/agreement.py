@@ -19,6 +19,8 @@ LOCAL_ONLY = {
     "DropStorage": "a connection string, for the storage emulator",
     "LOCAL_GRAPH_URL": "the Entra emulator's address",
     "SOURCES_DIR": "the sources are in the package",
+    "CONSOLE_TOKEN": "opens the console on a laptop",
+    "WEBSITE_AUTH_ENABLED": "the platform's own word that it signs people in",
 }
 # Settings that Bicep writes for others than `Settings`: the Functions host, the worker's telemetry, sign-in.
 PLATFORM = re.compile(

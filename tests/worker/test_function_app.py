@@ -42,6 +42,7 @@ def test_azure_finds_exactly_these_functions(worker: Worker) -> None:
     found = {name: function.trigger.type for name, function in worker.functions.items()}
     assert found == {
         "plan_drop": "blobTrigger",
+        "console": "httpTrigger",
         "health": "httpTrigger",
         **dict.fromkeys(SCHEDULES, "timerTrigger"),
     }

@@ -1,0 +1,243 @@
+"""The console: a request becomes a page. It reads; its only writes are approve and cancel. Enters: ports, a request.
+
+Who asks is found out first, for every page. Nothing of a person is ever in an address: people are looked up by a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.alerting.raise_alerts import Alert
+from shared.collecting.entries import LogEntry
+from shared.errors import LedgerError, Missing, RollcallError, UnknownRun
+from shared.planning.decide import approve, cancel
+from shared.reporting.access import Door, Principal, Refusal, comes_from_us
+from shared.reporting.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
+from shared.reporting.log_view import ACTIONS, STATUSES, log_page, read_filters
+from shared.reporting.overview import RUNS_LISTED, AlertBook, Lookout, quota, sorted_alerts, source_view, source_views
+from shared.reporting.people_view import Memory, person_view
+from shared.reporting.rendering import Pages
+from shared.reporting.run_view import FILES, RunFolder, run_view
+from shared.runs import Run, RunState
+
+LARGEST_DOWNLOAD = 32 * 1024 * 1024
+STATIC = {"style.css": CSS, "progress.js": SCRIPT, "icon.svg": SVG}
+SIGN_OUT = "/.auth/logout"  # of App Service authentication
+OVER_SHOWN = 100
+Page = Callable[[], Response]
+
+
+@dataclass(frozen=True)
+class Console:
+    """Everything the console needs, and nothing else."""
+
+    door: Door
+    pages: Pages
+    lookout: Lookout
+    memory: Memory
+    folder: RunFolder
+    alerts: AlertBook
+    day: Callable[[str, datetime], Iterable[LogEntry]]  # the log of a source on a UTC day
+    now: Callable[[], datetime]
+
+
+def answer(console: Console, request: Request) -> Response:
+    """The response to a request; every fault is a page that says what happened."""
+    try:
+        return _Visit(console, request).answer()
+    except UnknownRun as error:
+        return _Visit(console, request).told(404, "There is no such run", str(error))
+    except RollcallError as error:
+        return _Visit(console, request).told(503, "This could not be read", str(error))
+
+
+def _says_the_state(alert: Alert) -> bool:
+    """Whether the page of the run says the same in its first line."""
+    return alert.finding.rule == f"run-{RunState.HELD}"
+
+
+@dataclass
+class _Visit:
+    console: Console
+    request: Request
+    principal: Principal | None = None
+
+    def answer(self) -> Response:
+        first, *rest = [*self.request.path.split("/"), ""] if self.request.path else [""]
+        match self.request.method, first, rest:
+            case "GET", "static", [name, ""]:
+                return self._static(name)
+            case "GET" | "POST", "enter", [""]:
+                return self._enter()
+        who = self.console.door.who(self.request)
+        if isinstance(who, Refusal):
+            return self._refused(who)
+        self.principal = who
+        if self.request.method == "POST" and (refusal := self.console.door.accepts(self.request, who)):
+            return self._refused(refusal)
+        return self._routed(first, rest)
+
+    def told(self, status: int, title: str, text: str, *headers: tuple[str, str], token: bool = False) -> Response:
+        """A page with one thing to say."""
+        return self._page("message.html", status, *headers, title=title, text=text, token=token)
+
+    def _routed(self, first: str, rest: list[str]) -> Response:
+        pages = {"GET": self._to_read(first, rest), "POST": self._to_write(first, rest)}
+        if page := pages.get(self.request.method):
+            return page()
+        if allowed := ", ".join(method for method, page in pages.items() if page):
+            return self.told(405, "Not like this", "This address is not asked in this way.", ("Allow", allowed))
+        return self.told(404, "There is no such page", "The address leads nowhere. The overview shows what there is.")
+
+    def _to_read(self, first: str, rest: list[str]) -> Page | None:
+        match first, rest:
+            case "", []:
+                return self._overview
+            case "sources", [name, ""]:
+                return lambda: self._source(name)
+            case "runs", [run_id, ""]:
+                return lambda: self._run(self._find(run_id))
+            case "runs", [run_id, "files", name, ""]:
+                return lambda: self._download(self._find(run_id), name)
+            case "people", [""]:
+                return lambda: self._page("person.html", view=None, source="", sources=self._source_names())
+            case "log", [""]:
+                return self._log
+            case "alerts", [""]:
+                return lambda: self._page("alerts.html", over=self.console.alerts.over()[:OVER_SHOWN])
+        return None
+
+    def _to_write(self, first: str, rest: list[str]) -> Page | None:
+        match first, rest:
+            case "runs", [run_id, "approve" | "cancel" as verb, ""]:
+                return lambda: self._decide(self._find(run_id), verb)
+            case "people", [""]:
+                return self._person
+        return None
+
+    def _overview(self) -> Response:
+        now = self.console.now()
+        budget = self.console.lookout.budget()
+        views = source_views(self.console.lookout, self.console.alerts.open(), now)
+        return self._page("overview.html", views=views, quota=quota(budget, now), live=True)
+
+    def _source(self, name: str) -> Response:
+        source = self.console.lookout.sources().get(name)
+        if source is None:
+            return self.told(404, "There is no such source", "The overview shows every source there is.")
+        endpoint = self.console.lookout.endpoints().get(name)
+        alerts = self.console.alerts.open()
+        view = source_view(self.console.lookout, source, endpoint, alerts, self.console.now(), RUNS_LISTED)
+        return self._page("source.html", view=view, live=True)
+
+    def _run(self, run: Run, status: int = 200, fault: str = "") -> Response:
+        lookout, now = self.console.lookout, self.console.now()
+        view = run_view(lookout.ledger, self.console.folder, run, lookout.budget(), now)
+        alerts = [
+            each for each in self._open_alerts() if each.finding.run_id == run.run_id and not _says_the_state(each)
+        ]
+        return self._page(
+            "run.html", status, view=view, run=run, fault=fault, alerts=alerts, live=view.verdict.tone != "good"
+        )
+
+    def _download(self, run: Run, name: str) -> Response:
+        if name not in FILES:
+            return self.told(404, "There is no such file", "The page of the run shows the files it has.")
+        content = bytearray()
+        try:
+            for piece in self.console.folder.read(run, name):
+                content += piece
+                if len(content) > LARGEST_DOWNLOAD:
+                    where = f"{run.source}/{run.run_id}/{name}"
+                    return self.told(
+                        413, "This file is too large for a page", f"Take it from the container of runs: {where}"
+                    )
+        except Missing:
+            return self.told(404, "There is no such file", "The page of the run shows the files it has.")
+        return attachment(bytes(content), FILES[name][0], f"{run.run_id}-{name}")
+
+    def _decide(self, run: Run, verb: str) -> Response:
+        assert self.principal is not None
+        if not self.principal.may_decide:
+            return self.told(403, "This is for operators", "Reading is what your role permits. An operator can decide.")
+        form, now, ledger = self.request.form, self.console.now(), self.console.lookout.ledger
+        reason, by = form.get("reason", "").strip()[:1000], self.principal.signature
+        if not reason:
+            return self._run(run, 422, "Write down why. The reason is kept with the run.")
+        try:
+            if verb == "approve":
+                if len(form.get("shown", "")) != 64:
+                    return self._run(
+                        run, 422, "The page did not say which plan it showed. Look at it again, then decide."
+                    )
+                approve(ledger, self.console.folder, run.run_id, by, reason, now, form["shown"])
+            else:
+                cancel(ledger, run.run_id, by, reason, now)
+        except LedgerError as error:
+            return self._run(ledger.get(run.run_id), 409, str(error))
+        return see_other(f"{self.request.base}/runs/{run.run_id}")
+
+    def _person(self) -> Response:
+        form = self.request.form
+        source, key = form.get("source", ""), form.get("key", "").strip()
+        names = self._source_names()
+        if not key or source not in names:
+            return self._page(
+                "person.html", 422, view=None, source=source, sources=names, fault="Choose a source and write a key."
+            )
+        view = person_view(self.console.memory, source, key, form.get("before", ""))
+        return self._page("person.html", view=view, source=source, sources=names)
+
+    def _log(self) -> Response:
+        names = self._source_names()
+        filters = read_filters(self.request.query, names, self.console.now())
+        day = datetime(filters.day.year, filters.day.month, filters.day.day, tzinfo=self.console.now().tzinfo)
+        found = log_page(self.console.day(filters.source, day) if filters.source else (), filters)
+        return self._page("log.html", found=found, filters=filters, sources=names, statuses=STATUSES, actions=ACTIONS)
+
+    def _enter(self) -> Response:
+        request = self.request
+        if request.method == "POST" and not comes_from_us(request):
+            return self._refused(Refusal(403, "This form does not come from the console. Open the page again."))
+        if isinstance(self.console.door.who(request), Principal):
+            return see_other(f"{request.base}/")
+        given = request.form.get("token", "") if request.method == "POST" else request.query.get("token", "")
+        found = self.console.door.enter(request, given.strip())
+        return self._refused(found) if isinstance(found, Refusal) else found
+
+    def _static(self, name: str) -> Response:
+        if name not in STATIC:
+            return self.told(404, "There is no such file", "The address leads nowhere.")
+        return Response(self.console.pages.file(name), 200, STATIC[name])
+
+    def _refused(self, refusal: Refusal) -> Response:
+        title = {401: "Sign in", 403: "Not for you"}.get(refusal.status, "There is no such page")
+        token = refusal.status == 401 and bool(self.console.door.token) and not self.console.door.platform
+        return self.told(refusal.status, title, refusal.text, token=token)
+
+    def _find(self, run_id: str) -> Run:
+        return self.console.lookout.ledger.get(run_id)
+
+    def _source_names(self) -> list[str]:
+        return sorted(self.console.lookout.sources())
+
+    def _open_alerts(self) -> tuple[Alert, ...]:
+        return sorted_alerts(self.console.alerts.open())
+
+    def _page(self, template: str, status: int = 200, *headers: tuple[str, str], **values: Any) -> Response:
+        principal, door = self.principal, self.console.door
+        common: dict[str, Any] = {
+            "base": self.request.base,
+            "path": self.request.path,
+            "principal": principal,
+            "csrf": door.form_token(principal) if principal else "",
+            "sign_out": SIGN_OUT if door.platform else "",
+            "open_alerts": self._open_alerts() if principal else (),
+            "now": self.console.now(),
+            "live": False,
+            "fault": "",
+        }
+        return Response(self.console.pages.page(template, **{**common, **values}), status, headers=headers)

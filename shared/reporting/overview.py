@@ -1,0 +1,182 @@
+"""The overview: each source with what the portal shows of its job, and what the portal does not show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.alerting.findings import Severity
+from shared.alerting.raise_alerts import Alert
+from shared.endpoint import Endpoint
+from shared.errors import GraphError, Missing
+from shared.planning.lanes import Lane
+from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.reporting.job_facts import JobFacts
+from shared.reporting.run_view import Progress, progress_of
+from shared.reporting.verdict import TONES, Verdict, verdict
+from shared.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
+from shared.sending.quota import Budget
+from shared.sources import Source
+
+RUNS_SHOWN = 5
+RUNS_LISTED = 200
+_ORDER = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class AlertBook(Protocol):
+    """Alerts, as they are read."""
+
+    def open(self) -> list[Alert]:
+        """Those that hold, or that some channel has not been told of."""
+        ...
+
+    def over(self) -> list[Alert]:
+        """Those that are over, the latest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in a list."""
+
+    run: Run
+    tone: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A run on its way, with how far it is."""
+
+    line: RunLine
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """One source."""
+
+    name: str
+    source: Source
+    endpoint: Endpoint | None
+    job: JobFacts | None
+    job_fault: str
+    checkpoint: datetime | None
+    under_way: tuple[UnderWay, ...]
+    runs: tuple[RunLine, ...]  # newest first
+    runs_total: int
+    alerts: tuple[Alert, ...]
+
+    @property
+    def waiting(self) -> tuple[RunLine, ...]:
+        """Runs that wait for a person's decision."""
+        return tuple(each.line for each in self.under_way if each.line.run.state is RunState.HELD)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The tenant's calls in 24 hours."""
+
+    limit: int
+    used: int
+    left: int
+    kept_for_leavers: int
+    opens_at: datetime | None  # when more come free, where none are left
+    doubted: bool
+
+
+@dataclass(frozen=True)
+class Lookout:
+    """What the overview looks at."""
+
+    ledger: Ledger
+    artefacts: Artefacts
+    sources: Callable[[], Mapping[str, Source]]
+    endpoints: Callable[[], Mapping[str, Endpoint]]
+    job: Callable[[Endpoint], JobFacts]  # raises GraphError
+    checkpoint: Callable[[str], datetime | None]  # by job id
+    budget: Callable[[], Budget]
+    now: Callable[[], datetime]
+
+
+def quota(budget: Budget, now: datetime) -> Quota:
+    """How the quota stands."""
+    left = budget.left()
+    return Quota(
+        budget.limit,
+        budget.used,
+        left,
+        max(0, budget.left(Lane.LEAVERS) - left),
+        None if left else budget.opens_at(now),
+        budget.believed is not None,
+    )
+
+
+def source_views(lookout: Lookout, alerts: Iterable[Alert], now: datetime) -> tuple[SourceView, ...]:
+    """Every source as it stands."""
+    endpoints, told = lookout.endpoints(), list(alerts)
+    return tuple(
+        source_view(lookout, source, endpoints.get(name), told, now)
+        for name, source in sorted(lookout.sources().items())
+    )
+
+
+def source_view(
+    lookout: Lookout,
+    source: Source,
+    endpoint: Endpoint | None,
+    alerts: Iterable[Alert],
+    now: datetime,
+    shown: int = RUNS_SHOWN,
+) -> SourceView:
+    """One source as it stands."""
+    runs = lookout.ledger.runs(source.source)
+    job, fault = _job(lookout, endpoint)
+    budget = lookout.budget()
+    return SourceView(
+        source.source,
+        source,
+        endpoint,
+        job,
+        fault,
+        lookout.checkpoint(endpoint.job_id) if endpoint else None,
+        tuple(_under_way(lookout, run, budget, now) for run in runs if run.state not in FINISHED),
+        tuple(map(run_line, reversed(runs[-shown:]))),
+        len(runs),
+        sorted_alerts(alert for alert in alerts if alert.finding.source == source.source),
+    )
+
+
+def run_line(run: Run) -> RunLine:
+    """A run in a list."""
+    return RunLine(run, TONES[run.state], verdict(run))
+
+
+def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Open ones only, the worst first, then the latest."""
+    found = [alert for alert in alerts if alert.is_open]
+    return tuple(sorted(found, key=lambda each: (_ORDER[each.finding.severity], -each.raised_at.timestamp())))
+
+
+def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime) -> UnderWay:
+    plan = _plan(lookout, run) if run.state in TO_SEND else None
+    receipts = lookout.ledger.receipts(run.run_id) if run.state in AWAITING_OUTCOMES else []
+    return UnderWay(run_line(run), progress_of(run, plan, receipts, budget, now))
+
+
+def _plan(lookout: Lookout, run: Run) -> Plan | None:
+    try:
+        return decode_plan(b"".join(lookout.artefacts.read(run, PLAN)))
+    except Missing:
+        return None
+
+
+def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, str]:
+    if endpoint is None:
+        return None, ""
+    try:
+        return lookout.job(endpoint), ""
+    except GraphError as error:
+        return None, str(error)

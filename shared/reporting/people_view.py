@@ -1,0 +1,138 @@
+"""All that is known of a person: every version sent, every answer, the raw steps. Enters: ports. Leaves: a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.collecting.entries import LogEntry
+from shared.collecting.outcomes import Evidence
+from shared.errors import Missing
+from shared.planning.people import KnownPerson, People
+from shared.planning.plan import PEOPLE, PLAN, REQUESTS, PlannedPerson, decode_plan, read_people
+from shared.reporting.log_view import EntryView, entry_view
+from shared.runs import Artefacts, Ledger, Run
+from shared.scim import encoded_users
+
+RUNS_LOOKED_AT = 25
+
+
+@dataclass(frozen=True)
+class Version:
+    """What one run planned for the person, and what came of it."""
+
+    run: Run
+    action: str
+    line: int
+    chunk: int
+    sent: tuple[tuple[str, str], ...]  # attribute and value, flat
+    outcome: str
+    code: str
+    reason: str
+    at: datetime | None
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether the run has begun to send."""
+        return bool(self.chunk and self.run.sending_at)
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """Everything known of one key of one source."""
+
+    source: str
+    key: str
+    known: KnownPerson | None
+    versions: tuple[Version, ...]  # newest first
+    entries: tuple[EntryView, ...]  # newest first
+    looked_at: int  # runs
+    older: str  # the run to look on from, "" where there are no more
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known."""
+        return bool(self.known or self.versions or self.entries)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where a person is looked up."""
+
+    ledger: Ledger
+    artefacts: Artefacts
+    people: Callable[[str], AbstractContextManager[People]]
+    evidence: Callable[[str, str], Evidence | None]  # by run id and key
+    entries: Callable[[str, str, Sequence[Run]], Iterable[LogEntry]]  # by source and key; runs that sent the person
+
+
+def person_view(memory: Memory, source: str, key: str, before: str = "") -> PersonView:
+    """The person in the newest runs of the source, or in those before a run."""
+    runs = [run for run in reversed(memory.ledger.runs(source)) if run.planned_at]
+    if before:
+        ids = [run.run_id for run in runs]
+        runs = runs[ids.index(before) + 1 :] if before in ids else []
+    looked_at = runs[:RUNS_LOOKED_AT]
+    versions = tuple(version for run in looked_at for version in _version(memory, run, key))
+    with memory.people(source) as people:
+        known = people.get(key)
+    entries = sorted(
+        memory.entries(source, key, [each.run for each in versions]), key=lambda each: each.at, reverse=True
+    )
+    older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
+    return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older)
+
+
+def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
+    person = _planned(memory.artefacts, run, key)
+    if person is None:
+        return
+    evidence = memory.evidence(run.run_id, key)
+    outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
+    sent = _flat(_sent(memory.artefacts, run, person)) if person.chunk else ()
+    told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
+    yield Version(
+        run, person.action, person.line, person.chunk, tuple(sent), outcome, *told, evidence.at if evidence else None
+    )
+
+
+def _planned(artefacts: Artefacts, run: Run, key: str) -> PlannedPerson | None:
+    """The person's line of people.csv."""
+    try:
+        body = b"".join(artefacts.read(run, PEOPLE))
+    except Missing:
+        return None
+    if '"' not in key and key.encode("utf-8", "surrogateescape") not in body:
+        return None  # most runs of most people: no need to read the lines
+    return next((person for person in read_people([body]) if person.key == key), None)
+
+
+def _sent(artefacts: Artefacts, run: Run, person: PlannedPerson) -> Any:
+    """The SCIM user, from the very bytes that were planned."""
+    try:
+        plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
+        chunk = next(chunk for chunk in plan.chunks if chunk.number == person.chunk)
+        body = artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length)
+        return next(msgspec.json.decode(user) for key, user in encoded_users(body) if key == person.key)
+    except (Missing, StopIteration):
+        return {}
+
+
+def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
+    """Attributes and values of a user, one line each, under the names that mapping pages show."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "schemas":
+                joiner = ":" if name.startswith("urn:") else "."
+                yield from _flat(inner, f"{name}{joiner}{key}" if name else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            kind = inner.get("type") if isinstance(inner, dict) else None
+            yield from _flat(inner, f'{name}[type eq "{kind}"]' if kind else f"{name}[{number}]")
+    else:
+        yield name, "(empty)" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)

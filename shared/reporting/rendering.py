@@ -1,0 +1,122 @@
+"""Templates become pages. Enters: a template's name and values. Leaves: HTML. What people typed is only ever text.
+
+The templates and the files of a page (`static/`) are part of the package; `Pages` reads them when it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_HERE = Path(__file__).parent
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Renders the templates of a folder."""
+
+    folder: Path = _HERE / "templates"
+    static: Path = _HERE / "static"
+    environment: Environment = field(init=False)
+
+    def __post_init__(self) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(self.folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {
+            "number": number,
+            "moment": moment,
+            "clock": clock,
+            "exact": exact,
+            "sentence": sentence,
+            "iso": iso,
+            "span": span,
+            "percent": percent,
+        }
+        environment.globals["stylesheet"] = self.stylesheet
+        environment.globals["ago"] = ago
+        object.__setattr__(self, "environment", environment)
+
+    def page(self, template: str, **values: Any) -> bytes:
+        """The page. What cannot be encoded is shown as a question mark."""
+        return self.environment.get_template(template).render(values).encode("utf-8", "replace")
+
+    def file(self, name: str) -> bytes:
+        """A file of the pages. Raises FileNotFoundError."""
+        return (self.static / name).read_bytes()
+
+    def stylesheet(self) -> Markup:
+        """The style sheet, for a page that has to hold its own."""
+        return Markup(self.file("style.css").decode())
+
+
+def number(value: int) -> str:
+    """1,234"""
+    return f"{value:,}"
+
+
+def moment(at: datetime) -> str:
+    """2026-11-02 06:00 UTC"""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def clock(at: datetime) -> str:
+    """06:00:07"""
+    return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def exact(at: datetime) -> str:
+    """2026-11-02 06:00:07"""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital in front."""
+    return text[:1].upper() + text[1:]
+
+
+def iso(at: datetime) -> str:
+    """For machines."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def span(length: timedelta) -> str:
+    """How long, in the two largest units that say something: 2 h 5 min."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))} ms"
+    left, parts = round(seconds), []
+    for size, unit in _STEPS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """5 min ago; in 5 min."""
+    if at > now:
+        return f"in {span(at - now)}"
+    return "just now" if now - at < timedelta(seconds=5) else f"{span(now - at).split(' ', 2)[0]} {_unit(now - at)} ago"
+
+
+def _unit(length: timedelta) -> str:
+    return span(length).split(" ")[1]
+
+
+def percent(part: int, of: int) -> str:
+    """3%, 0.4%"""
+    if not of:
+        return "0%"
+    share = 100 * part / of
+    return f"{share:.0f}%" if share >= 1 or share == 0 else f"{share:.1f}%"

@@ -1,0 +1,171 @@
+"""A run as it is looked at: verdict, flow, gates, causes, chunks, files. Enters: ports. Leaves: a RunView."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.errors import Missing
+from shared.planning.lanes import Lane
+from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.reporting.answers import Rejected, Troubles, answers, rejections, troubles
+from shared.reporting.flow import Level, levels
+from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
+from shared.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
+from shared.sending.quota import Budget, finished_at
+
+CHUNKS_SHOWN = 100
+PEOPLE_SHOWN = 100
+REJECTED_SHOWN = 20
+LANES = {Lane.LEAVERS: "leavers", Lane.MANAGERS: "managers", Lane.OTHERS: "others"}
+FILES = {
+    "report.html": ("text/html", "the whole story of this run on one page, to keep or to mail"),
+    "outcome.csv": ("text/csv", "what became of everybody, with reason and advice"),
+    "rejected.csv": ("text/csv", "records that were not sent; correct them and drop the file again as it is"),
+    "absent.csv": ("text/csv", "people known who are not in the file"),
+    "people.csv": ("text/csv", "who, line, action and chunk"),
+    "plan.json": ("application/json", "the plan and its gates"),
+    "requests.ndjson": ("application/x-ndjson", "exactly what Entra is sent, a bulk request a line"),
+}
+
+
+class RunFolder(Artefacts, Protocol):
+    """The files of runs, which can also be listed."""
+
+    def names(self, run: Run) -> list[str]:
+        """The files this run has."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `done_at` is when everything will be sent, as far as the quota permits."""
+
+    taken: int = 0
+    sent: int = 0
+    answered: int = 0
+    calls_left: int = 0
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ChunkLine:
+    """One chunk and what Entra answered."""
+
+    number: int
+    lane: str
+    operations: int
+    answer: str  # accepted, refused in part, refused, waiting
+    status: int
+    at: datetime | None
+    request_id: str
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything the page of a run shows."""
+
+    run: Run
+    verdict: Verdict
+    tone: str
+    levels: tuple[Level, ...]
+    moments: tuple[Moment, ...]
+    progress: Progress
+    plan: Plan | None
+    plan_hash: str
+    troubles: Troubles
+    rejections: tuple[Rejected, ...]
+    chunks: tuple[ChunkLine, ...]
+    chunks_total: int
+    chunks_taken: int
+    files: tuple[tuple[str, str], ...]
+    may_approve: bool
+    may_cancel: bool
+
+
+def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime) -> RunView:
+    """The run as it stands."""
+    body = _plan_body(folder, run)
+    plan = decode_plan(body) if body else None
+    receipts = ledger.receipts(run.run_id)
+    progress = progress_of(run, plan, receipts, budget, now)
+    lines = tuple(_chunk_lines(plan.chunks, receipts)) if plan else ()
+    there = set(folder.names(run))
+    return RunView(
+        run=run,
+        verdict=verdict(run),
+        tone=TONES[run.state],
+        levels=levels(run, progress.taken),
+        moments=moments(run),
+        progress=progress,
+        plan=plan,
+        plan_hash=plan_hash(body) if body else "",
+        troubles=troubles(answers(folder, run), PEOPLE_SHOWN),
+        rejections=rejections(folder, run, REJECTED_SHOWN) if run.figures.rejected else (),
+        chunks=_most_telling(lines),
+        chunks_total=len(lines),
+        chunks_taken=sum(line.answer != "waiting" for line in lines),
+        files=tuple((name, what) for name, (_, what) in FILES.items() if name in there),
+        may_approve=run.state is RunState.HELD,
+        may_cancel=RunState.CANCELLED in run.next_states,
+    )
+
+
+def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget: Budget, now: datetime) -> Progress:
+    """How far the run is."""
+    final = [receipt for receipt in receipts if receipt.answer is not Answer.SPLIT]
+    taken = sum(receipt.stop - receipt.start for receipt in final if receipt.answer is Answer.ACCEPTED)
+    figures = run.figures
+    answered = max(0, sum(figures.outcomes.values()) - max(0, figures.people - figures.sent))
+    if plan is None or run.state not in TO_SEND:
+        return Progress(taken, figures.sent, answered)
+    calls_left = max(0, len(plan.chunks) - len({receipt.chunk for receipt in final}))
+    start = max(now, run.not_before or now)
+    return Progress(taken, figures.sent, answered, calls_left, finished_at(calls_left, budget, start))
+
+
+def _plan_body(folder: RunFolder, run: Run) -> bytes:
+    if run.planned_at is None and run.state is not RunState.HELD:
+        return b""
+    try:
+        return b"".join(folder.read(run, PLAN))
+    except Missing:
+        return b""  # its folder is gone: retention
+
+
+def _chunk_lines(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterable[ChunkLine]:
+    by_chunk: Mapping[int, list[Receipt]] = defaultdict(list)
+    for receipt in receipts:
+        if receipt.answer is not Answer.SPLIT:
+            by_chunk[receipt.chunk].append(receipt)
+    for chunk in chunks:
+        found = by_chunk.get(chunk.number, [])
+        last = found[-1] if found else None
+        yield ChunkLine(
+            chunk.number,
+            LANES.get(Lane(chunk.lane), ""),
+            chunk.operations,
+            _answer(chunk, found),
+            last.status if last else 0,
+            last.at if last else None,
+            last.request_id if last else "",
+        )
+
+
+def _answer(chunk: Chunk, receipts: list[Receipt]) -> str:
+    if sum(receipt.stop - receipt.start for receipt in receipts) < chunk.operations:
+        return "waiting"
+    refused = sum(receipt.answer is Answer.REFUSED for receipt in receipts)
+    if not refused:
+        return "accepted"
+    return "refused" if refused == chunk.operations else "refused in part"
+
+
+def _most_telling(lines: tuple[ChunkLine, ...]) -> tuple[ChunkLine, ...]:
+    """The refused ones first when there are more than a page holds."""
+    if len(lines) <= CHUNKS_SHOWN:
+        return lines
+    return tuple(sorted(lines, key=lambda line: (not line.answer.startswith("refused"), line.number))[:CHUNKS_SHOWN])

@@ -1,0 +1,126 @@
+"""The verdict on a run in one sentence, and its way through the house in time. Enters: a run. Leaves: words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.runs import Run, RunState
+
+S = RunState
+# How a state looks: good, calm, busy, warn, bad
+TONES = {
+    S.RECEIVED: "calm",
+    S.PLANNING: "busy",
+    S.PLANNED: "busy",
+    S.HELD: "warn",
+    S.SENDING: "busy",
+    S.BLOCKED: "bad",
+    S.SENT: "busy",
+    S.SETTLED: "good",
+    S.REJECTED: "bad",
+    S.SUPERSEDED: "calm",
+    S.CANCELLED: "calm",
+}
+MEANINGS = {
+    S.RECEIVED: "The drop is known and waits for its turn: another run of this source is on its way.",
+    S.PLANNING: "The drop is being read and compared with what Entra was last told.",
+    S.PLANNED: "The plan is made and will be sent at the next tick.",
+    S.BLOCKED: "Entra refuses every call of this source. When the cause is mended, the run goes on by itself.",
+    S.REJECTED: "The file could not be planned. Nothing was sent.",
+    S.SUPERSEDED: "A newer drop came first. What Entra had accepted until then is remembered.",
+    S.CANCELLED: "Somebody stopped this run. What Entra had accepted until then is remembered.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence, and how it looks."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A station of a run. `after` is how long it took since the one before."""
+
+    name: str
+    at: datetime
+    after: timedelta | None = None
+    note: str = ""
+
+
+def verdict(run: Run) -> Verdict:
+    """What there is to say of a run, in one sentence."""
+    if run.state is S.SETTLED:
+        return _settled(run)
+    tone = TONES[run.state]
+    if run.state is S.HELD:
+        gates = "A gate holds" if len(run.reasons) == 1 else f"{len(run.reasons)} gates hold"
+        return Verdict(f"Nothing was sent. {gates} this plan until a person decides.", tone)
+    if run.state is S.SENDING:
+        return Verdict(
+            f"{people(run.figures.sent)} {'is' if run.figures.sent == 1 else 'are'} on the way to Entra.", tone
+        )
+    if run.state is S.SENT:
+        waiting = max(0, run.figures.people - sum(run.figures.outcomes.values()))
+        if not waiting:
+            return Verdict("Everybody has an answer; the log is read once more.", tone)
+        wait = "waits" if waiting == 1 else "wait"
+        return Verdict(f"Entra has taken everything. {people(waiting)} still {wait} for the log's answer.", tone)
+    return Verdict(MEANINGS[run.state], tone)
+
+
+def people(count: int) -> str:
+    """So many people, in words."""
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def moments(run: Run) -> tuple[Moment, ...]:
+    """The stations of a run, in order of time."""
+    stations: list[tuple[str, datetime | None, str]] = [
+        ("arrived", run.received_at, ""),
+        ("planning began", run.planning_at, ""),
+        ("planned", run.planned_at, ""),
+        ("approved", run.approval.at if run.approval else None, _approval(run)),
+        ("sending began", run.sending_at, ""),
+        ("sent", run.sent_at, ""),
+        ("settled", run.settled_at, ""),
+    ]
+    if run.state in (S.HELD, S.BLOCKED, S.REJECTED, S.SUPERSEDED, S.CANCELLED):
+        stations.append((str(run.state), run.changed_at, ""))
+    known = sorted(((name, at, note) for name, at, note in stations if at), key=lambda each: each[1])
+    found: list[Moment] = []
+    for name, at, note in known:
+        found.append(Moment(name, at, at - found[-1].at if found else None, note))
+    return tuple(found)
+
+
+def _settled(run: Run) -> Verdict:
+    figures = run.figures
+    troubled = [
+        f"{count:,} {name}"
+        for name, count in (
+            ("failed", figures.failed),
+            ("were skipped", figures.skipped),
+            ("have no answer", figures.unknown),
+        )
+        if count
+    ]
+    records = "1 record" if figures.rejected == 1 else f"{figures.rejected:,} records"
+    rejected = f" {records} of the file could not be sent." if figures.rejected else ""
+    if not figures.people:
+        return Verdict(f"There was nobody to send.{rejected}", "warn" if rejected else "good")
+    if not troubled:
+        told = "The one person is" if figures.people == 1 else f"All {figures.people:,} people are"
+        return Verdict(f"{told} as they should be.{rejected}", "warn" if figures.rejected else "good")
+    good = figures.people - figures.failed - figures.skipped - figures.unknown
+    return Verdict(
+        f"{good:,} of {people(figures.people)} are as they should be; {', '.join(troubled)}.{rejected}",
+        "bad" if figures.failed else "warn",
+    )
+
+
+def _approval(run: Run) -> str:
+    return f"by {run.approval.by}: {run.approval.reason}" if run.approval else ""
