@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.collecting.entries import NO_TIME, graph_time, read_entry, read_time
@@ -168,6 +168,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*CREATED, "action", "statusInfo"]), JSON))
 def test_any_json_object_is_read_and_judged(raw: dict[str, Any]) -> None:
     read = read_entry(raw)
