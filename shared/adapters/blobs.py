@@ -83,6 +83,11 @@ class BlobContainer:
             blob = self._client.get_blob_client(path)
             return _etag(blob.upload_blob(data, overwrite=etag is not None, **condition)["etag"])
 
+    def delete(self, path: str) -> None:
+        """Take a blob out; one that is not there does not matter."""
+        with suppress(Missing), _translated("delete", path):
+            self._client.delete_blob(path)
+
     def lease(self, path: str) -> BlobLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         blob = self._client.get_blob_client(path)

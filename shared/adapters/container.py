@@ -58,6 +58,10 @@ class Container(Protocol):
         """
         ...
 
+    def delete(self, path: str) -> None:
+        """Take a blob out; one that is not there does not matter."""
+        ...
+
     def lease(self, path: str) -> Lease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         ...

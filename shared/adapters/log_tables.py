@@ -1,48 +1,144 @@
-"""Log entries, checkpoints and outcomes in tables.
+"""Log entries and checkpoints in tables. What enters: entries as Graph told them. What leaves: the same, by day, by
+person and by failure.
 
-`provisioninglogs`: partition `{job}_{day}`, row `{time}_{entry id}`; columns to query by, and the whole entry as JSON
-in `entry`, `entry_1` ...; one that exceeds an entity is kept as a blob that `entry_blob` names. Nothing is cut off.
+`provisioninglogs` holds four kinds of rows, every key made from the entry alone, so that keeping it again is harmless:
+
+| partition            | row                        | what                                                             |
+|----------------------|----------------------------|------------------------------------------------------------------|
+| `{job}_{day}_{hour}` | `{minute, second}_{id}`    | the entry: columns to query by, and the whole of it as JSON      |
+| `{job}_p{0..f}`      | `{person}_{time}_{entry}`  | where a person's entries are; the first and the last are hashes  |
+| `{job}_f{day}`       | `{time}_{id}`              | the columns of each entry that failed or skipped somebody        |
+| `~days`              | `{day}_{job}`              | which days there are, for retention                              |
+
+The JSON stands in `entry`, `entry_1` ...; one that exceeds an entity is kept as a blob that `entry_blob` names.
+Nothing is cut off but the reason among the columns. An entry is there when its own row is, which is written last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from shared.adapters.container import Container
-from shared.adapters.table import Query, Table, checked, joined, pieces, size_of, table_key
-from shared.collecting.entries import LogEntry, read_entry
-from shared.collecting.outcomes import Evidence
+from shared.adapters.table import Entity, Query, Table, checked, joined, pieces, size_of, table_key
+from shared.collecting.entries import LogEntry, LogLine, read_entry
+from shared.collecting.outcomes import verdict_of
 from shared.errors import Changed, Missing, Present
 from shared.limits import ENTITY_BYTES
 
+_DAYS = "~days"
+_LAST = "~"  # after every character that our keys go on with
+_PROPERTIES = 240  # an entity holds 252 besides its keys
+_REASON = 1_000
+_LINE = (
+    "entryId", "activityDateTime", "jobId", "cycleId", "changeId", "action", "status", "code", "reason", "trouble",
+    "externalId", "targetId", "durationInMilliseconds", "changed",
+)  # fmt: skip
+
 
 class LogTable:
-    """The store of log entries."""
+    """The store of log entries: keep, look up by day, by person and by failure, forget what is old."""
 
     def __init__(self, table: Table, container: Container) -> None:
         self._table = table
         self._container = container
 
-    def keep(self, entries: Iterable[LogEntry]) -> None:
-        """Store entries by their ids; storing one again changes nothing."""
-        self._table.upsert(self._entity(entry) for entry in entries)
+    def keep(self, entries: Iterable[LogEntry]) -> int:
+        """Store entries by their ids, and return how many were not there yet. Storing one again changes nothing.
 
-    def entries(self, job_id: str, day: datetime) -> Iterable[LogEntry]:
-        """The entries of one job and one UTC day, in order of time."""
-        for row in self._table.rows(Query(partition=f"{table_key(job_id)}_{day:%Y%m%d}")):
-            blob = str(row.entity.get("entry_blob", ""))
-            text = self._container.get(blob)[0] if blob else joined("entry", row.entity).encode()
-            yield read_entry(msgspec.json.decode(text))
+        Returns once they are safe. Entries that are there already cost a look at their keys, no writing.
+        """
+        found = {_place(entry): (entry, *_text(entry)) for entry in entries}
+        known = self._known(found)
+        new = {place: each for place, each in found.items() if known.get(place) != each[2]}
+        self._table.upsert(_index(entry for entry, *_ in new.values()))
+        self._table.upsert(self._entity(*each) for each in new.values())
+        return len(new)
 
-    def _entity(self, entry: LogEntry) -> dict[str, Any]:
-        text = msgspec.json.encode(entry.raw).decode()
-        columns = _columns(entry)
+    def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
+        """The whole entries of one job and one UTC day, the earliest first."""
+        return (self._entry(row.entity) for row in self._table.rows(Query(partitions=_day(job_id, day))))
+
+    def entries(self, job_id: str, day: date) -> Iterator[LogEntry]:
+        """The same as `by_day`."""
+        return self.by_day(job_id, day)
+
+    def lines(self, job_id: str, day: date) -> Iterator[LogLine]:
+        """The same in short: what a list shows, without the JSON; `entry` has the rest."""
+        query = Query(partitions=_day(job_id, day), select=_LINE)
+        return (_line(row.entity) for row in self._table.rows(query))
+
+    def by_person(self, job_id: str, key: str) -> Iterator[LogEntry]:
+        """Every entry of one job about one person (`sourceIdentity.id`), the earliest first."""
+        partition, person = _person(job_id, key)
+        for row in self._table.rows(Query(partition, low=f"{person}_", high=f"{person}_{_LAST}")):
+            place = str(row.entity["partition"]), str(row.entity["row"])
+            try:
+                yield self._entry(self._table.get(*place).entity)
+            except Missing:
+                continue  # it is being written, or forgotten, at this moment
+
+    def failures(self, job_id: str, since: datetime, until: datetime) -> Iterator[LogLine]:
+        """The entries of one job from `since` to before `until` that failed or skipped somebody, the earliest first.
+
+        An account that is as it should be was not skipped in this sense.
+        """
+        days = f"{_trouble(job_id, since)}", f"{_trouble(job_id, until)}{_LAST}"
+        lines = (_line(row.entity) for row in self._table.rows(Query(partitions=days)))
+        return (line for line in lines if since <= line.at < until)
+
+    def entry(self, line: LogLine) -> LogEntry:
+        """The whole entry of a line. Raises Missing when it was forgotten meanwhile."""
+        return self._entry(self._table.get(*_place(line)).entity)
+
+    def forget(self, before: date, most: int) -> int:
+        """Take out entries of days before this one, the oldest first and at most so many; returns how many."""
+        forgotten = 0
+        for row in self._table.rows(Query(_DAYS, high=f"{before:%Y%m%d}")):
+            job_id, day = str(row.entity["jobId"]), str(row.entity["day"])
+            query = Query(partitions=_day(job_id, date.fromisoformat(day)), select=(*_LINE, "entry_blob"))
+            rows = [found.entity for found in islice(self._table.rows(query), most - forgotten)]
+            self._take_out(rows)
+            forgotten += len(rows)
+            if forgotten >= most:
+                break
+            self._table.delete([(_DAYS, str(row.entity["RowKey"]))])
+        return forgotten
+
+    def _take_out(self, rows: list[Entity]) -> None:
+        """What leads to an entry goes first, the entry itself last: a killed process leaves nothing behind."""
+        for row in rows:
+            if blob := row.get("entry_blob"):
+                self._container.delete(str(blob))
+        self._table.delete(key for row in rows for key in _keys_to(_line(row)))
+        self._table.delete((str(row["PartitionKey"]), str(row["RowKey"])) for row in rows)
+
+    def _known(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The digests of what is kept already, by place."""
+        by_partition: dict[str, list[str]] = {}
+        for partition, row in places:
+            by_partition.setdefault(partition, []).append(row)
+        return {
+            (partition, str(row.entity["RowKey"])): str(row.entity.get("digest", ""))
+            for partition, rows in by_partition.items()
+            for row in self._table.rows(Query(partition, low=min(rows), high=max(rows) + _LAST, select=("digest",)))
+        }
+
+    def _entry(self, entity: Entity) -> LogEntry:
+        blob = str(entity.get("entry_blob", ""))
+        text = self._container.get(blob)[0] if blob else joined("entry", entity).encode()
+        return read_entry(msgspec.json.decode(text))
+
+    def _entity(self, entry: LogEntry, text: str, digest: str) -> dict[str, Any]:
+        partition, row = _place(entry)
+        columns = {"PartitionKey": partition, "RowKey": row, "digest": digest, **_columns(entry)}
         entity = columns | pieces("entry", text)
-        if size_of(entity) > ENTITY_BYTES or len(entity) > 240:
+        if size_of(entity) > ENTITY_BYTES or len(entity) > _PROPERTIES:
             path = f"log/{table_key(entry.job_id)}/{entry.at:%Y%m%d}/{table_key(entry.id)}.json"
             with self._container.writer(path) as file:
                 file.write(text.encode())
@@ -50,25 +146,94 @@ class LogTable:
         return dict(checked(entity))
 
 
+def _text(entry: LogEntry) -> tuple[str, str]:
+    """The entry as JSON, and what tells one from another of the same id."""
+    text = msgspec.json.encode(entry.raw)
+    return text.decode(), hashlib.sha256(text).hexdigest()[:16]
+
+
 def _columns(entry: LogEntry) -> dict[str, Any]:
-    at = entry.at.astimezone(UTC)
+    verdict = verdict_of(entry)
     return {
-        "PartitionKey": f"{table_key(entry.job_id)}_{at:%Y%m%d}",
-        "RowKey": f"{at:%H%M%S}_{table_key(entry.id)}",
         "entryId": entry.id,
-        "activityDateTime": at,
+        "activityDateTime": entry.at.astimezone(UTC),
         "jobId": entry.job_id,
         "cycleId": entry.cycle_id,
         "changeId": entry.change_id,
         "action": entry.action,
         "status": entry.status,
-        "errorCode": entry.error_code,
-        "skipReason": entry.skip_reason,
+        "code": entry.error_code or entry.skip_reason,
+        "reason": entry.reason[:_REASON],
+        "trouble": verdict if verdict in ("failed", "skipped") else "",
         "externalId": entry.external_id,
         "targetId": entry.target_id,
-        "durationInMilliseconds": min(entry.duration_ms, 2**31 - 1),
+        "durationInMilliseconds": max(0, min(entry.duration_ms, 2**31 - 1)),
         "changed": ",".join(entry.changed)[:16_000],
     }
+
+
+def _line(row: Entity) -> LogLine:
+    at = row["activityDateTime"]
+    return LogLine(
+        id=str(row["entryId"]),
+        at=datetime.fromtimestamp(at.timestamp(), UTC),
+        job_id=str(row.get("jobId", "")),
+        cycle_id=str(row.get("cycleId", "")),
+        change_id=str(row.get("changeId", "")),
+        action=str(row.get("action", "")),
+        status=str(row.get("status", "")),
+        code=str(row.get("code", "")),
+        reason=str(row.get("reason", "")),
+        trouble=str(row.get("trouble", "")),
+        external_id=str(row.get("externalId", "")),
+        target_id=str(row.get("targetId", "")),
+        duration_ms=int(row.get("durationInMilliseconds", 0)),
+        changed=tuple(name for name in str(row.get("changed", "")).split(",") if name),
+    )
+
+
+def _index(entries: Iterable[LogEntry]) -> Iterator[dict[str, Any]]:
+    """What leads to these entries: the days, the persons, the failures."""
+    for entry in entries:
+        day = f"{entry.at:%Y%m%d}"
+        yield {"PartitionKey": _DAYS, "RowKey": f"{day}_{table_key(entry.job_id)}", "jobId": entry.job_id, "day": day}
+        partition, row = _place(entry)
+        columns = _columns(entry)
+        for key in _keys_to(_line(columns)):
+            pointer = {"PartitionKey": key[0], "RowKey": key[1], "partition": partition, "row": row}
+            yield pointer if key[0] != _trouble(entry.job_id, entry.at) else pointer | columns
+
+
+def _keys_to(line: LogLine) -> Iterator[tuple[str, str]]:
+    """The keys of the rows that lead to an entry."""
+    if line.external_id:
+        partition, person = _person(line.job_id, line.external_id)
+        yield partition, f"{person}_{line.at:%Y%m%dT%H%M%S}_{_hash(line.id)}"
+    if line.trouble:
+        yield _trouble(line.job_id, line.at), f"{line.at:%H%M%S}_{table_key(line.id)}"
+
+
+def _place(entry: LogEntry | LogLine) -> tuple[str, str]:
+    at = entry.at.astimezone(UTC)
+    return f"{table_key(entry.job_id)}_{at:%Y%m%d_%H}", f"{at:%M%S}_{table_key(entry.id)}"
+
+
+def _day(job_id: str, day: date) -> tuple[str, str]:
+    start = f"{table_key(job_id)}_{day:%Y%m%d}_"
+    return start, start + _LAST
+
+
+def _person(job_id: str, key: str) -> tuple[str, str]:
+    person = _hash(key)
+    return f"{table_key(job_id)}_p{person[0]}", person
+
+
+def _trouble(job_id: str, at: datetime) -> str:
+    return f"{table_key(job_id)}_f{at.astimezone(UTC):%Y%m%d}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class CheckpointTable:
@@ -103,30 +268,3 @@ class CheckpointTable:
             except (Changed, Missing):
                 continue
             return
-
-
-class OutcomeTable:
-    """The evidence of every person of every run: partition the run, row the person's key."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def of(self, run_id: str) -> dict[str, Evidence]:
-        """What is known, by key."""
-        rows = self._table.rows(Query(partition=table_key(run_id)))
-        found = [msgspec.json.decode(joined("evidence", row.entity), type=Evidence) for row in rows]
-        return {evidence.key: evidence for evidence in found}
-
-    def put(self, run_id: str, evidence: Iterable[Evidence]) -> None:
-        """Write what is known of these people."""
-        self._table.upsert(
-            {
-                "PartitionKey": table_key(run_id),
-                "RowKey": table_key(item.key),
-                "outcome": item.outcome,
-                "code": item.code,
-                "targetId": item.target_id,
-                **pieces("evidence", msgspec.json.encode(item).decode()),
-            }
-            for item in evidence
-        )

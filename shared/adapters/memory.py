@@ -83,6 +83,11 @@ class MemoryContainer:
                 raise Changed(f"{path} was changed by somebody else")
             return self.write(path, data)
 
+    def delete(self, path: str) -> None:
+        """Take a blob out."""
+        with self._lock:
+            self._blobs.pop(path, None)
+
     def lease(self, path: str) -> MemoryLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         with self._lock:
@@ -256,6 +261,7 @@ def _matches(query: Query, key: tuple[str, str], entity: Entity) -> bool:
     partition, row = key
     return (
         (query.partition is None or partition == query.partition)
+        and (query.partitions is None or query.partitions[0] <= partition < query.partitions[1])
         and row >= query.low
         and (not query.high or row < query.high)
         and (not query.column or entity.get(query.column) in query.texts)

@@ -32,12 +32,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows: of one partition or all, row keys from `low` to before `high`, a column with one of these texts.
+    """Which rows: of one partition, of the partitions from the first to before the second of `partitions`, or of all;
+    row keys from `low` to before `high`; a column with one of these texts.
 
     A column without a text to look for is in no row.
     """
 
     partition: str | None = None
+    partitions: tuple[str, str] | None = None
     low: str = ""
     high: str = ""
     column: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -89,8 +89,21 @@ class StorageTable:
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out."""
         with self._translated():
-            for partition, row in keys:
-                self._client.delete_entity(partition, row, **_PATIENCE)
+            for batch in batches({"PartitionKey": partition, "RowKey": row} for partition, row in keys):
+                if len(batch) == 1 or not self._deleted_at_once(batch):
+                    for key in batch:
+                        self._client.delete_entity(key["PartitionKey"], key["RowKey"], **_PATIENCE)
+
+    def _deleted_at_once(self, batch: Sequence[Entity]) -> bool:
+        """Take them out in one transaction; False, and none is out, when one of them is not there."""
+        operations = [(TransactionOperation.DELETE, dict(key)) for key in batch]
+        try:
+            self._client.submit_transaction(operations, **_PATIENCE)
+        except HttpResponseError as error:
+            if error.status_code != 404:
+                raise
+            return False
+        return True
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -120,6 +133,8 @@ def _filter(query: Query) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {}
     for name, operator, value in (
         ("PartitionKey", "eq", query.partition),
+        ("PartitionKey", "ge", query.partitions[0] if query.partitions else None),
+        ("PartitionKey", "lt", query.partitions[1] if query.partitions else None),
         ("RowKey", "ge", query.low or None),
         ("RowKey", "lt", query.high or None),
     ):

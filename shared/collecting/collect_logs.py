@@ -5,25 +5,28 @@
     after the last page: outcomes are written, THEN the checkpoint moves
     every person of a run has an answer and a later reading told nothing new, or the log was read to the end of the
     wait: outcome.csv, settled
+    for a day after that, an answer that comes late still counts: outcomes, figures and outcome.csv are written anew
 
-Outcomes are joined before the checkpoint moves, so a process killed anywhere reads the same window again.
+Outcomes are joined before the checkpoint moves, so a process killed anywhere reads the same window again. A run's
+people are read only when the log spoke, or when the run may be over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.collecting.checkpoint import Reach, Window, next_window
 from shared.collecting.entries import LogEntry
-from shared.collecting.open_runs import OpenRun, open_run
+from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes
+from shared.collecting.waiting_runs import WaitingRun, after_one_another, awaiting
 from shared.endpoint import Endpoint
-from shared.errors import Missing, RollcallError, StaleRun
+from shared.errors import RollcallError, StaleRun
 from shared.planning.people import PeopleStore
-from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
+from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
 class LogReader(Protocol):
@@ -37,8 +40,8 @@ class LogReader(Protocol):
 class LogStore(Protocol):
     """Where log entries are kept."""
 
-    def keep(self, entries: Iterable[LogEntry]) -> None:
-        """Store entries by their ids; storing one again changes nothing. Returns once they are safe."""
+    def keep(self, entries: Iterable[LogEntry]) -> int:
+        """Store entries by their ids; one again changes nothing. Returns how many are new, once all are safe."""
         ...
 
 
@@ -69,6 +72,7 @@ class Collector:
     now: Callable[[], datetime]
     reach: Reach = field(default_factory=Reach)
     outcome_wait: timedelta = timedelta(hours=2)
+    healing: timedelta = timedelta(hours=24)  # how long a settled run takes answers that come late
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Collected:
     jobs: int = 0
     settled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()  # one sentence for each job whose log could not be read
+    new: int = 0  # of the entries, those that were not in the store
+    healed: tuple[str, ...] = ()  # settled runs for which an answer came late
 
 
 def collect_logs(collector: Collector) -> Collected:
@@ -87,35 +93,32 @@ def collect_logs(collector: Collector) -> Collected:
     Raises what is no RollcallError, after every job had its chance.
     """
     endpoints = collector.endpoints()
-    awaiting: dict[str, list[Run]] = {}
-    for run in _awaiting(collector.ledger):
-        awaiting.setdefault(run.source, []).append(run)
+    waiting: dict[str, list[Run]] = {}
+    for run in awaiting(collector.ledger, collector.now() - collector.healing):
+        waiting.setdefault(run.source, []).append(run)
     sources_of: dict[str, list[str]] = {}
     for source, endpoint in endpoints.items():
         sources_of.setdefault(endpoint.job_id, []).append(source)
     tick = _Tick(collector)
     for sources in sources_of.values():
-        runs = [run for source in sources for run in awaiting.get(source, ())]
+        runs = [run for source in sources for run in waiting.get(source, ())]
         tick.read(endpoints[sources[0]], sources, runs)
-    for source in awaiting.keys() - endpoints.keys():
+    for source in waiting.keys() - endpoints.keys():
         tick.faults.append(f"source {source} has no endpoint; what became of its people cannot be read")
     if tick.error is not None:
         raise tick.error
-    return Collected(tick.entries, len(sources_of), tuple(tick.settled), tuple(tick.faults))
-
-
-def _awaiting(ledger: Ledger) -> Iterator[Run]:
-    """The runs whose people have no answer yet, those that ended on the way among them."""
-    for run in ledger.runs(states=AWAITING_OUTCOMES | ENDED_ON_THE_WAY):
-        if run.state in AWAITING_OUTCOMES or (run.folded and run.settled_at is None):
-            yield run
+    return Collected(
+        tick.entries, len(sources_of), tuple(tick.settled), tuple(tick.faults), tick.new, tuple(tick.healed)
+    )
 
 
 @dataclass
 class _Tick:
     collector: Collector
     entries: int = 0
+    new: int = 0
     settled: list[str] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     error: Exception | None = None
 
@@ -129,52 +132,62 @@ class _Tick:
             self.error = self.error or error
 
     def _read(self, endpoint: Endpoint, runs: list[Run]) -> None:
-        """Take one job's log to the open runs of the sources that use this job."""
+        """Take one job's log to the runs of the sources that use this job."""
         collector = self.collector
         now = collector.now()
-        opened = [run for run in map(self._opened, runs) if run is not None]
+        ports = collector.ledger, collector.artefacts, collector.outcomes
+        waiting = [WaitingRun(run, *ports) for run in runs]
         checkpoint = collector.checkpoints.get(endpoint.job_id)
-        first = min((run.since for run in opened), default=now)
+        first = min((each.since for each in waiting), default=now) if checkpoint is None else now
         window = next_window(checkpoint, first, now, collector.reach)
         if window is not None:
             for page in collector.log.pages(endpoint, window):
-                collector.store.keep(page)
-                self.entries += len(page)
-                for run in opened:
-                    run.join(page)
-        for run in opened:
-            self._write_back(run, window.until if window else None, now)
+                self._take(page, waiting)
+        read_to = window.until if window else None
+        for each in waiting:
+            self._write_back(each, read_to, now)
+            if each.fault:
+                self.faults.append(each.fault)
         if window is not None:
             collector.checkpoints.move(endpoint.job_id, window.until)
 
-    def _opened(self, run: Run) -> OpenRun | None:
-        """The run with its people. One whose files are gone is told, and keeps no other from being answered."""
-        collector = self.collector
-        try:
-            return open_run(collector.ledger, collector.artefacts, collector.outcomes, run)
-        except Missing as error:
-            self.faults.append(f"run {run.run_id}: {error}")
-            return None
+    def _take(self, page: list[LogEntry], waiting: list[WaitingRun]) -> None:
+        """Keep a page, then join it: an entry answers the last run that sent its person."""
+        self.new += self.collector.store.keep(page)
+        self.entries += len(page)
+        if page:
+            for opened in after_one_another(waiting):
+                opened.join(page)
 
-    def _write_back(self, opened: OpenRun, read_to: datetime | None, now: datetime) -> None:
+    def _write_back(self, waiting: WaitingRun, read_to: datetime | None, now: datetime) -> None:
         """Write what is new of a run's people; settle the run when it is over."""
         collector = self.collector
-        collector.outcomes.put(opened.run.run_id, opened.touched.values())
+        opened = waiting.looked_at(read_to, collector.outcome_wait)
+        if opened is None:
+            return
+        opened.refuse()
         is_over = opened.is_over(read_to, collector.outcome_wait)
-        run = opened.run.counted(**opened.figures(settled=is_over))
+        opened.book.write()
+        is_settled = opened.run.settled_at is not None
+        run = opened.run.counted(**opened.figures(settled=is_over or is_settled))
         if run == opened.run and not is_over:
             return
         try:
-            collector.ledger.save(_settled(collector, opened, run, now) if is_over else run)
+            collector.ledger.save(_closed(collector, opened, run, now) if is_over or is_settled else run)
         except StaleRun:
             return  # the sender was quicker; the next tick does it
-        if is_over:
-            self.settled.append(run.run_id)
+        if is_over or is_settled:
+            (self.healed if is_settled else self.settled).append(run.run_id)
 
 
-def _settled(collector: Collector, opened: OpenRun, run: Run, now: datetime) -> Run:
-    """Close the books of a run. Who failed is forgotten in people.db, so that the next drop sends them again."""
+def _closed(collector: Collector, opened: OpenRun, run: Run, now: datetime) -> Run:
+    """Close the books of a run, or write them anew when an answer came late.
+
+    Who failed is forgotten in people.db, so that the next drop sends them again.
+    """
     opened.write_outcomes(collector.artefacts)
     collector.people.update(run.source, lambda people: people.answered(run.run_id, opened.outcomes))
+    if run.settled_at is not None:
+        return replace(run, causes=opened.causes)
     state = run.state if run.state in ENDED_ON_THE_WAY else RunState.SETTLED
     return run.moved(state, now, settled_at=now, causes=opened.causes)

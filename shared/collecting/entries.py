@@ -38,6 +38,26 @@ class LogEntry:
     raw: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class LogLine:
+    """An entry in short: what a list of many shows."""
+
+    id: str
+    at: datetime
+    job_id: str
+    cycle_id: str
+    change_id: str
+    action: str
+    status: str
+    code: str  # the error code, else the skip reason
+    reason: str  # its first 1,000 characters
+    trouble: str  # failed, skipped, or "" where nobody has to act
+    external_id: str
+    target_id: str
+    duration_ms: int
+    changed: tuple[str, ...]
+
+
 def read_entry(raw: Mapping[str, Any]) -> LogEntry:
     """The entry in this JSON. What is missing, null or of another kind reads as empty, so that no entry is ever lost.
 

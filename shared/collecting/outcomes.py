@@ -6,6 +6,7 @@ overlap, late entries and a killed process do no harm. A success later than a fa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,8 +16,12 @@ from shared.collecting.entries import LogEntry
 
 # The outcome that says most about a person when several successes belong to one run
 _STRENGTH = {"created": 5, "disabled": 4, "enabled": 3, "updated": 2, "unchanged": 1}
+_BUCKET = 1_000  # people whose evidence is read together
 _NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
 _STATUSES = frozenset({"success", "warning", "failure", "skipped"})
+
+
+Tally = dict[str, int]  # people by outcome
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,12 @@ def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:
     return evidence
 
 
+def bucket_of(key: str, size: int) -> str:
+    """The bucket of a person in a run of so many people: "" for a small run, else a hexadecimal digit or two."""
+    digits = 0 if size <= _BUCKET else 1 if size <= 16 * _BUCKET else 2
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
+
+
 def _skipped_because(entry: LogEntry) -> str:
     if entry.action == "stageddelete":
         return "held back by Entra's accidental deletion prevention"
@@ -111,12 +122,20 @@ def _skipped_because(entry: LogEntry) -> str:
 
 
 class Outcomes(Protocol):
-    """The evidence of every person of every run."""
+    """The evidence of every person of every run, in buckets: one that nothing was heard of need not be read."""
 
     def of(self, run_id: str) -> dict[str, Evidence]:
-        """What is known, by key."""
+        """What is known of everybody, by key."""
         ...
 
-    def put(self, run_id: str, evidence: Iterable[Evidence]) -> None:
-        """Write what is known of these people."""
+    def some(self, run_id: str, bucket: str) -> dict[str, Evidence]:
+        """What is known of the people in one bucket, by key."""
+        ...
+
+    def tallies(self, run_id: str) -> dict[str, Tally]:
+        """People by outcome, for every bucket in which anything is known."""
+        ...
+
+    def put(self, run_id: str, bucket: str, evidence: Iterable[Evidence], tally: Tally) -> None:
+        """Write what is known of these people of a bucket, THEN the outcomes of everybody in it."""
         ...

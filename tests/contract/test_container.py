@@ -242,3 +242,11 @@ def test_the_files_of_a_run_stand_in_its_folder(container: Container) -> None:
     assert content(container, f"employees/{run.run_id}/plan.json") == b"{}"
     with pytest.raises(Missing):
         list(files.read(run, "outcome.csv"))
+
+
+def test_a_blob_is_taken_out_and_taking_it_out_again_does_no_harm(container: Container) -> None:
+    container.put("a/b", b"x", None)
+    container.put("a/c", b"x", None)
+    container.delete("a/b")
+    container.delete("a/b")
+    assert [version.path for version in container.versions()] == ["a/c"]

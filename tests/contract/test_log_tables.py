@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from shared.adapters.container import Container
-from shared.adapters.log_tables import CheckpointTable, LogTable, OutcomeTable
+from shared.adapters.log_tables import CheckpointTable, LogTable
+from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.table import Query
 from shared.collecting.entries import NO_TIME, read_entry
-from shared.collecting.outcomes import Evidence
+from shared.collecting.outcomes import Evidence, bucket_of
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 
@@ -27,9 +28,13 @@ class Logs:
         self.store.keep([read_entry(raw) for raw in raws])
 
     def kept(self, day: datetime = NOW) -> list[dict[str, Any]]:
-        return [dict(entry.raw) for entry in self.store.entries(JOB, day)]
+        return [dict(entry.raw) for entry in self.store.by_day(JOB, day)]
 
     def columns(self) -> list[dict[str, Any]]:
+        """The rows of entries, without those that lead to them."""
+        return [row for row in self.rows() if "digest" in row]
+
+    def rows(self) -> list[dict[str, Any]]:
         return [dict(row.entity) for row in self.table.rows(Query())]
 
 
@@ -49,7 +54,7 @@ def test_an_entry_has_columns_to_query_by(logs: Logs) -> None:
     (columns,) = logs.columns()
     assert columns["externalId"] == "O'Neil/1"
     assert columns["status"] == "failure"
-    assert columns["errorCode"] == "EntryConflict"
+    assert columns["code"] == "EntryConflict"
     assert columns["action"] == "update"
     assert columns["jobId"] == JOB
     assert columns["activityDateTime"] == NOW
@@ -60,10 +65,10 @@ def test_an_entry_has_columns_to_query_by(logs: Logs) -> None:
 def test_storing_again_changes_nothing(logs: Logs) -> None:
     raws = [entry(f"p{number}", NOW - timedelta(seconds=number)) for number in range(120)]
     logs.keep(*raws)
-    before = logs.columns()
+    before = logs.rows()
     logs.keep(*reversed(raws))
-    assert logs.columns() == before
-    assert len(before) == 120
+    assert logs.rows() == before
+    assert len(logs.columns()) == 120
 
 
 def test_entries_are_kept_by_day_in_order_of_time(logs: Logs) -> None:
@@ -146,21 +151,51 @@ def test_evidence_comes_back_by_key(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
     failed = Evidence("O'Neil/1", trouble="failed", trouble_at=NOW, code="C", reason="x" * 50_000, entry_id="e")
     created = Evidence("名", success="created", success_at=NOW, target_id="t", target_at=NOW)
-    outcomes.put("employees-1-a", [failed, created])
+    outcomes.put("employees-1-a", "", [failed, created], {"failed": 1, "created": 1})
     assert outcomes.of("employees-1-a") == {"O'Neil/1": failed, "名": created}
     assert outcomes.of("employees-2-b") == {}
+    assert outcomes.one("employees-1-a", "O'Neil/1", 2) == failed
+    assert outcomes.one("employees-1-a", "somebody else", 2) is None
 
 
 def test_evidence_is_replaced_by_what_is_known_later(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
-    outcomes.put("r", [Evidence("p", trouble="failed", trouble_at=NOW, reason="x" * 90_000)])
+    outcomes.put("r", "", [Evidence("p", trouble="failed", trouble_at=NOW, reason="x" * 90_000)], {"failed": 1})
     healed = Evidence("p", success="created", success_at=NOW)
-    outcomes.put("r", [healed])
+    outcomes.put("r", "", [healed], {"created": 1})
     assert outcomes.of("r") == {"p": healed}
 
 
 def test_people_with_keys_too_long_for_a_table_stay_apart(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
     people = [Evidence("\x01" * 150 + str(number), success="created", success_at=NOW) for number in range(3)]
-    outcomes.put("r", people)
+    outcomes.put("r", "", people, {"created": 3})
     assert outcomes.of("r") == {person.key: person for person in people}
+
+
+def test_the_people_of_a_large_run_are_read_bucket_by_bucket(new_table: Tables) -> None:
+    outcomes = OutcomeTable(new_table())
+    people = [Evidence(f"p{number}", success="created", success_at=NOW) for number in range(60)]
+    buckets: dict[str, list[Evidence]] = {}
+    for person in people:
+        buckets.setdefault(bucket_of(person.key, 5_000), []).append(person)
+    for bucket, members in buckets.items():
+        outcomes.put("r", bucket, members, {"created": len(members)})
+    assert len(buckets) > 10
+    assert outcomes.of("r") == {person.key: person for person in people}
+    assert outcomes.tallies("r") == {bucket: {"created": len(members)} for bucket, members in buckets.items()}
+    for bucket, members in buckets.items():
+        assert outcomes.some("r", bucket) == {person.key: person for person in members}
+    assert outcomes.one("r", "p7", 5_000) == people[7]
+
+
+def test_the_outcomes_of_a_run_are_forgotten_a_few_at_a_time(new_table: Tables) -> None:
+    outcomes = OutcomeTable(new_table())
+    for run in ("r-1", "r-10"):
+        people = [Evidence(f"p{number}", success="created", success_at=NOW) for number in range(150)]
+        outcomes.put(run, "", people, {"created": 150})
+    assert outcomes.forget("r-1", 100) == 100
+    assert outcomes.forget("r-1", 100) == 51
+    assert outcomes.forget("r-1", 100) == 0
+    assert (outcomes.of("r-1"), outcomes.tallies("r-1")) == ({}, {})
+    assert len(outcomes.of("r-10")) == 150

@@ -201,3 +201,15 @@ def test_an_entity_near_the_limit_is_taken(table: Table, character: str, propert
     assert 900_000 < size_of(large) < 1_000_000
     table.upsert([large, entity("p", "s")])
     assert table.get("p", "r").entity == large
+
+
+def test_rows_are_found_by_a_range_of_partitions(table: Table) -> None:
+    table.upsert(entity(partition, "r") for partition in ("a_1", "a_2", "a_3", "b"))
+    assert keys(table, partitions=("a_", "a_3")) == [("a_1", "r"), ("a_2", "r")]
+
+
+def test_many_are_taken_out_also_when_some_are_gone(table: Table) -> None:
+    table.upsert(entity("p", f"{number:03d}") for number in range(250))
+    table.delete([("p", "007"), ("p", "199")])
+    table.delete([("p", f"{number:03d}") for number in range(249)])
+    assert keys(table) == [("p", "249")]
