@@ -49,7 +49,7 @@ def with_endpoint(text: str, url: str, name: str = "the file") -> str:
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     line = f"{KEY}: {url}"
     if KEY in loaded:
-        first, last = _span(loaded, len(lines))
+        first, last = _span(loaded, lines)
         lines[first:last] = [line + _comment(lines[first]) + ending]
     else:
         at = _place(loaded, lines)
@@ -61,11 +61,13 @@ def with_endpoint(text: str, url: str, name: str = "the file") -> str:
     return after
 
 
-def _span(loaded: CommentedMap, count: int) -> tuple[int, int]:
-    """The lines of the endpoint: from its key to the last line of its value."""
+def _span(loaded: CommentedMap, lines: list[str]) -> tuple[int, int]:
+    """The lines of the endpoint: its key's, and those of a value that goes on below it, which are indented."""
     first = int(loaded.lc.key(KEY)[0])
-    value = int(loaded.lc.value(KEY)[0]) if loaded[KEY] is not None else first
-    return first, min(max(first, value) + 1, count)
+    last = first + 1
+    while last < len(lines) and lines[last].strip() and lines[last][0] in " \t":
+        last += 1
+    return first, last
 
 
 def _comment(line: str) -> str:
