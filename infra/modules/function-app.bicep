@@ -54,6 +54,9 @@ var platformSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // The app's own events, and nothing that HTTP clients tell: an address may be a secret (Teams, Slack) or name a person's key (tables).
+  PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'rollcall'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,httpx2,requests,urllib,urllib3'
   AZURE_CLIENT_ID: identityClientId
   CONSOLE_URL: 'https://${app.properties.defaultHostName}/api/console'
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from local.host.errors import ConfigurationError
 from local.host.schedule import parse_schedule
 from shared.settings import Settings
-from tests.infra.bicep import plain, properties, text
+from tests.infra.bicep import literal, plain, properties, text
 from tests.infra.project import Project
 
 # Settings that a deployment leaves alone, each with its reason.
@@ -25,7 +25,8 @@ LOCAL_ONLY = {
 # Settings that Bicep writes for others than `Settings`: the Functions host, the worker's telemetry, sign-in.
 PLATFORM = re.compile(
     r"AzureWebJobsStorage__\w+|DropStorage__(credential|clientId)|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING"
-    r"|PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY|OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID|WEBSITE_AUTH_AAD_ALLOWED_TENANTS"
+    r"|PYTHON_APPLICATIONINSIGHTS_(ENABLE_TELEMETRY|LOGGER_NAME)|OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+    r"|OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID|WEBSITE_AUTH_AAD_ALLOWED_TENANTS"
 )
 # Not to be set on Flex Consumption: Flex Consumption plan, deprecated properties and settings (platform.md 3.1).
 FORBIDDEN = re.compile(
@@ -34,6 +35,7 @@ FORBIDDEN = re.compile(
     r"|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT"
 )
 APP = "modules/function-app.bicep"
+CLIENTS = {"azure_sdk", "httpx", "requests", "urllib", "urllib3"}  # whose spans hold addresses
 
 
 def settings(project: Project) -> Iterator[str]:
@@ -47,6 +49,8 @@ def settings(project: Project) -> Iterator[str]:
     yield from (f"Bicep writes {name}, which nothing reads" for name in strange)
     yield from (f"{name} must not be set on Flex Consumption" for name in sorted(written) if FORBIDDEN.fullmatch(name))
     yield from (f"{name} is for a machine of ours: {LOCAL_ONLY[name]}" for name in sorted(written & set(LOCAL_ONLY)))
+    lines = re.findall(r'(?m)^ *"(\w+)":', project.text("infra/app-settings.json"))
+    yield from (f"app-settings.json: {name} is given twice" for name in sorted(set(lines)) if lines.count(name) > 1)
     addresses = {name: "https://x.example" for name in read if name.endswith("ServiceUri")}
     told = Settings.read({**addresses, **project.settings})
     for attribute, field in Settings.model_fields.items():
@@ -123,12 +127,24 @@ def storage(project: Project) -> Iterator[str]:
 
 
 def telemetry(project: Project) -> Iterator[str]:
-    """OpenTelemetry is on in the host, in the worker and in the requirements, or in none of them."""
+    """OpenTelemetry is on in the host, in the worker and in the requirements; the app's own logger feeds it alone."""
     host = '"telemetryMode": "OpenTelemetry"' in project.text("host.json")
     worker = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'" in project.files[APP].source
     needs = "azure-monitor-opentelemetry==" in project.text("requirements.txt")
     if not host or not worker or not needs:
         yield f"OpenTelemetry: host.json {host}, app setting {worker}, requirements.txt {needs}"
+    told = telemetry_settings(project)
+    if f'getLogger("{told.get("PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME")}")' not in project.text("function_app.py"):
+        yield f"{APP}: telemetry is not that of the logger of function_app.py"
+    silent = set(told.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(","))
+    yield from (f"{APP}: {client} tells telemetry every address" for client in sorted(CLIENTS - silent))
+
+
+def telemetry_settings(project: Project) -> dict[str, str]:
+    """The settings that the worker's telemetry reads, as far as they are the same in every environment."""
+    declared = project.files[APP].named("platformSettings")
+    given = {key: literal(node) for key, node in properties(declared.value if declared else None)}
+    return {key: value for key, value in given.items() if value and key.startswith(("PYTHON_", "OTEL_"))}
 
 
 CHECKS = (settings, secrets, triggers, storage, telemetry)
