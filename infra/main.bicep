@@ -169,6 +169,20 @@ module storageEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) 
   }
 }
 
+// The access control lists of the folders are set through the Data Lake service, which has an address of its own.
+module lakeEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork && !empty(sftpUsers)) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    networkId: network.?outputs.networkId ?? ''
+    subnetId: network.?outputs.endpointSubnetId ?? ''
+    targets: [{ name: dropStorage.outputs.name, resourceId: dropStorage.outputs.id }]
+    zones: [{ service: 'dfs', name: 'privatelink.dfs.${environment().suffixes.storage}' }]
+  }
+  dependsOn: [storageEndpoints]
+}
+
 module functionApp 'modules/function-app.bicep' = {
   scope: group
   params: {

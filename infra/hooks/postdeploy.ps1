@@ -1,5 +1,6 @@
 # After the code is there, the key of the event subscription exists: deploy the events. `azd` passes the outputs of main.bicep as variables.
 $ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $false # a failed look is tried again; what must not fail is asked for its exit code
 
 if ($env:PRIVATE_NETWORK -eq 'true') {
     Write-Host 'rollcall: a private app gets no events; its sweep finds the drops'

@@ -121,6 +121,7 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
           operator: 'GreaterThan'
           threshold: 0
           dimensions: map(rule.splitBy, column => { name: column, operator: 'Include', values: ['*'] })
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
         }
       ]
     }

@@ -13,6 +13,8 @@ param tags object
 @description('Required. Days that telemetry is kept.')
 param retentionDays int
 
+var telemetry = ['AppTraces', 'AppRequests', 'AppExceptions', 'AppDependencies', 'AppMetrics', 'AppPerformanceCounters']
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: 'log-rollcall-${environmentName}'
   location: location
@@ -24,6 +26,14 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
     workspaceCapping: { dailyQuotaGb: 5 } // a fault that logs in a loop must not run up a bill
   }
 }
+
+// Tables of Application Insights are kept for 90 days, whatever their workspace says, unless each is told.
+@batchSize(1)
+resource telemetryTables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [for table in telemetry: {
+  parent: workspace
+  name: table
+  properties: { retentionInDays: retentionDays, totalRetentionInDays: retentionDays }
+}]
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
   name: 'appi-rollcall-${environmentName}'

@@ -75,6 +75,6 @@ type targetType = {
 }
 
 type zoneType = {
-  service: 'blob' | 'queue' | 'table' | 'sites'
+  service: 'blob' | 'dfs' | 'queue' | 'table' | 'sites'
   name: string
 }

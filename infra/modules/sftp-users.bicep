@@ -7,7 +7,7 @@ param accountName string
 @description('Required. Container that holds the folders.')
 param container string
 
-@description('Required. The users: the source each one drops for, and its public keys.')
+@description('Required. The users: the source each one drops for, whose name without hyphens (three letters at least) is that of the user, and its public keys.')
 param users sftpUserType[]
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
@@ -18,7 +18,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
 // access control list of the user's own folder, which `docs/deploy.md` says how to set.
 resource localUsers 'Microsoft.Storage/storageAccounts/localUsers@2024-01-01' = [for user in users: {
   parent: account
-  name: user.source
+  name: replace(user.source, '-', '') // letters and digits are all that Azure takes
   properties: {
     homeDirectory: '${container}/${user.source}'
     allowAclAuthorization: true

@@ -189,6 +189,27 @@ MUTATIONS = (
         "hasSshPassword: true",
     ),
     Mutation(
+        "required",
+        "a source's hyphen stays in the name of its SFTP user",
+        "infra/modules/sftp-users.bicep",
+        "replace(user.source, '-', '')",
+        "user.source",
+    ),
+    Mutation(
+        "required",
+        "telemetry is kept longer than is said",
+        "infra/modules/monitoring.bicep",
+        "retentionInDays: retentionDays, total",
+        "retentionInDays: 730, total",
+    ),
+    Mutation(
+        "private_network",
+        "folders of SFTP users cannot be set in a private network",
+        MAIN,
+        "service: 'dfs'",
+        "service: 'blob'",
+    ),
+    Mutation(
         "deletion",
         "personal data is kept",
         MAIN,
@@ -208,6 +229,13 @@ MUTATIONS = (
     Mutation("whole_files", "a half-written file is a drop", EVENTS, "'SftpCommit'", "'SftpCreate'"),
     # where two worlds must agree
     Mutation("settings", "a setting is misspelt", SETTINGS, "OUTCOMES_TABLE", "OUTCOME_TABLE"),
+    Mutation(
+        "settings",
+        "a setting is given twice",
+        SETTINGS,
+        '  "LOG_LAG_SECONDS"',
+        '  "LOG_LAG_SECONDS": "120",\n  "LOG_LAG_SECONDS"',
+    ),
     Mutation("settings", "a setting is forgotten", SETTINGS, '  "LOG_LAG_SECONDS": "120",\n', ""),
     Mutation("secrets", "a secret is forgotten", APP, "  ALERT_SLACK_URL: string?\n", ""),
     Mutation(
@@ -278,6 +306,8 @@ MUTATIONS = (
         "vars.AZURE_CLIENT_ID",
         "secrets.AZURE_CLIENT_ID",
     ),
+    Mutation("telemetry", "telemetry is told every address", APP, "azure_sdk,httpx,", "azure_sdk,"),
+    Mutation("telemetry", "telemetry is fed by every logger", APP, "_LOGGER_NAME: 'rollcall'", "_LOGGER_NAME: ''"),
     Mutation("telemetry", "OpenTelemetry is off in the host", "host.json", '"OpenTelemetry"', '"Default"'),
     Mutation(
         "no_keys",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.infra.bicep import Choice, Declaration, at, plain, properties, text
+from tests.infra.bicep import Choice, Declaration, Expression, at, plain, properties, text
 from tests.infra.project import Project
 
 PRIVATE = Choice("isPrivate", "Disabled", "Enabled")
@@ -33,6 +33,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties.publicAccess": "None"},
     "Microsoft.Storage/storageAccounts/localUsers": {
+        "name": Expression("replace(user.source, '-', '')"),  # letters and digits only: the REST reference
         "properties.hasSshPassword": False,
         "properties.hasSharedKey": False,
         "properties.hasSshKey": True,
@@ -55,6 +56,10 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
     "Microsoft.Insights/components": {"properties.DisableLocalAuth": True, "properties.IngestionMode": "LogAnalytics"},
     "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
+    "Microsoft.OperationalInsights/workspaces/tables": {
+        "properties.retentionInDays": Expression("retentionDays"),
+        "properties.totalRetentionInDays": Expression("retentionDays"),
+    },
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": {"properties.registrationEnabled": False},
     "Microsoft.EventGrid/systemTopics": {"identity.type": "UserAssigned"},
     "Microsoft.EventGrid/systemTopics/eventSubscriptions": {
@@ -99,10 +104,11 @@ def private_network(project: Project) -> Iterator[str]:
         given = dict(properties(dict(properties(_named(project, module).body)).get("params")))
         if name not in given or text(given[name]) != wanted:
             yield f"main.bicep: {module} is not told {name}: {wanted}"
-    for module in ("network", "storageEndpoints", "appEndpoint"):
-        if "if (privateNetwork)" not in text(_named(project, module).node):
+    conditions = dict.fromkeys(("network", "storageEndpoints", "appEndpoint"), "if (privateNetwork)")
+    for module, condition in {**conditions, "lakeEndpoint": "if (privateNetwork && !empty(sftpUsers))"}.items():
+        if condition not in text(_named(project, module).node):
             yield f"main.bicep: {module} is not for a private network only"
-    for word in ("'blob', 'queue', 'table'", "service: 'sites'"):
+    for word in ("'blob', 'queue', 'table'", "service: 'dfs'", "service: 'sites'"):
         if word not in main.source:
             yield f"main.bicep: {word} has no private endpoint"
     if "var isPrivate = !empty(subnetId)" not in project.files["modules/function-app.bicep"].source:
