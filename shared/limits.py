@@ -22,6 +22,10 @@ BUCKET_FULL_PAUSE = timedelta(minutes=5)
 LOG_CALLS = 5
 LOG_WINDOW = timedelta(seconds=10)
 
+# Our own: a drop whose event was missed is found for so long. Retention is never shorter, or a drop whose run was
+# forgotten would be taken for a missed one
+MISSED_DAYS = 30
+
 # Table storage data model, 2025 (platform.md 5.3: Azurite enforces only the first)
 PROPERTY_CHARACTERS = 32_000  # a string property holds 64 KiB of UTF-16: 32,768 characters, less a margin
 ENTITY_BYTES = 1_000_000  # an entity holds 1 MiB, less a margin for names and system properties

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.endpoint import is_loopback
 from shared.errors import SettingsError
-from shared.limits import DAILY_CALLS
+from shared.limits import DAILY_CALLS, MISSED_DAYS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "azurite")
 _CONTAINER = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -72,6 +72,7 @@ class Settings(BaseModel):
     log_lag_seconds: Seconds = Field(120, alias="LOG_LAG_SECONDS")
     log_overlap_seconds: Seconds = Field(1_800, alias="LOG_OVERLAP_SECONDS")
     outcome_wait_minutes: Seconds = Field(120, alias="OUTCOME_WAIT_MINUTES")
+    retention_days: int = Field(90, alias="RETENTION_DAYS", ge=MISSED_DAYS, le=3_650)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:

@@ -40,9 +40,10 @@ from shared.alerting.rules import findings
 from shared.alerting.watching import Watcher, watch
 from shared.collecting.checkpoint import Reach
 from shared.collecting.collect_logs import Collected, Collector, collect_logs
+from shared.collecting.retention import Retention, forget_old
 from shared.endpoint import TrustedHosts
 from shared.errors import RollcallError
-from shared.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.receive_drop import Planner, receive_drop, sweep
 from shared.planning.records import Drop
 from shared.reporting.access import Door
@@ -70,6 +71,7 @@ class House:
     sources: SourceFolder
     ledger: TableLedger
     files: RunFiles
+    log: LogTable
     outcomes: OutcomeTable
     people: PeopleBlobs
     planner: Planner
@@ -78,6 +80,7 @@ class House:
     watcher: Watcher
     alerts: AlertTable
     channels: tuple[Channel, ...]
+    retention: Retention
     console: Console
     reporter: Reporter
 
@@ -92,7 +95,7 @@ class House:
     def collect_logs(self) -> Collected:
         """Read the provisioning log, settle what is answered, and write its reports."""
         collected = collect_logs(self.collector)
-        write_reports(self.reporter, collected.settled)
+        write_reports(self.reporter, (*collected.settled, *collected.healed))
         return collected
 
     def budget(self) -> Budget:
@@ -104,9 +107,14 @@ class House:
         return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.planner.now())
 
     def sweep(self) -> tuple[int, int]:
-        """Drops whose event was missed, and runs that wait for their turn: how many of each. And missing reports."""
-        counts = sweep(self.planner, self.storage.drops.versions())
+        """Drops whose event was missed, and runs that wait for their turn: how many of each. Also writes
+        missing reports, and forgets what is older than RETENTION_DAYS.
+        """
+        since = self.planner.now() - timedelta(days=MISSED_DAYS)
+        versions = (version for version in self.storage.drops.versions() if version.last_modified > since)
+        counts = sweep(self.planner, versions)
         write_reports(self.reporter, missing_reports(self.reporter))
+        forget_old(self.retention)
         return counts
 
     def health(self) -> dict[str, object]:
@@ -160,6 +168,7 @@ def assemble(
     files = RunFiles(storage.runs)
     outcomes = OutcomeTable(storage.outcomes_table)
     people = PeopleBlobs(storage.state)
+    log = LogTable(storage.logs_table, storage.state)
     checkpoints = CheckpointTable(storage.checkpoints_table)
     book = QuotaTable(storage.quota_table, settings.daily_calls, settings.leavers_calls)
     quota = Quota(book, clock.now)
@@ -181,7 +190,7 @@ def assemble(
         ledger,
         files,
         GraphLog(client, tokens, hosts, clock, Pacer(LOG_CALLS, LOG_WINDOW)),
-        LogTable(storage.logs_table, storage.state),
+        log,
         checkpoints,
         outcomes,
         people,
@@ -211,7 +220,7 @@ def assemble(
         clock.now,
     )
     alerts = AlertTable(storage.alerts_table)
-    log = LogBook(LogTable(storage.logs_table, storage.state), storage.outcomes_table, endpoints.all)
+    seen = LogBook(log, storage.outcomes_table, endpoints.all)
     lookout = Lookout(
         ledger,
         files,
@@ -223,14 +232,15 @@ def assemble(
         clock.now,
     )
     pages = Pages()
-    memory = Memory(ledger, files, people.open, log.evidence, log.person)
-    console = Console(_door(settings, storage, clock), pages, lookout, memory, files, alerts, log.day, clock.now)
+    memory = Memory(ledger, files, people.open, seen.evidence, seen.person)
+    console = Console(_door(settings, storage, clock), pages, lookout, memory, files, alerts, seen.day, clock.now)
     return House(
         settings,
         storage,
         sources,
         ledger,
         files,
+        log,
         outcomes,
         people,
         planner,
@@ -239,6 +249,9 @@ def assemble(
         watcher,
         alerts,
         _channels(settings, client, clock),
+        Retention(
+            ledger, log, outcomes, timedelta(days=settings.retention_days), clock.now, book.forget, alerts.forget
+        ),
         console,
         Reporter(lookout, files, pages, settings.console_url),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -35,6 +36,11 @@ class AlertTable:
             self._table.upsert([_entity(alert, _OVER if done else _OPEN)])
             if done:
                 self._table.delete([(_OPEN, table_key(alert.key))])
+
+    def forget(self, before: datetime) -> None:
+        """Take out alerts that were over before this time."""
+        old = [_entity(alert, _OVER) for alert in self._read(_OVER) if alert.changed_at < before]
+        self._table.delete((_OVER, str(entity["RowKey"])) for entity in old)
 
     def _read(self, partition: str) -> list[Alert]:
         rows = self._table.rows(Query(partition=partition))

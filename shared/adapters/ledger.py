@@ -96,6 +96,12 @@ class TableLedger:
         rows = self._chunks.rows(Query(partition=table_key(run_id), select=("body",)))
         return [msgspec.json.decode(str(row.entity["body"]), type=Receipt) for row in rows]
 
+    def forget(self, run: Run) -> None:
+        """Take out its receipts, then the run."""
+        rows = self._chunks.rows(Query(partition=table_key(run.run_id), select=("answer",)))
+        self._chunks.delete([(str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in rows])
+        self._runs.delete([(table_key(run.source), table_key(run.run_id))])
+
     def _has_gone_on(self, run_id: str) -> bool:
         """Whether a run that had taken the turn uses it now, after all.
 

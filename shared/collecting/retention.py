@@ -1,0 +1,97 @@
+"""What is older than the days it is kept for is forgotten, a bounded piece at every call.
+
+Enters: the stores and the days. Leaves: how much was taken out. What leads to something goes first, the thing itself
+last, so a process killed anywhere goes on at the next call. Files of runs and drops are not its concern: the storage
+account's lifecycle rules delete those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from shared.runs import FINISHED, Run, RunState
+
+MOST = 2_000  # entries, and outcomes, of one call
+KEPT_RUNS = 10  # of every source, however old: what is known of a feed that drops once a year
+
+
+class Books(Protocol):
+    """The ledger, seen by who makes room in it."""
+
+    def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
+        """The runs, oldest drop first."""
+        ...
+
+    def forget(self, run: Run) -> None:
+        """Take out its receipts, then the run."""
+        ...
+
+
+class Logs(Protocol):
+    """The log store, seen by who makes room in it."""
+
+    def forget(self, before: date, most: int) -> int:
+        """Take out at most so many entries of days before this one; returns how many."""
+        ...
+
+
+class Answers(Protocol):
+    """The outcomes, seen by who makes room in them."""
+
+    def forget(self, run_id: str, most: int) -> int:
+        """Take out at most so many rows of a run; returns how many."""
+        ...
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Everything forgetting needs, and nothing else."""
+
+    books: Books
+    log: Logs
+    outcomes: Answers
+    kept: timedelta
+    now: Callable[[], datetime]
+    calls: Callable[[datetime], None]  # forgets calls that have left the quota's window; given the present
+    alerts: Callable[[datetime], None]  # forgets alerts that were over before a time
+    most: int = MOST
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What one call took out."""
+
+    entries: int = 0
+    outcomes: int = 0
+    runs: int = 0
+
+
+def forget_old(retention: Retention) -> Forgotten:
+    """Take out what is older than it is kept for; what is left over is taken out at the next call."""
+    now = retention.now()
+    before = now - retention.kept
+    entries = retention.log.forget(before.date(), retention.most)
+    outcomes, runs = 0, 0
+    for run in _old_runs(retention.books, before):
+        outcomes += retention.outcomes.forget(run.run_id, retention.most - outcomes)
+        if outcomes >= retention.most:
+            break
+        retention.books.forget(run)
+        runs += 1
+    retention.calls(now)
+    retention.alerts(before)
+    return Forgotten(entries, outcomes, runs)
+
+
+def _old_runs(books: Books, before: datetime) -> Iterator[Run]:
+    """Finished runs whose drop and last change are that old, but for the last ones of each source."""
+    by_source: dict[str, list[Run]] = {}
+    for run in books.runs():
+        by_source.setdefault(run.source, []).append(run)
+    for runs in by_source.values():
+        for run in runs[:-KEPT_RUNS]:
+            if run.state in FINISHED and max(run.changed_at, run.drop.last_modified) < before:
+                yield run

@@ -1,0 +1,123 @@
+"""What is older than RETENTION_DAYS is forgotten, and nothing that is forgotten comes back as a drop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.table import Query
+from shared.alerting.findings import Finding, Severity
+from shared.alerting.raise_alerts import raise_alerts
+from shared.collecting.retention import KEPT_RUNS, forget_old
+from shared.runs import RunState
+from tests.flows.test_collecting import Sent
+from tests.support.graph import JOB, entry
+from tests.support.guillotine import Guillotine, Killed
+from tests.support.house import Sending, scripted
+
+
+def settled(sending: Sending, name: str, people: int = 3) -> Sent:
+    sending.rollcall.house.collector.checkpoints.move(JOB, sending.clock.now())  # the log was read all the while
+    drop = [f"p{number:05d},Active,{name}" for number in range(people)]  # the manager changes with every drop
+    sent_run = Sent(sending, sending.rollcall.drop(drop, name=name))
+    sending.rollcall.house.send_runs()
+    at = sending.clock.now()
+    sent_run.say(*(entry(f"p{number:05d}", at, "update") for number in range(people)))
+    sent_run.settle()
+    return sent_run
+
+
+def a_year(folder: Path, runs: int = KEPT_RUNS + 3) -> tuple[Sending, list[Sent]]:
+    """A feed that drops once a month."""
+    sending = scripted(folder)
+    found = []
+    for number in range(runs):
+        found.append(settled(sending, f"{number}.csv"))
+        sending.clock.advance(days=30)
+    return sending, found
+
+
+def test_what_is_older_than_it_is_kept_is_forgotten_but_for_the_last_runs(tmp_path: Path) -> None:
+    sending, runs = a_year(tmp_path)
+    house = sending.rollcall.house
+    house.sweep()
+    kept = [run.run_id for run in house.ledger.runs()]
+    assert kept == [each.run.run_id for each in runs[-KEPT_RUNS:]]
+    for each in runs[:3]:
+        assert house.outcomes.of(each.run.run_id) == {}
+        assert house.ledger.receipts(each.run.run_id) == []
+    assert len(house.outcomes.of(runs[3].run.run_id)) == 3
+    kept_entries = list(house.log.by_person(JOB, "p00001"))
+    assert len(kept_entries) == 2
+    assert min(found.at for found in kept_entries) > sending.clock.now() - timedelta(days=91)
+
+
+def test_a_drop_whose_run_is_forgotten_is_not_taken_for_a_missed_one(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    house = sending.rollcall.house
+    assert house.sweep() == (0, 0)
+    assert house.sweep() == (0, 0)
+    assert len(house.ledger.runs()) == KEPT_RUNS
+
+
+def test_a_run_that_is_not_over_is_never_forgotten(tmp_path: Path) -> None:
+    sending = scripted(tmp_path, OUTCOME_WAIT_MINUTES="1000000")
+    first = Sent(sending, sending.rollcall.drop(2, name="first.csv"))
+    sending.rollcall.house.send_runs()
+    for number in range(KEPT_RUNS + 1):
+        sending.clock.advance(days=30)
+        sending.rollcall.drop(2, name=f"{number}.csv")
+        sending.rollcall.house.send_runs()
+    sending.rollcall.house.sweep()
+    assert first.now.state is RunState.SENT
+
+
+def test_forgetting_is_done_a_bounded_piece_at_a_time(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    house = sending.rollcall.house
+    bounded = replace(house.retention, most=4)
+    pieces = [forget_old(bounded) for _ in range(30)]
+    assert max(piece.entries for piece in pieces) == 4
+    assert max(piece.outcomes for piece in pieces) == 4
+    assert sum(piece.runs for piece in pieces) == 3
+    assert len(list(house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS * 4
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_at_any_step_of_forgetting_nothing_is_left_behind(tmp_path: Path, after: bool) -> None:
+    for step in range(1, 12):
+        sending, _ = a_year(tmp_path / str(step), KEPT_RUNS + 2)
+        retention = sending.rollcall.house.retention
+        guillotine = Guillotine(step, after)
+        under = {name: guillotine.over(getattr(retention, name)) for name in ("books", "log", "outcomes")}
+        try:
+            forget_old(replace(retention, **under))
+            finished = True
+        except Killed:
+            finished = False
+        forget_old(retention)
+        assert len(sending.rollcall.house.ledger.runs()) == KEPT_RUNS
+        assert len(list(sending.rollcall.house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS * 4
+        if finished:
+            assert step > 4
+            return
+    raise AssertionError("it takes more steps than were tried")
+
+
+def test_calls_out_of_the_window_and_alerts_long_over_are_forgotten(tmp_path: Path) -> None:
+    sending = scripted(tmp_path)
+    house = sending.rollcall.house
+    settled(sending, "a.csv")
+    finding = Finding("k", Severity.INFO, "silence", "employees", "title", "text", "remedy")
+    raise_alerts([finding], house.alerts, (), sending.clock.now())
+    raise_alerts([], house.alerts, (), sending.clock.now())
+    assert len(house.alerts.over()) == 1
+    house.sweep()
+    assert len(house.alerts.over()) == 1
+    sending.clock.advance(days=91)
+    house.sweep()
+    assert house.alerts.over() == []
+    assert list(house.storage.quota_table.rows(Query("calls"))) == []
