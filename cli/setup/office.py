@@ -201,7 +201,9 @@ def office(ctx: typer.Context, needs: tuple[str, ...], *given: Any, **more: Any)
     around = ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
     params: Mapping[str, Any] = ctx.parent.params if ctx.parent else {}
     options = Options(**{name: params[name] or "" for name in Options.__dataclass_fields__ if name in params})
-    return Office(around, options, needs, *given, **more)
+    found = Office(around, options, needs, *given, **more)
+    ctx.call_on_close(found.client.close)
+    return found
 
 
 def entered_secrets(environ: Mapping[str, str]) -> dict[str, str]:
