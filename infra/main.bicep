@@ -4,7 +4,7 @@ metadata description = 'Everything Rollcall needs in one resource group. It comp
 targetScope = 'subscription'
 
 import { personType } from 'modules/access.bicep'
-import { vaultUrisType } from 'modules/function-app.bicep'
+import { vaultUrisType } from 'modules/app-settings.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
 @description('Required. Name of this environment, such as `test` or `production`. It is part of the names and tags of all resources.')
@@ -15,7 +15,7 @@ param environmentName string
 @description('Required. Region of all resources. It must offer Flex Consumption: `az functionapp list-flexconsumption-locations`.')
 param location string
 
-@description('Optional. Days after which drops, run folders and telemetry are deleted.')
+@description('Optional. Days after which drops, run folders, rows of tables and telemetry are deleted.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int = 90
@@ -190,16 +190,26 @@ module functionApp 'modules/function-app.bicep' = {
     location: location
     tags: tags
     identityId: identities.outputs.appId
+    packageStorageUris: hostStorage.outputs.uris
+    packageContainer: packageContainer
+    subnetId: network.?outputs.appSubnetId ?? ''
+  }
+  dependsOn: [grants, storageEndpoints]
+}
+
+module appSettings 'modules/app-settings.bicep' = {
+  scope: group
+  params: {
+    functionAppName: functionApp.outputs.name
     identityClientId: identities.outputs.appClientId
     hostStorageUris: hostStorage.outputs.uris
     dropStorageUris: dropStorage.outputs.uris
-    packageContainer: packageContainer
     insightsName: monitoring.outputs.insightsName
-    subnetId: network.?outputs.appSubnetId ?? ''
+    retentionDays: retentionDays
     vaultUris: alertTargets.?vaultUris ?? {}
     signsPeopleIn: !empty(consoleClientId)
   }
-  dependsOn: [grants, storageEndpoints]
+  dependsOn: [grants]
 }
 
 module appEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork) {
@@ -220,6 +230,7 @@ module auth 'modules/auth.bicep' = if (!empty(consoleClientId)) {
     functionAppName: functionApp.outputs.name
     clientId: consoleClientId
   }
+  dependsOn: [appSettings] // which hold what the sign-in proves itself with
 }
 
 module alerts 'modules/alerts.bicep' = {

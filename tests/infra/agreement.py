@@ -34,7 +34,7 @@ FORBIDDEN = re.compile(
     r"|WEBSITE_CONTENT\w*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD|WEBSITE_VNET_ROUTE_ALL|WEBSITE_TIME_ZONE|TZ"
     r"|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT"
 )
-APP = "modules/function-app.bicep"
+APP = "modules/app-settings.bicep"
 CLIENTS = {"azure_sdk", "httpx", "requests", "urllib", "urllib3"}  # whose spans hold addresses
 
 

@@ -11,6 +11,7 @@ from tests.infra.project import PARTS, Project
 MAIN, APP, STORAGE = "infra/main.bicep", "infra/modules/function-app.bicep", "infra/modules/storage.bicep"
 EVENTS, ALERTS, ACCESS = "infra/events.bicep", "infra/modules/alerts.bicep", "infra/modules/access.bicep"
 NETWORK, SETTINGS = "infra/modules/network.bicep", "infra/app-settings.json"
+WRITTEN = "infra/modules/app-settings.bicep"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ MUTATIONS = (
     Mutation(
         "shapes",
         "a property that a resource does not have",
-        APP,
+        WRITTEN,
         "properties.defaultHostName",
         "properties.defaultHostname",
     ),
@@ -217,6 +218,13 @@ MUTATIONS = (
         "deadLetterContainer]",
     ),
     Mutation(
+        "deletion",
+        "rows of tables are kept for as long as the app thinks fit",
+        WRITTEN,
+        "string(retentionDays)",
+        "'3650'",
+    ),
+    Mutation(
         "graph_roles",
         "a role of Graph too many",
         "infra/graph-roles.bicep",
@@ -237,7 +245,7 @@ MUTATIONS = (
         '  "LOG_LAG_SECONDS": "120",\n  "LOG_LAG_SECONDS"',
     ),
     Mutation("settings", "a setting is forgotten", SETTINGS, '  "LOG_LAG_SECONDS": "120",\n', ""),
-    Mutation("secrets", "a secret is forgotten", APP, "  ALERT_SLACK_URL: string?\n", ""),
+    Mutation("secrets", "a secret is forgotten", WRITTEN, "  ALERT_SLACK_URL: string?\n", ""),
     Mutation(
         "settings", "a table has another name than the default", SETTINGS, '"provisioninglogs"', '"provisionlogs"'
     ),
@@ -245,18 +253,18 @@ MUTATIONS = (
     Mutation(
         "settings",
         "a setting that Flex Consumption refuses",
-        APP,
+        WRITTEN,
         "  AZURE_CLIENT_ID:",
         "  WEBSITE_RUN_FROM_PACKAGE: '1'\n  AZURE_CLIENT_ID:",
     ),
     Mutation(
         "triggers",
         "the trigger has no queue address",
-        APP,
+        WRITTEN,
         "  DropStorage__queueServiceUri: dropStorageUris.queue",
         "  //",
     ),
-    Mutation("triggers", "drops come from the host's account", APP, "dropStorageUris.blob", "hostStorageUris.blob"),
+    Mutation("triggers", "drops come from the host's account", WRITTEN, "dropStorageUris.blob", "hostStorageUris.blob"),
     Mutation("events", "an event is renamed in the app", "function_app.py", '"logs_collected"', '"log_collected"'),
     Mutation("functions", "a function is renamed in the app", "function_app.py", "def plan_drop(", "def receive_drop("),
     Mutation("events", "a field is renamed in the app", "function_app.py", "found=found", "seen=found"),
@@ -306,13 +314,13 @@ MUTATIONS = (
         "vars.AZURE_CLIENT_ID",
         "secrets.AZURE_CLIENT_ID",
     ),
-    Mutation("telemetry", "telemetry is told every address", APP, "azure_sdk,httpx,", "azure_sdk,"),
-    Mutation("telemetry", "telemetry is fed by every logger", APP, "_LOGGER_NAME: 'rollcall'", "_LOGGER_NAME: ''"),
+    Mutation("telemetry", "telemetry is told every address", WRITTEN, "azure_sdk,httpx,", "azure_sdk,"),
+    Mutation("telemetry", "telemetry is fed by every logger", WRITTEN, "_LOGGER_NAME: 'rollcall'", "_LOGGER_NAME: ''"),
     Mutation("telemetry", "OpenTelemetry is off in the host", "host.json", '"OpenTelemetry"', '"Default"'),
     Mutation(
         "no_keys",
         "a key is read",
-        APP,
+        WRITTEN,
         "  AZURE_CLIENT_ID: identityClientId",
         "  AZURE_CLIENT_ID: listKeys(app.id)",
     ),

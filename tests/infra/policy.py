@@ -178,8 +178,12 @@ def deletion(project: Project) -> Iterator[str]:
     told = text(given["personalDataContainers"]) if "personalDataContainers" in given else ""
     if told != "[settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]":
         yield "main.bicep: drops, runs and dead letters hold personal data; the state does not, and is kept"
-    if "retentionDays" not in given or text(given["retentionDays"]) != "retentionDays":
-        yield "main.bicep: dropStorage is not told retentionDays"
+    for module in ("monitoring", "dropStorage", "appSettings"):
+        given = dict(properties(dict(properties(_named(project, module).body)).get("params")))
+        if "retentionDays" not in given or text(given["retentionDays"]) != "retentionDays":
+            yield f"main.bicep: {module} is not told retentionDays"
+    if "RETENTION_DAYS: string(retentionDays)" not in project.files["modules/app-settings.bicep"].source:
+        yield "modules/app-settings.bicep: the rows of the tables are not deleted after retentionDays"
 
 
 def sign_in(project: Project) -> Iterator[str]:
