@@ -21,6 +21,7 @@ from scripts.package import DEPLOYED, PackageError, build
 from tests.infra.function_app import FunctionApp
 
 PYTHON = "3.13"  # what the function app runs: infra/modules/function-app.bicep
+KINDS = (".py", ".yaml", ".json", ".txt", ".html", ".css", ".js", ".svg")  # of files that may be deployed
 DRIVER = ("errors.py", "wire.py", "worker.py")  # of local/host: how Azure's worker is driven
 
 
@@ -85,7 +86,7 @@ def test_the_package_holds_what_is_deployed_and_nothing_else(package: Path) -> N
     with zipfile.ZipFile(package) as opened:
         names = opened.namelist()
     assert {name.partition("/")[0] for name in names} == set(DEPLOYED)
-    assert not [name for name in names if not name.endswith((".py", ".yaml", ".json", ".txt", ".html", ".css", ".js"))]
+    assert not [name for name in names if not name.endswith(KINDS)]
 
 
 def test_the_same_files_make_the_same_bytes(root: Path, package: Path, tmp_path: Path) -> None:
