@@ -220,7 +220,7 @@ def assemble(
         clock.now,
     )
     alerts = AlertTable(storage.alerts_table)
-    seen = LogBook(log, storage.outcomes_table, endpoints.all)
+    log_book = LogBook(log, outcomes, endpoints.all)
     lookout = Lookout(
         ledger,
         files,
@@ -232,8 +232,8 @@ def assemble(
         clock.now,
     )
     pages = Pages()
-    memory = Memory(ledger, files, people.open, seen.evidence, seen.person)
-    console = Console(_door(settings, storage, clock), pages, lookout, memory, files, alerts, seen.day, clock.now)
+    memory = Memory(ledger, files, people.open, log_book.evidence, log_book.person)
+    console = Console(_door(settings, storage, clock), pages, lookout, memory, files, alerts, log_book, clock.now)
     return House(
         settings,
         storage,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-
-import msgspec
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 
 from shared.adapters.graph_job import GraphJob
 from shared.adapters.log_tables import LogTable
-from shared.adapters.table import Table, joined, table_key
-from shared.collecting.entries import LogEntry
+from shared.adapters.outcome_table import OutcomeTable
+from shared.collecting.entries import LogEntry, LogLine
 from shared.collecting.outcomes import Evidence
 from shared.endpoint import Endpoint
 from shared.errors import GraphError, Missing
@@ -19,7 +17,6 @@ from shared.reporting.job_facts import JobFacts, read_job
 from shared.runs import Run
 
 REMEMBERED = timedelta(seconds=15)  # pages that follow a run ask every two seconds
-DAYS_AFTER = 2  # entries of a run appear on the days after it was sent, too
 
 
 class JobBook:
@@ -50,36 +47,35 @@ class JobBook:
 
 
 class LogBook:
-    """The log of sources, by day and by person."""
+    """The log and the outcomes of sources, as the pages ask for them."""
 
-    def __init__(self, log: LogTable, outcomes: Table, endpoints: Callable[[], dict[str, Endpoint]]) -> None:
+    def __init__(self, log: LogTable, outcomes: OutcomeTable, endpoints: Callable[[], Mapping[str, Endpoint]]) -> None:
         self._log = log
         self._outcomes = outcomes
         self._endpoints = endpoints
 
-    def day(self, source: str, day: datetime) -> Iterable[LogEntry]:
-        """The entries of a source on one UTC day."""
-        endpoint = self._endpoints().get(source)
-        return self._log.entries(endpoint.job_id, day) if endpoint else ()
-
-    def person(self, source: str, key: str, runs: Sequence[Run]) -> Iterable[LogEntry]:
-        """The entries about a person, on the days of the runs that sent them."""
+    def day(self, source: str, day: date, *, failures: bool) -> Iterable[LogLine]:
+        """The entries of a source on one UTC day in short, all of them or those that failed somebody."""
         endpoint = self._endpoints().get(source)
         if endpoint is None:
-            return
-        days = {
-            (run.sending_at.astimezone(UTC) + timedelta(days=after)).replace(hour=0, minute=0, second=0, microsecond=0)
-            for run in runs
-            if run.sending_at
-            for after in range(DAYS_AFTER)
-        }
-        for day in sorted(days):
-            yield from (entry for entry in self._log.entries(endpoint.job_id, day) if entry.external_id == key)
+            return ()
+        if not failures:
+            return self._log.lines(endpoint.job_id, day)
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return self._log.failures(endpoint.job_id, start, start + timedelta(days=1))
 
-    def evidence(self, run_id: str, key: str) -> Evidence | None:
-        """What is known of one person of a run."""
+    def whole(self, line: LogLine) -> LogEntry | None:
+        """The whole entry; None when it was forgotten meanwhile."""
         try:
-            row = self._outcomes.get(table_key(run_id), table_key(key))
+            return self._log.entry(line)
         except Missing:
             return None
-        return msgspec.json.decode(joined("evidence", row.entity), type=Evidence)
+
+    def person(self, source: str, key: str) -> Iterable[LogEntry]:
+        """Every entry about a person."""
+        endpoint = self._endpoints().get(source)
+        return self._log.by_person(endpoint.job_id, key) if endpoint else ()
+
+    def evidence(self, run: Run, key: str) -> Evidence | None:
+        """What is known of one person of a run."""
+        return self._outcomes.one(run.run_id, key, run.figures.sent)

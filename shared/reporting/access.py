@@ -138,7 +138,7 @@ def comes_from_us(request: Request) -> bool:
     """
     site, origin = request.headers.get("sec-fetch-site", ""), request.headers.get("origin", "")
     told = origin not in ("", "null")
-    ours = told and urlsplit(origin).netloc.casefold() == request.headers.get("host", "").casefold()
+    ours = told and origin.partition("://")[2].casefold() == request.headers.get("host", "").casefold()
     if site:
         return site == "same-origin" and (ours or not told)
     return ours

@@ -5,18 +5,17 @@ Who asks is found out first, for every page. Nothing of a person is ever in an a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.alerting.raise_alerts import Alert
-from shared.collecting.entries import LogEntry
 from shared.errors import LedgerError, Missing, RollcallError, UnknownRun
 from shared.planning.decide import approve, cancel
 from shared.reporting.access import Door, Principal, Refusal, comes_from_us
 from shared.reporting.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
-from shared.reporting.log_view import ACTIONS, STATUSES, log_page, read_filters
+from shared.reporting.log_view import ACTIONS, STATUSES, LogBook, log_page, read_filters
 from shared.reporting.overview import RUNS_LISTED, AlertBook, Lookout, quota, sorted_alerts, source_view, source_views
 from shared.reporting.people_view import Memory, person_view
 from shared.reporting.rendering import Pages
@@ -40,7 +39,7 @@ class Console:
     memory: Memory
     folder: RunFolder
     alerts: AlertBook
-    day: Callable[[str, datetime], Iterable[LogEntry]]  # the log of a source on a UTC day
+    log: LogBook
     now: Callable[[], datetime]
 
 
@@ -194,8 +193,7 @@ class _Visit:
     def _log(self) -> Response:
         names = self._source_names()
         filters = read_filters(self.request.query, names, self.console.now())
-        day = datetime(filters.day.year, filters.day.month, filters.day.day, tzinfo=self.console.now().tzinfo)
-        found = log_page(self.console.day(filters.source, day) if filters.source else (), filters)
+        found = log_page(self.console.log, filters)
         return self._page("log.html", found=found, filters=filters, sources=names, statuses=STATUSES, actions=ACTIONS)
 
     def _enter(self) -> Response:

@@ -44,12 +44,13 @@ class Level:
 def levels(run: Run, taken: int) -> tuple[Level, ...]:
     """The picture of a run. `taken` people are those Entra has taken so far."""
     figures = run.figures
+    to_send = "sent" if run.sending_at else "to send"
     in_file = max(0, figures.records - figures.duplicates - figures.rejected)
     found = [
         _level(
             "records", [("people", in_file), ("repeated", figures.duplicates), ("rejected", figures.rejected)], "people"
         ),
-        _level("people", [("sent", figures.sent), ("as before", max(0, figures.people - figures.sent))], "sent"),
+        _level("people", [(to_send, figures.sent), ("as before", max(0, figures.people - figures.sent))], to_send),
     ]
     if run.sending_at and figures.sent:
         waiting = max(0, figures.sent - taken - figures.refused)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 from shared.collecting.advice import Advice, advice_for
-from shared.collecting.entries import LogEntry
+from shared.collecting.entries import LogEntry, LogLine
 
 PAGE = 50
+MOST = 20_000  # entries that are read for a page
 STATUSES = ("success", "failure", "skipped", "warning")
 ACTIONS = ("create", "update", "disable", "delete", "stageddelete", "other")
-DAYS_BACK = 30  # the log's retention in Entra (`entra-api.md` D2)
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,9 @@ class Filters:
     code: str = ""
     page: int = 1
 
-    def matches(self, entry: LogEntry) -> bool:
+    def matches(self, line: LogLine) -> bool:
         """Whether an entry is looked for."""
-        return (
-            self.status in ("", entry.status)
-            and self.action in ("", entry.action)
-            and self.code in ("", entry.error_code, entry.skip_reason)
-        )
+        return self.status in ("", line.status) and self.action in ("", line.action) and self.code in ("", line.code)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,20 @@ class LogPage:
     entries: tuple[EntryView, ...]
     total: int
     pages: int
-    codes: tuple[tuple[str, int], ...]  # of the day, with how often; whatever is looked for
+    codes: tuple[tuple[str, int], ...]  # of what was read, with how often; whatever is looked for
+    cut: bool = False  # the day holds more than is read for a page
+
+
+class LogBook(Protocol):
+    """Where the log is kept."""
+
+    def day(self, source: str, day: date, *, failures: bool) -> Iterable[LogLine]:
+        """The entries of a source on one UTC day in short, all of them or those that failed somebody."""
+        ...
+
+    def whole(self, line: LogLine) -> LogEntry | None:
+        """The whole entry; None when it was forgotten meanwhile."""
+        ...
 
 
 def read_filters(query: Mapping[str, str], sources: Iterable[str], now: datetime) -> Filters:
@@ -94,20 +105,19 @@ def read_filters(query: Mapping[str, str], sources: Iterable[str], now: datetime
     )
 
 
-def log_page(entries: Iterable[LogEntry], filters: Filters) -> LogPage:
-    """The page of these entries of a day that the filters ask for."""
-    codes: dict[str, int] = {}
-    found: list[LogEntry] = []
-    for entry in entries:
-        if code := entry.error_code or entry.skip_reason:
-            codes[code] = codes.get(code, 0) + 1
-        if filters.matches(entry):
-            found.append(entry)
-    found.sort(key=lambda entry: (entry.at, entry.id), reverse=True)
+def log_page(book: LogBook, filters: Filters) -> LogPage:
+    """The page that the filters ask for, newest first. Failures are looked up by themselves, so they are always all."""
+    if not filters.source:
+        return LogPage((), 0, 1, ())
+    read = list(islice(book.day(filters.source, filters.day, failures=filters.status == "failure"), MOST + 1))
+    codes = Counter(line.code for line in read[:MOST] if line.code)
+    found = [line for line in read[:MOST] if filters.matches(line)]
+    found.sort(key=lambda line: (line.at, line.id), reverse=True)
     start = (filters.page - 1) * PAGE
-    shown = tuple(map(entry_view, found[start : start + PAGE]))
+    entries = (book.whole(line) for line in found[start : start + PAGE])
+    shown = tuple(entry_view(entry) for entry in entries if entry is not None)
     ranked = tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0])))
-    return LogPage(shown, len(found), max(1, -(-len(found) // PAGE)), ranked)
+    return LogPage(shown, len(found), max(1, -(-len(found) // PAGE)), ranked, len(read) > MOST)
 
 
 def entry_view(entry: LogEntry) -> EntryView:

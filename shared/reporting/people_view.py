@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,8 +67,8 @@ class Memory:
     ledger: Ledger
     artefacts: Artefacts
     people: Callable[[str], AbstractContextManager[People]]
-    evidence: Callable[[str, str], Evidence | None]  # by run id and key
-    entries: Callable[[str, str, Sequence[Run]], Iterable[LogEntry]]  # by source and key; runs that sent the person
+    evidence: Callable[[Run, str], Evidence | None]  # by run and key
+    entries: Callable[[str, str], Iterable[LogEntry]]  # by source and key
 
 
 def person_view(memory: Memory, source: str, key: str, before: str = "") -> PersonView:
@@ -81,9 +81,7 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
     versions = tuple(version for run in looked_at for version in _version(memory, run, key))
     with memory.people(source) as people:
         known = people.get(key)
-    entries = sorted(
-        memory.entries(source, key, [each.run for each in versions]), key=lambda each: each.at, reverse=True
-    )
+    entries = sorted(memory.entries(source, key), key=lambda entry: entry.at, reverse=True)
     older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
     return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older)
 
@@ -92,7 +90,7 @@ def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     person = _planned(memory.artefacts, run, key)
     if person is None:
         return
-    evidence = memory.evidence(run.run_id, key)
+    evidence = memory.evidence(run, key)
     outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
     sent = _flat(_sent(memory.artefacts, run, person)) if person.chunk else ()
     told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
