@@ -28,7 +28,7 @@ param hasEvents bool
 var rules = [
   {
     name: 'function-failed'
-    description: 'A function failed. Open the run in the console or read AppExceptions; docs/operations.md says what each state means.'
+    description: 'A function failed. Open the run in the console; the call is in AppRequests, its error in AppExceptions or in the log stream of the app. docs/operations.md says what each state means.'
     severity: 1
     query: loadTextContent('../queries/function-failed.kql')
     every: 'PT15M'
