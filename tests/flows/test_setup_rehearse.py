@@ -77,8 +77,9 @@ def test_entries_from_before_and_of_others_are_not_shown() -> None:
     stage.rehearse()
     stage.office.clock.advance(minutes=5)
     stage._due = 10.0
+    send(stage.person(CSV.replace(b"A1", b"B2")), stage.rehearsal)
     entries = stage.rehearse(CSV.replace(b"Clerk", b"Chief"))
-    assert [entry.action for entry in entries] == ["update"]
+    assert [(entry.external_id, entry.action) for entry in entries] == [("A1", "update")]
 
 
 def test_a_failure_is_an_answer() -> None:
