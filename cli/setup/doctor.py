@@ -12,8 +12,9 @@ from cli.errors import CommandError
 from cli.setup.office import Office
 from shared.errors import RollcallError
 from shared.runs import RunState
-from shared.setup.checks import Check, Facts, Operation, Status, tenant_checks
+from shared.setup.checks import Check, Facts, Operation, Status
 from shared.setup.checks_mapping import mapping_checks
+from shared.setup.checks_tenant import tenant_checks
 from shared.setup.found import Found
 from shared.setup.grants import look
 from shared.setup.schema import decoded
@@ -40,7 +41,7 @@ class _Gathering:
 
 def doctor(office: Office, principal: str, *, as_json: bool) -> int:
     """Print every check. 1 when one failed."""
-    checks = checked(office, principal or office.around.environ.get("IDENTITY_PRINCIPAL_ID", ""))
+    checks = checked(office, principal)
     if as_json:
         console.print_json(checks)
     else:

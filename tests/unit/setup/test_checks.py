@@ -11,8 +11,9 @@ import pytest
 
 from shared.errors import GraphError
 from shared.setup.apply import look
-from shared.setup.checks import Check, Facts, Operation, Status, tenant_checks
+from shared.setup.checks import Check, Facts, Operation, Status
 from shared.setup.checks_mapping import mapping_checks
+from shared.setup.checks_tenant import tenant_checks
 from shared.setup.grants import grant
 from shared.setup.grants import look as look_at_grants
 from shared.setup.schema import decoded, mapping_of, object_mapping, source_attributes
