@@ -80,6 +80,7 @@ class Directory(ScriptedGraph):
         super().__init__(clock)
         self.users: dict[str, Json] = {}
         self.told: dict[str, list[Json]] = {}
+        self.told_by: dict[str, list[str]] = {}  # the runs that told it, by the end of their ids
         self.refuses: set[str] = set()
         self.nulls_flow: list[str] = []  # names of the source attributes for which the job's schema lets nulls flow
         self.otherwise = self._upsert
@@ -102,6 +103,7 @@ class Directory(ScriptedGraph):
                 key = user["externalId"]
                 self.users[key] = {**self.users.get(key, {}), **user}
                 self.told.setdefault(key, []).append(user)
+                self.told_by.setdefault(key, []).append(operation["bulkId"].partition("-")[0])
         return response
 
 
