@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos check format lock package clean install-cli install-dev azurite kusto
+.PHONY: help install demo up test chaos check format lock package clean install-cli install-dev azurite kusto browser
 export PYTHON
 
 BIN := .venv/bin
@@ -29,6 +29,9 @@ check: install-dev ## check format, lint, strict types and import contracts; cha
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-cache
+
+browser: install-dev ## install Chromium and axe for the browser tests, or say in one line what is missing
+	@$(BIN)/python -m tests.browser
 
 format: install-dev ## bring the code to the project's format
 	@$(BIN)/ruff format .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -40,7 +41,8 @@ def demo(people: int, seed: int, sources: Path, out: Path) -> int:
             ended.append((day, run))
             _show(stack, day, run, out, screen)
         (out / "directory.json").write_bytes(stack.tenant.directory())
-    _summary(ended, out, screen)
+        _summary(ended, out, screen)
+        _console(stack, screen)
     states = [run.state for _, run in ended]
     return 0 if states == [RunState.SETTLED] * DAYS + [RunState.HELD] else 1
 
@@ -85,6 +87,7 @@ def _summary(ended: list[tuple[Day, Run]], out: Path, screen: Console) -> None:
     screen.print()
     screen.print(Rule("What to look at next", style="cyan", align="left"))
     for path, what in (
+        (out / "day-1" / "report.html", "the whole story of a run on one page"),
         (out / "day-2" / "outcome.csv", "the answer for every person"),
         (out / "day-1" / "rejected.csv", "records that were not sent, with line and reason"),
         (out / "day-1" / "requests.ndjson", "what Entra was sent, a bulk request a line"),
@@ -98,3 +101,14 @@ def _summary(ended: list[tuple[Day, Run]], out: Path, screen: Console) -> None:
         ("sources/employees.yaml", "how columns become attributes"),
     ):
         screen.print(Text.assemble("  ", (command, "bold"), f"  {what}"))
+
+
+def _console(stack: Stack, screen: Console) -> None:
+    """Where all of it can be looked at; in a terminal the cloud stays up until somebody has looked."""
+    screen.print()
+    screen.print(Rule("The console: every run, every person, the log, the held plan", style="cyan", align="left"))
+    screen.print(Text(f"  {stack.console}", "bold"), soft_wrap=True)
+    if screen.is_terminal and sys.stdin.isatty():
+        screen.input("  It opens once, and stays up until you press Enter. ")
+    else:
+        screen.print("  It was up until here; in a terminal it stays up until you press Enter.")

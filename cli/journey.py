@@ -12,6 +12,7 @@ from cli.console import counted
 from cli.drops import put
 from cli.follow import ENDS, follow, view
 from local.stack import Stack
+from shared.reporting.report import write_report
 from shared.runs import DropVersion, Run, new_run, run_id_of
 
 # Generous, and bounded: a laptop does several times as much in this time
@@ -26,6 +27,8 @@ def travel(stack: Stack, file: Path, source: str, screen: Console, wait_seconds:
     version = put(stack.house, file, source)
     with view(screen, file.name) as shown:
         run = follow(stack.house, run_id_of(version), shown, wait_seconds=seconds, check=stack.check)
+    if run is not None and run.settled_at:
+        write_report(stack.house.reporter, run)  # the host does it, too, a moment after the run is settled
     return run if run is not None and run.state in ENDS else _too_late(run, version, seconds, stack)
 
 

@@ -85,6 +85,8 @@ def _welcome(stack: Stack, screen: Console) -> None:
 
 
 def _facts(stack: Stack) -> Iterator[tuple[str, str]]:
+    if stack.host:
+        yield "console", f"{stack.console} (opens once)"
     yield "storage", stack.azurite.endpoints["Blob"] + "/devstoreaccount1/drops"
     yield "directory", f"{stack.entra.url}/_emulator/directory"
     if stack.host:

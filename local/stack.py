@@ -76,6 +76,7 @@ class Stack:
         self._environ = environ
         self._exit = ExitStack()
         self.function_key = secrets.token_urlsafe(24)
+        self.console_token = secrets.token_urlsafe(24)
         self.host: Process | None = None
 
     def __enter__(self) -> Self:
@@ -108,6 +109,7 @@ class Stack:
         self.settings = {
             **app_settings(self.azurite.connection_string, self.entra.url, header, copies),
             **(ONE_JOB if self._wanted.only else {}),
+            "CONSOLE_TOKEN": self.console_token,
             **self._wanted.settings,
         }
         self.settings_file = self.folder / "local.settings.json"
@@ -120,6 +122,11 @@ class Stack:
     def house(self) -> wiring.House:
         """The house over the stack's storage, for reading the books."""
         return wiring.live(self.settings)
+
+    @property
+    def console(self) -> str:
+        """The address that opens the console once; "" without a host."""
+        return f"{self.host.url}/api/console/enter?token={self.console_token}" if self.host else ""
 
     def start_host(self) -> Process:
         """Start the functions host, or start it again after its end."""

@@ -243,7 +243,7 @@ def test_a_person_shows_every_version_and_every_answer_with_its_steps(scene: Sce
     settled(scene.desk, [Row(row.id, title="Director", name=row.name) for row in people(60)], "tuesday.csv")
     page = words(scene.operator.post("people", source="employees", key="p0001"))
     assert "p0001@contoso.com" in page
-    assert page.index("again updated") < page.index("new failed")
+    assert page.index("UTC again updated") < page.index("UTC new")
     assert "title Director" in page
     assert "title Sales Executive" in page
     assert "EntryConflict Message: Another object" in page

@@ -1,0 +1,15 @@
+"""`python -m tests.browser`: what `make browser` runs."""
+
+import os
+import sys
+
+from local.storage import LocalError
+from tests.browser.machine import install
+
+if __name__ == "__main__":
+    try:
+        missing = install(os.environ)
+    except LocalError as error:
+        missing = str(error)
+    if missing:
+        print(f"rollcall: {missing}", file=sys.stderr)
