@@ -7,7 +7,7 @@ a user resource, and bulk requests as bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -166,6 +166,15 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
     """A bulk request as JSON on one line, at most 50 operations (A7)."""
     body = {"schemas": [BULK_REQUEST], "Operations": operations, "failOnErrors": None}
     return msgspec.json.encode(body)
+
+
+def bulk_request_of(users: Iterable[tuple[str, bytes]]) -> bytes:
+    """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users."""
+    parts = [
+        b'{"method":"POST","bulkId":%b,"path":"/Users","data":%b}' % (msgspec.json.encode(bulk_id), user)
+        for bulk_id, user in users
+    ]
+    return b'{"schemas":["%b"],"Operations":[%b],"failOnErrors":null}' % (BULK_REQUEST.encode(), b",".join(parts))
 
 
 class _Body(msgspec.Struct):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 EXAMPLES = 10
 
@@ -63,8 +64,8 @@ class Tally:
 
     def example(self, kind: str, keys: Iterable[str]) -> None:
         """Keep some keys as examples of a kind."""
-        for key in keys:
-            self._example(kind, key)
+        kept = self.examples.setdefault(kind, [])
+        kept += islice(keys, EXAMPLES - len(kept))
 
     def _example(self, kind: str, key: str) -> None:
         kept = self.examples.setdefault(kind, [])

@@ -8,16 +8,17 @@ in memory.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Protocol
 
 import msgspec
 
 from shared import scim
-from shared.csv_cells import csv_line
 from shared.limits import MAX_OPERATIONS
 from shared.planning.changes import Action
-from shared.planning.plan import NOT_SENT
+from shared.planning.plan import NOT_SENT, people_lines
 from shared.runs import Chunk, Writer
 
 
@@ -29,14 +30,43 @@ class Lane(IntEnum):
     OTHERS = 2
 
 
-@dataclass(frozen=True)
-class Planned:
-    """One person to be sent: the SCIM user, encoded, and why."""
+class Planned(msgspec.Struct, frozen=True):
+    """One person to be sent: the SCIM user, encoded, why, and the fingerprint of the line where it is known."""
 
     key: str
     line: int
     action: Action
-    user: msgspec.Raw
+    user: bytes
+    row: bytes = b""
+
+
+class ToSend(Protocol):
+    """What a chunk needs to know of a person."""
+
+    @property
+    def key(self) -> str:
+        """Whose."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """Of the drop; 0 for somebody who is not in it."""
+        ...
+
+    @property
+    def action(self) -> Action:
+        """Why."""
+        ...
+
+    @property
+    def user(self) -> bytes:
+        """The SCIM user, encoded."""
+        ...
+
+    @property
+    def row(self) -> bytes:
+        """The fingerprint of the line, b"" where it is not known."""
+        ...
 
 
 @dataclass
@@ -47,7 +77,7 @@ class ChunkCutter:
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
-    _open: dict[Lane, list[Planned]] = field(default_factory=dict)
+    _open: dict[Lane, list[ToSend]] = field(default_factory=dict)
     _offset: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -56,16 +86,20 @@ class ChunkCutter:
         """The hash of the requests written so far."""
         return self._digest.hexdigest()
 
-    def add(self, lane: Lane, planned: Planned) -> None:
+    def add(self, lane: Lane, planned: ToSend) -> None:
         """Take one person into a lane."""
         waiting = self._open.setdefault(lane, [])
         waiting.append(planned)
         if len(waiting) == MAX_OPERATIONS:
             self._write(lane)
 
-    def pass_over(self, key: str, line: int) -> None:
-        """Note a person who is not sent, since nothing changed."""
-        self.people.write(csv_line((key, line, Action.UNCHANGED, NOT_SENT)))
+    def pass_over(self, key: str, line: int, row: bytes = b"") -> None:
+        """Note a person who is not sent, since nothing changed; `row` is the line's new fingerprint."""
+        self.people.write(people_lines([(key, line, Action.UNCHANGED, NOT_SENT, row)]))
+
+    def pass_over_all(self, people: Iterable[tuple[str, int]]) -> None:
+        """Note people who are not sent, by key and line; not even their lines have changed."""
+        self.people.write(people_lines((key, line, Action.UNCHANGED, NOT_SENT, b"") for key, line in people))
 
     def finish(self) -> tuple[Chunk, ...]:
         """Write what is left and return every chunk in the order of sending."""
@@ -78,15 +112,14 @@ class ChunkCutter:
         if not waiting:
             return
         number = len(self.chunks) + 1
-        body = scim.bulk_request([self._operation(planned) for planned in waiting])
-        self.requests.write(body + b"\n")
-        self._digest.update(body + b"\n")
+        body = scim.bulk_request_of((self._bulk_id(planned), planned.user) for planned in waiting) + b"\n"
+        self.requests.write(body)
+        self._digest.update(body)
         self.people.write(
-            b"".join(csv_line((planned.key, planned.line, planned.action, number)) for planned in waiting)
+            people_lines((planned.key, planned.line, planned.action, number, planned.row) for planned in waiting)
         )
-        self.chunks.append(Chunk(number, lane, self._offset, len(body), len(waiting)))
-        self._offset += len(body) + 1
+        self.chunks.append(Chunk(number, lane, self._offset, len(body) - 1, len(waiting)))
+        self._offset += len(body)
 
-    def _operation(self, planned: Planned) -> scim.Operation:
-        suffix = planned.line or f"a{planned.key}"
-        return scim.operation(f"{self.prefix}-{suffix}", planned.user)
+    def _bulk_id(self, planned: ToSend) -> str:
+        return f"{self.prefix}-{planned.line}" if planned.line else f"{self.prefix}-a{planned.key}"

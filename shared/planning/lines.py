@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from shared.errors import DropError
 from shared.limits import MAX_CELL_CHARACTERS, MAX_RECORD_CHARACTERS
 from shared.planning.file_format import SAMPLE_BYTES, is_wide
+
+PIECE_BYTES = 128 * 1024  # decoded at a time: as many lines as are worth a batch, and small against an instance
 
 
 def sample_of(pieces: Iterator[bytes]) -> bytes:
@@ -24,15 +26,15 @@ def sample_of(pieces: Iterator[bytes]) -> bytes:
 
 
 class Lines:
-    """The lines of a text, each with its end: LF, CRLF or CR.
+    """The lines of a text, each with its end: LF, CRLF or CR. One by one, or as many as are there.
 
     Those of the record that is being read are kept, so that what a broken record has swallowed can be read again.
     """
 
     def __init__(self, content: Iterable[bytes], encoding: str) -> None:
-        errors = "replace" if is_wide(encoding) else "surrogateescape"
-        self._text = io.TextIOWrapper(io.BufferedReader(_Stream(content), SAMPLE_BYTES), encoding, errors, newline="")
-        self._again: deque[str] = deque()
+        self._texts = _texts(content, encoding)
+        self._rest = ""
+        self._ready: deque[str] = deque()
         self._characters = 0
         self.of_record: list[str] = []
 
@@ -40,14 +42,44 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(MAX_RECORD_CHARACTERS)
-        if not line:
+        if not self._ready:
+            self._ready.extend(self._cut())
+        if not self._ready:
             raise StopIteration
+        line = self._ready.popleft()
         self._characters += len(line)
         if self._characters >= MAX_RECORD_CHARACTERS:
             self._too_long(line)
         self.of_record.append(line)
         return line
+
+    def take(self) -> list[str]:
+        """All the lines that are there, none at the end. `give_back` is the way back."""
+        lines = list(self._ready) or self._cut()
+        self._ready.clear()
+        return lines
+
+    def give_back(self, lines: Iterable[str]) -> None:
+        """These lines are the next ones again."""
+        self._ready.extend(lines)
+
+    @property
+    def some_are_ready(self) -> bool:
+        """Whether lines wait that were given back, or read with others."""
+        return bool(self._ready)
+
+    def _cut(self) -> list[str]:
+        """The whole lines of the next piece; the beginning of another one stays for the piece after it."""
+        lines: list[str] = []
+        while not lines:
+            text = next(self._texts, "")
+            lines = io.StringIO(self._rest + text, newline="").readlines()
+            self._rest = ""
+            if not text:
+                break
+            if len(lines[-1]) < MAX_RECORD_CHARACTERS and not lines[-1].endswith("\n"):
+                self._rest = lines.pop()  # also one that ends with CR: its LF may be still to come
+        return lines
 
     def _too_long(self, line: str) -> None:
         if not self.of_record:
@@ -65,28 +97,16 @@ class Lines:
     def read_on_behind_the_first(self) -> str:
         """Give the first line of the broken record, as much as fits a cell; its other lines come again as records."""
         first, *others = self.of_record
-        self._again.extendleft(reversed(others))
+        self._ready.extendleft(reversed(others))
         self.next_record()
         return first[:MAX_CELL_CHARACTERS].rstrip("\r\n")
 
 
-class _Stream(io.RawIOBase):
-    """Pieces of bytes as a file that can only be read forward."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+def _texts(content: Iterable[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace" if is_wide(encoding) else "surrogateescape")
+    for piece in content:
+        for start in range(0, len(piece), PIECE_BYTES):
+            if text := decoder.decode(piece[start : start + PIECE_BYTES]):
+                yield text
+    if text := decoder.decode(b"", True):
+        yield text

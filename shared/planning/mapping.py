@@ -18,7 +18,8 @@ from shared import scim
 from shared.errors import DropError
 from shared.limits import KEY_LENGTH
 from shared.planning.records import Fault, Record
-from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule
+from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_plain
+from shared.source_rules import Rule
 from shared.sources import Source
 
 SHOWN_COLUMNS = 50
@@ -55,12 +56,23 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class _Slot:
+class Slot:
     """Where one attribute's value comes from, and its name in its part of the user."""
 
     attribute: scim.Attribute
-    column: str
+    rule: Rule
+    position: Lookup[str, int]
     read: Reading
+
+    @property
+    def column(self) -> str:
+        """The columns it reads, in words."""
+        return ", ".join(self.rule.columns)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the value is the cell itself, without the blanks around it."""
+        return is_plain(self.attribute, self.rule)
 
 
 @dataclass(frozen=True)
@@ -93,20 +105,21 @@ class Mapping:
 
     def __init__(self, source: Source, header: Sequence[str]) -> None:
         position = _positions(source, header)
-        self._key = position[source.key]
+        self.width = len(header)
+        self.key_position = position[source.key]
         self._key_column = source.key
-        self._slots = [
-            _Slot(attribute, ", ".join(rule.columns), compile_rule(attribute, rule, position))
+        self.slots = [
+            Slot(attribute, rule, position, compile_rule(attribute, rule, position))
             for attribute, rule in source.attribute_rules.values()
         ]
-        self._manager = next((slot.read for slot in self._slots if slot.attribute.is_reference), None)
-        self._parts = _parts(self._slots)
-        extensions = {slot.attribute.group for slot in self._slots if slot.attribute.group.startswith("urn:")}
-        self._schemas = [scim.CORE_USER, scim.ENTERPRISE_USER, *sorted(extensions - {scim.ENTERPRISE_USER})]
+        self._manager = next((slot.read for slot in self.slots if slot.attribute.is_reference), None)
+        self._parts = _parts(self.slots)
+        extensions = {slot.attribute.group for slot in self.slots if slot.attribute.group.startswith("urn:")}
+        self.schemas = [scim.CORE_USER, scim.ENTERPRISE_USER, *sorted(extensions - {scim.ENTERPRISE_USER})]
 
     def key(self, cells: Cells) -> str:
         """The record's key, "" where the cell is empty."""
-        return cells[self._key].strip()
+        return cells[self.key_position].strip()
 
     def manager(self, cells: Cells) -> str:
         """The key of the record's manager, "" where there is none or it does not read."""
@@ -123,7 +136,7 @@ class Mapping:
         key = self.key(record.cells)
         if not key or len(key) > KEY_LENGTH or not key.isprintable():
             return self._rejection(record)
-        user: dict[str, Any] = {"schemas": self._schemas, "externalId": key}
+        user: dict[str, Any] = {"schemas": self.schemas, "externalId": key}
         try:
             for part in self._parts:
                 part.fill(user, record.cells)
@@ -134,7 +147,7 @@ class Mapping:
     def _rejection(self, record: Record) -> Rejection:
         """Everything that is wrong with a record of which something is."""
         faults = [*_key_faults(self._key_column, self.key(record.cells))]
-        for slot in self._slots:
+        for slot in self.slots:
             try:
                 slot.read(record.cells)
             except BadValue as bad:
@@ -153,7 +166,7 @@ def _key_faults(column: str, key: str) -> Sequence[Fault]:
     return []
 
 
-def _parts(slots: Sequence[_Slot]) -> list[_Part]:
+def _parts(slots: Sequence[Slot]) -> list[_Part]:
     """The parts of the user in the order of the source file."""
     grouped: dict[tuple[str, str], list[tuple[str, Reading]]] = {}
     for slot in slots:

@@ -2,8 +2,10 @@
 
 A person's fingerprint is the hash of the SCIM user that was accepted; each attribute has a small one of its own, so
 that a plan can say what changed and what would be cleared. `absences` counts the full drops in a row that did not hold
-the person. Who failed in Entra is sent again by the next drop, whatever it says of them. Somebody of whom Entra never
-said that they are in the directory is forgotten then, but for the run that told of them: no older version follows it.
+the person. `rows` holds the fingerprint of the line of the file that told of the person last, so that the same line
+need not be mapped again. Who failed in Entra is sent again by the next drop, whatever it says of them. Somebody of
+whom Entra never said that they are in the directory is forgotten then, but for the run that told of them: no older
+version follows it.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from __future__ import annotations
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -34,6 +38,7 @@ CREATE TABLE IF NOT EXISTS people (
     absences INTEGER NOT NULL DEFAULT 0,
     confirmed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, row BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS drops (
@@ -47,6 +52,14 @@ _ONE = struct.Struct("<HI")  # an attribute's id and its fingerprint
 _DISABLED = b"disabled"  # the fingerprint of an absent person whom Entra was told to disable; no record has it
 _TO_TELL_AGAIN = b""  # of somebody who failed; no record has it either
 _IN_THE_DIRECTORY = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})  # outcomes
+_NUMBER_THOSE_WITHOUT = """
+INSERT INTO rows SELECT key, (SELECT coalesce(max(number), 0) FROM rows) + row_number() OVER (), NULL FROM people
+WHERE key NOT IN (SELECT key FROM rows)
+"""
+_PRAGMAS = """
+PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-16000;
+"""  # a copy that is thrown away needs no care; 16 MB of it stay in memory
+_KEYS_AT_ONCE = 500
 _COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
 
 
@@ -80,18 +93,23 @@ class DamagedPeople(StorageError):
 
 
 class People:
-    """The people of one source: a people.db in memory. Raises DamagedPeople where the bytes are none."""
+    """The people of one source: a people.db, on disk while it is worked on. Raises DamagedPeople where it is none."""
 
-    def __init__(self, content: bytes = b"") -> None:
-        self._db = sqlite3.connect(":memory:", isolation_level=None)
+    def __init__(self, content: bytes | Iterable[bytes] = b"") -> None:
+        self._files = ExitStack()
+        path = self._files.enter_context(_on_disk([content] if isinstance(content, bytes) else content))
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._files.callback(self._db.close)
+        self._path = path
         self._forgotten: set[str] | None = None
         try:
-            if content:
-                self._db.deserialize(content)
-            self._db.executescript(f"PRAGMA journal_mode=OFF; BEGIN; {_SCHEMA}")
+            self._db.executescript(f"{_PRAGMAS} BEGIN; {_SCHEMA}")
+            if self._db.execute("SELECT count(*) FROM rows").fetchone()[0] < len(self):
+                self._db.execute(_NUMBER_THOSE_WITHOUT)
             self._ids: dict[str, int] = dict(self._db.execute("SELECT name, id FROM attributes"))
+            self._last_number = int(self._db.execute("SELECT coalesce(max(number), 0) FROM rows").fetchone()[0])
         except sqlite3.DatabaseError as error:
-            self._db.close()
+            self._files.close()
             raise DamagedPeople(str(error)) from None
 
     def __enter__(self) -> People:
@@ -100,12 +118,12 @@ class People:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        self._files.close()
 
     def content(self) -> bytes:
         """people.db as it stands now."""
         self._db.execute("COMMIT")
-        content = self._db.serialize()
+        content = Path(self._path).read_bytes()
         self._db.execute("BEGIN")
         return content
 
@@ -141,12 +159,35 @@ class People:
             self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
         return key in self._forgotten
 
+    def rows(self, keys: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Those of these people who are known: each with a number of their own, and the fingerprint of their line."""
+        found: dict[str, tuple[int, bytes]] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"SELECT key, number, row FROM rows WHERE key IN ({marks})", some)
+            found |= {key: (number, row or b"") for key, number, row in rows}
+        return found
+
+    @property
+    def last_number(self) -> int:
+        """The highest number of a person."""
+        return self._last_number
+
+    def without(self, seen: Sequence[int]) -> Iterator[KnownPerson]:
+        """The people, by key, whose number is not marked here."""
+        if sum(seen) == len(self):
+            return
+        for key, number in self._db.execute("SELECT key, number FROM rows ORDER BY key"):
+            if not seen[number] and (known := self.get(key)):
+                yield known
+
     def keys_with_leading_zeros(self) -> Iterator[str]:
         """The keys known that begin with a zero."""
-        return (str(key) for (key,) in self._db.execute("SELECT key FROM people WHERE key >= '0' AND key < '1'"))
+        return (str(key) for (key,) in self._db.execute("SELECT key FROM rows WHERE key >= '0' AND key < '1'"))
 
-    def put(self, key: str, user: bytes, run_id: str) -> None:
-        """Entra has accepted this user, encoded."""
+    def put(self, key: str, user: bytes, run_id: str, row: bytes = b"") -> None:
+        """Entra has accepted this user, encoded; `row` is the fingerprint of the line that told of them."""
         told = msgspec.json.decode(user)
         self._db.execute(
             "INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id) VALUES (?, ?, ?, ?, ?, ?)"
@@ -154,14 +195,27 @@ class People:
             " user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, outcome=''",
             (key, fingerprint(told), self._packed(told), told.get("userName", ""), bool(told["active"]), run_id),
         )
+        added = self._db.execute(
+            "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row",
+            (key, self._last_number + 1, row or None),
+        )
+        self._last_number += added.rowcount
         self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
         self._forgotten = None
+
+    def unchanged(self, key: str, row: bytes) -> None:
+        """Another line of the file tells the same of this person, unless Entra has to be told again."""
+        self._db.execute(
+            "UPDATE rows SET row = ? WHERE key = ? AND (SELECT fingerprint NOT IN (?, ?) FROM people WHERE key = ?)",
+            (row, key, _DISABLED, _TO_TELL_AGAIN, key),
+        )
 
     def disable(self, key: str, run_id: str) -> None:
         """Entra has accepted that an absent person is disabled. What else it knows of them has not changed."""
         self._db.execute(
             "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=? WHERE key=?", (run_id, _DISABLED, key)
         )
+        self._forget_row(key)
 
     def absent(self, keys: Iterable[str]) -> None:
         """A full drop was sent: these people were not in it, all others were. To be called once a drop."""
@@ -189,14 +243,20 @@ class People:
             " WHERE key=? AND run_id=? AND (confirmed=1 OR fingerprint IN (?, ?))",
             (_TO_TELL_AGAIN, key, run_id, _DISABLED, _TO_TELL_AGAIN),
         )
+        if told.rowcount > 0:
+            self._forget_row(key)
         return told.rowcount > 0
+
+    def _forget_row(self, key: str) -> None:
+        self._db.execute("UPDATE rows SET row = NULL WHERE key = ?", (key,))
 
     def _forget(self, key: str, run_id: str) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO forgotten SELECT key, run_id FROM people WHERE key = ? AND run_id = ?",
             (key, run_id),
         )
-        self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id))
+        if self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id)).rowcount:
+            self._db.execute("DELETE FROM rows WHERE key = ?", (key,))
         self._forgotten = None
 
     def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
@@ -236,6 +296,16 @@ class People:
             added = self._db.execute("INSERT INTO attributes (name) VALUES (?)", (name,))
             self._ids[name] = int(added.lastrowid or 0)
         return self._ids[name]
+
+
+@contextmanager
+def _on_disk(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The path of a file with this content, gone afterwards."""
+    with TemporaryDirectory(prefix="people-") as folder:
+        path = Path(folder, "people.db")
+        with path.open("wb") as file:
+            file.writelines(pieces)
+        yield str(path)
 
 
 def _known(row: tuple[Any, ...]) -> KnownPerson:

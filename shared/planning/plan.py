@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
-from shared.csv_cells import unguarded
+from shared.csv_cells import guarded, unguarded
 from shared.planning.gates import Tripped
+from shared.planning.lines import Lines
 from shared.runs import Chunk, DropVersion, Figures
 
 PLAN = "plan.json"
@@ -21,8 +24,9 @@ PEOPLE = "people.csv"
 REJECTED = "rejected.csv"
 ABSENT = "absent.csv"
 KEYS = "keys.json"  # of a run that sends people again: whom
-PEOPLE_COLUMNS = ("key", "line", "action", "chunk")
+PEOPLE_COLUMNS = ("key", "line", "action", "chunk", "row")
 ABSENT_COLUMNS = ("key", "absences", "action")
+_PLAIN_KEYS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]*\n)*+")
 NOT_SENT = 0  # the chunk of a person who is not sent, because nothing changed
 
 
@@ -74,29 +78,46 @@ def plan_hash(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class PlannedPerson:
-    """One line of people.csv. `chunk` 0: not sent, since nothing changed; `line` 0: not in the file."""
+    """One line of people.csv. `chunk` 0: not sent, since nothing changed; `line` 0: not in the file.
+
+    `row` is the fingerprint of the line, b"" where people.db has it already or it is not known.
+    """
 
     key: str
     line: int
     action: str
     chunk: int
+    row: bytes = b""
+
+
+def people_lines(people: Iterable[tuple[str, int, str, int, bytes]]) -> bytes:
+    """Lines of people.csv: key, line, action, chunk, fingerprint."""
+    people = list(people)
+    if _PLAIN_KEYS.fullmatch("".join([f"{each[0]}\n" for each in people])):
+        return "".join(
+            [f"{key},{line},{action},{chunk},{row.hex()}\r\n" for key, line, action, chunk, row in people]
+        ).encode()
+    text = io.StringIO()
+    csv.writer(text).writerows(
+        (guarded(key), line, action, chunk, row.hex()) for key, line, action, chunk, row in people
+    )
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:
     """The people of a run, from its people.csv."""
-    for key, line, action, chunk in _rows(content, 4):
-        yield PlannedPerson(unguarded(key), int(line), action, int(chunk))
+    for key, line, action, chunk, *row in _rows(content):
+        yield PlannedPerson(unguarded(key), int(line), action, int(chunk), bytes.fromhex(row[0]) if row else b"")
 
 
 def read_absent(content: Iterable[bytes]) -> Iterator[str]:
     """The keys of the people that a full drop does not hold, from its absent.csv."""
-    for key, _, _ in _rows(content, 3):
-        yield unguarded(key)
+    return (unguarded(row[0]) for row in _rows(content))
 
 
-def _rows(content: Iterable[bytes], width: int) -> Iterator[list[str]]:
-    text = io.StringIO(b"".join(content).decode("utf-8", "surrogateescape"), newline="")
-    rows = csv.reader(text)
+def _rows(content: Iterable[bytes]) -> Iterator[list[str]]:
+    """The rows below the header, streamed."""
+    lines = Lines(content, "utf-8")
+    rows = csv.reader(chain.from_iterable(iter(lines.take, [])))
     next(rows, None)
-    for row in rows:
-        yield row[:width]
+    return rows

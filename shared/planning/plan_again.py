@@ -57,7 +57,7 @@ def plan_again(run: Run, old: Run, people: People, artefacts: Artefacts, now: da
 def _planned(person: PlannedPerson, user: bytes) -> Planned:
     """Disabling an absent person stays what it is: it says nothing of the person's other attributes."""
     action = Action.ABSENT if person.action == Action.ABSENT else Action.AGAIN
-    return Planned(person.key, person.line, action, msgspec.Raw(user))
+    return Planned(person.key, person.line, action, user)
 
 
 def _is_the_latest(people: People, key: str, old: Run) -> bool:

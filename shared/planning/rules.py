@@ -63,6 +63,13 @@ def compile_rule(attribute: Attribute, rule: Rule, position: Mapping[str, int]) 
     return read
 
 
+def is_plain(attribute: Attribute, rule: Rule) -> bool:
+    """Whether a rule gives the cell as it is, without the blanks around it, as far as it is not too long."""
+    changes = rule.split is not None or rule.lower or rule.upper or rule.strip is not True
+    tested = rule.makes_boolean or rule.integer or rule.map is not None or rule.date is not None
+    return rule.column is not None and not changes and not tested and attribute.shape is None
+
+
 def _text(rule: Rule, position: Mapping[str, int]) -> Text:
     """The text of the column or template, stripped, cut and cased; "" where nothing but blanks is left."""
     raw = _template(rule.template, position) if rule.template is not None else _column(rule, position)

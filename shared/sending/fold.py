@@ -7,11 +7,12 @@ are counted only while people.db does not remember the drop, which is written th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby, islice
 
 from shared import scim
 from shared.planning.changes import Action
 from shared.planning.people import People, PeopleStore
-from shared.planning.plan import ABSENT, PEOPLE, REQUESTS, Plan, read_absent, read_people
+from shared.planning.plan import ABSENT, NOT_SENT, PEOPLE, REQUESTS, Plan, PlannedPerson, read_absent, read_people
 from shared.runs import Answer, Artefacts, Chunk, Receipt, Run, RunState
 
 
@@ -21,16 +22,17 @@ def fold(run: Run, plan: Plan, receipts: list[Receipt], artefacts: Artefacts, st
     whole = run.state not in (RunState.SUPERSEDED, RunState.CANCELLED)
     if not accepted and not whole:
         return
-    absent = {person.key for person in read_people(artefacts.read(run, PEOPLE)) if person.action == Action.ABSENT}
     gone = list(read_absent(artefacts.read(run, ABSENT))) if whole and plan.full else []
     chunks = {chunk.number: chunk for chunk in plan.chunks}
 
     def change(people: People) -> None:
-        for key, user in _users(run, chunks, accepted, artefacts):
-            if key in absent:
-                people.disable(key, run.run_id)
+        for person, user in _told(run, chunks, accepted, artefacts):
+            if not user:
+                people.unchanged(person.key, person.row)
+            elif person.action == Action.ABSENT:
+                people.disable(person.key, run.run_id)
             else:
-                people.put(key, user, run.run_id)
+                people.put(person.key, user, run.run_id, person.row)
         if whole and plan.drop_sha256 and not people.remembers(run.run_id):
             if plan.full:
                 people.absent(gone)
@@ -39,11 +41,23 @@ def fold(run: Run, plan: Plan, receipts: list[Receipt], artefacts: Artefacts, st
     store.update(run.source, change)
 
 
-def _users(
+def _told(
     run: Run, chunks: dict[int, Chunk], accepted: list[Receipt], artefacts: Artefacts
-) -> Iterator[tuple[str, bytes]]:
-    """The accepted people: key and encoded user."""
+) -> Iterator[tuple[PlannedPerson, bytes]]:
+    """The accepted people with what Entra was told of each, b"" of those who were not sent but have another line now.
+
+    People stand in people.csv in the order of the chunks, and within one as in its bulk request.
+    """
+    parts: dict[int, list[Receipt]] = {}
     for receipt in accepted:
-        chunk = chunks[receipt.chunk]
-        line = artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length)
-        yield from scim.encoded_users(line)[receipt.start : receipt.stop]
+        parts.setdefault(receipt.chunk, []).append(receipt)
+    for number, group in groupby(read_people(artefacts.read(run, PEOPLE)), key=lambda person: person.chunk):
+        if number == NOT_SENT:
+            yield from ((person, b"") for person in group if person.row)
+        elif number in parts:
+            people = list(group)
+            chunk = chunks[number]
+            users = scim.encoded_users(artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length))
+            for part in parts[number]:
+                told = zip(people, users, strict=True)
+                yield from ((person, user) for person, (_, user) in islice(told, part.start, part.stop))

@@ -67,7 +67,7 @@ def test_nobody_makes_no_chunk() -> None:
     cut.pass_over("p1", 2)
     assert cut.finish() == ()
     assert requests.text == b""
-    assert people.text == b"p1,2,unchanged,0\r\n"
+    assert people.text == b"p1,2,unchanged,0,\r\n"
 
 
 def test_offset_and_length_lead_to_the_line_of_a_chunk() -> None:
