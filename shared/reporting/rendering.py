@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 _HERE = Path(__file__).parent
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -55,9 +54,9 @@ class Pages:
         """A file of the pages. Raises FileNotFoundError."""
         return (self.static / name).read_bytes()
 
-    def stylesheet(self) -> Markup:
+    def stylesheet(self) -> str:
         """The style sheet, for a page that has to hold its own."""
-        return Markup(self.file("style.css").decode())
+        return self.file("style.css").decode()
 
 
 def number(value: int) -> str:

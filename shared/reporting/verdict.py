@@ -103,8 +103,8 @@ def _settled(run: Run) -> Verdict:
         f"{count:,} {name}"
         for name, count in (
             ("failed", figures.failed),
-            ("were skipped", figures.skipped),
-            ("have no answer", figures.unknown),
+            ("was skipped" if figures.skipped == 1 else "were skipped", figures.skipped),
+            ("has no answer" if figures.unknown == 1 else "have no answer", figures.unknown),
         )
         if count
     ]

@@ -47,13 +47,13 @@ FAILURES = (
 class SceneDirectory(Directory):
     """An Entra whose job answers, too, as the portal shows it."""
 
-    job: dict[str, Any] = JOB
+    portal: dict[str, Any] = JOB
     looks = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET" and request.url.path.rpartition("/")[0].endswith("/synchronization/jobs"):
             self.looks += 1
-            return httpx.Response(200, json=self.job, request=request)
+            return httpx.Response(200, json=self.portal, request=request)
         return super().handle_request(request)
 
 

@@ -59,7 +59,7 @@ def test_the_overview_shows_what_the_portal_shows_and_what_it_lacks(scene: Scene
 
 
 def test_a_job_that_cannot_be_read_hides_nothing_else(scene: Scene) -> None:
-    scene.desk.graph.__dict__["job"] = {"schedule": {"state": "Paused"}, "status": {"code": "Paused"}}
+    scene.desk.graph.__dict__["portal"] = {"schedule": {"state": "Paused"}, "status": {"code": "Paused"}}
     assert "The job does not run" in scene.page("")
     scene.desk.clock.advance(minutes=1)
     scene.desk.rollcall.identity.__dict__["fails"] = True
@@ -75,7 +75,7 @@ def test_a_quarantine_says_its_reason_and_what_to_do(scene: Scene) -> None:
         "currentBegan": "2026-11-02T05:00:00Z",
         "nextAttempt": "2026-11-02T11:00:00Z",
     }
-    scene.desk.graph.__dict__["job"] = {"status": {"code": "Quarantine", "quarantine": quarantine}}
+    scene.desk.graph.__dict__["portal"] = {"status": {"code": "Quarantine", "quarantine": quarantine}}
     page = scene.page("")
     assert "job quarantined" in page
     assert "In quarantine: TooManyDeletes It would delete or disable more accounts" in page
