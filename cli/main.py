@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from cli.environment import Surroundings
 
 INTERRUPTED = 130  # as shells tell it
+
+
+class AlertAction(StrEnum):
+    """What `rollcall alerts` does beside listing them."""
+
+    TEST = "test"
 
 
 class Commands(TyperGroup):
@@ -124,6 +131,24 @@ def runs(ctx: typer.Context, source: SourceChoice = None, json: Json = False) ->
     from cli.runs import runs
 
     runs(_around(ctx).house(), source, as_json=json)
+
+
+@app.command()
+def alerts(
+    ctx: typer.Context,
+    action: Annotated[
+        AlertAction | None, typer.Argument(metavar="[test]", help="`test` sends a test alert through every channel.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the alerts that hold, or test the channels. Exit code 1: a channel did not take the test."""
+    from cli.alerts import alerts, test
+
+    house = _around(ctx).house()
+    if action is None:
+        alerts(house, as_json=json)
+    else:
+        raise typer.Exit(test(house, as_json=json))
 
 
 @app.command()

@@ -19,6 +19,8 @@ from typer.core import TyperGroup
 
 from cli.main import app
 from shared import errors, scim
+from shared.alerting.rules import NAMES
+from shared.collecting.advice import ADVICE, Cause
 from shared.csv_cells import csv_line
 from shared.limits import ATTRIBUTE_LENGTHS
 from shared.planning.mapping import Mapping, Person
@@ -120,6 +122,34 @@ def test_every_answer_of_entra_names_who_has_to_act_and_how() -> None:
     assert len(codes) == len(set(codes)) > 40
     assert {row[1] for row in found} == {"HR", "Entra", "nobody"}
     assert all(row[2] and row[3] for row in found)
+
+
+def test_every_alert_is_documented_with_what_to_do_and_no_other() -> None:
+    table = page("operations.md").split("## The alerts")[1].split("\n## ")[0]
+    found = [row for row in rows(table)[1:] if words(row[0])]
+    assert [words(row[0])[0] for row in found] == list(NAMES)
+    assert all(row[1] and row[2] for row in found)
+
+
+def codes_of_entra() -> set[str]:
+    return {code for row in rows(page("errors.md").split("## What Entra says")[1]) for code in words(row[0])}
+
+
+def test_the_advice_in_outcome_csv_is_for_the_codes_of_the_page() -> None:
+    assert set(ADVICE) == codes_of_entra() - {"unknown"}
+
+
+WHO = {
+    "HR": {Cause.DATA, Cause.CONFLICT},
+    "Entra": {Cause.MAPPING, Cause.RIGHTS, Cause.CONNECTION, Cause.CONFLICT, Cause.OTHER},
+    "nobody": {Cause.PASSING},
+}
+
+
+def test_the_page_and_the_advice_send_people_to_the_same_place() -> None:
+    for row in rows(page("errors.md").split("## What Entra says")[1]):
+        for code in words(row[0]):
+            assert code == "unknown" or ADVICE[code].cause in WHO[row[1]], code
 
 
 WORDS = (

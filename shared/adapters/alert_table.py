@@ -32,10 +32,15 @@ class AlertTable:
     def put(self, alerts: Iterable[Alert]) -> None:
         """Keep these alerts. One that is over is entered among those before it leaves the open ones."""
         for alert in alerts:
-            done = not alert.is_open and not alert.untold
-            self._table.upsert([_entity(alert, _OVER if done else _OPEN)])
-            if done:
+            if alert.is_open or alert.untold:
+                self._table.upsert([_entity(alert, _OPEN)])
+            else:
+                self.archive(alert)
                 self._table.delete([(_OPEN, table_key(alert.key))])
+
+    def archive(self, alert: Alert) -> None:
+        """Enter one among those that are over, whatever is among the open ones."""
+        self._table.upsert([_entity(alert, _OVER)])
 
     def forget(self, before: datetime) -> None:
         """Take out alerts that were over before this time."""

@@ -193,7 +193,7 @@ class MemoryTable:
     """A table of entities."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Row] = {}
+        self._partitions: dict[str, dict[str, Row]] = {}
         self._count = 0
         self._lock = threading.RLock()
 
@@ -203,16 +203,17 @@ class MemoryTable:
     def insert(self, entity: Entity) -> str:
         """Add an entity. Raises Present."""
         with self._lock:
-            if _key(entity) in self._rows:
+            if entity["RowKey"] in self._partitions.get(entity["PartitionKey"], {}):
                 raise Present("the table has this entity already")
             return self._put(checked(entity))
 
     def get(self, partition: str, row: str) -> Row:
         """One entity. Raises Missing."""
         with self._lock:
-            if (partition, row) not in self._rows:
-                raise Missing("the table has no such entity")
-            return self._rows[partition, row]
+            try:
+                return self._partitions[partition][row]
+            except KeyError:
+                raise Missing("the table has no such entity") from None
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Write an entity if its ETag is this one. Raises Changed, Missing."""
@@ -231,8 +232,13 @@ class MemoryTable:
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
         with self._lock:
-            found = sorted((key, row) for key, row in self._rows.items() if _matches(query, key, row.entity))
-        for _, row in found:
+            found = [
+                row
+                for partition in self._asked(query)
+                for key, row in sorted(self._partitions[partition].items())
+                if _matches(query, key, row.entity)
+            ]
+        for row in found:
             names = {"PartitionKey", "RowKey", *query.select}
             yield (
                 Row({name: value for name, value in row.entity.items() if name in names}, row.etag)
@@ -243,26 +249,31 @@ class MemoryTable:
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out."""
         with self._lock:
-            for key in keys:
-                self._rows.pop(key, None)
+            for partition, row in keys:
+                self._partitions.get(partition, {}).pop(row, None)
+
+    def _asked(self, query: Query) -> list[str]:
+        """The partitions a query is about, in order."""
+        if query.partition is not None:
+            return [query.partition] if query.partition in self._partitions else []
+        low, high = query.partitions or ("", "")
+        return sorted(name for name in self._partitions if low <= name and (query.partitions is None or name < high))
 
     def _put(self, entity: Entity) -> str:
         self._count += 1
         kept = {name: value for name, value in entity.items() if value is not None}
-        self._rows[_key(entity)] = Row(kept, f'W/"{self._count}"')
-        return self._rows[_key(entity)].etag
+        row = Row(kept, f'W/"{self._count}"')
+        self._partitions.setdefault(entity["PartitionKey"], {})[entity["RowKey"]] = row
+        return row.etag
 
 
 def _key(entity: Entity) -> tuple[str, str]:
     return entity["PartitionKey"], entity["RowKey"]
 
 
-def _matches(query: Query, key: tuple[str, str], entity: Entity) -> bool:
-    partition, row = key
+def _matches(query: Query, row: str, entity: Entity) -> bool:
     return (
-        (query.partition is None or partition == query.partition)
-        and (query.partitions is None or query.partitions[0] <= partition < query.partitions[1])
-        and row >= query.low
+        row >= query.low
         and (not query.high or row < query.high)
         and (not query.column or entity.get(query.column) in query.texts)
     )

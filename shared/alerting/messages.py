@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from shared.alerting.raise_alerts import Alert, Change
 
 _COLOUR = {Severity.CRITICAL: "attention", Severity.WARNING: "warning", Severity.INFO: "accent"}
 _EMOJI = {Severity.CRITICAL: ":red_circle:", Severity.WARNING: ":large_orange_circle:", Severity.INFO: ":blue_circle:"}
+_LONGEST = 2_000  # characters of a text; a Teams message holds 28 KB in all, a section of Slack 3,000 characters
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|>~-])")
 
 
@@ -77,13 +79,13 @@ def slack(alert: Alert, link: str) -> dict[str, Any]:
     """The message for a Slack incoming webhook."""
     finding = alert.finding
     emoji = ":white_check_mark:" if alert.change is Change.RESOLVED else _EMOJI[finding.severity]
-    lines = [f"{emoji} *{_slack(headline(alert))}*", _slack(finding.text)]
+    lines = [f"{emoji} *{_slack(headline(alert), 300)}*", _slack(finding.text, _LONGEST)]
     if alert.change is not Change.RESOLVED:
-        lines.append(f"_To do: {_slack(finding.remedy)}_")
+        lines.append(f"_To do: {_slack(finding.remedy, 300)}_")
     if link:
-        lines.append(f"<{link}|Open the run>")
-    text = "\n".join(lines)[:2_900]  # a section of Slack holds 3,000 characters
-    return {"text": headline(alert), "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
+        lines.append(f"<{_slack(link, 300)}|Open the run>")
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(lines)}}
+    return {"text": _slack(headline(alert), 300), "blocks": [section]}
 
 
 def headline(alert: Alert) -> str:
@@ -109,9 +111,17 @@ def _time(moment: datetime | None) -> str | None:
 
 def _markdown(text: str) -> str:
     """An adaptive card reads a little Markdown; what people typed is only text."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(r"\\\1", _cut(text, _LONGEST))
 
 
-def _slack(text: str) -> str:
-    """Slack's three escapes; without them `<` begins a link or a mention."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _slack(text: str, longest: int) -> str:
+    """Slack's three escapes, without which `<` begins a link or a mention; never longer than that, nor cut in one."""
+    escaped = [{"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(character, character) for character in text]
+    if sum(map(len, escaped)) <= longest:
+        return "".join(escaped)
+    ends = accumulate(map(len, escaped))
+    return "".join(part for part, end in zip(escaped, ends, strict=True) if end < longest) + "…"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.alerting.findings import Finding, RunWatch, Severity, SourceWatch, Watch
 from shared.planning.gates import exceeds
-from shared.runs import TO_SEND, RunState
+from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.sending.quota import finished_at
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
@@ -40,8 +40,9 @@ def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 
 
 def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
-    """More people failed than the source permits; the most frequent causes are named."""
-    for each in _last_answered(watch, source):
+    """More people failed than the source permits, also while others are awaited; the most frequent causes are named."""
+    awaiting = [each for each in source.runs if each.run.state in AWAITING_OUTCOMES]
+    for each in [*_last_answered(watch, source), *awaiting]:
         figures = each.run.figures
         if source.limits.failed is not None and exceeds(figures.failed, source.limits.failed, figures.sent, 0):
             named = ", ".join(f"{code or 'no code'} ({count})" for code, count in each.run.causes[:3])
@@ -90,6 +91,8 @@ def disable_spike(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """More accounts were disabled than usual, with or without an approval."""
     for each in _last_planned(watch, source):
         limit = source.limits.disabled
+        if each.run.state is RunState.HELD:
+            continue  # nothing happens before somebody approves it, and that one is told already
         if limit is not None and each.known and exceeds(each.disables, limit, each.known, 5):
             yield _of_run(
                 each, "disable-spike", Severity.WARNING, f"Many accounts of {source.source} are disabled",
@@ -131,7 +134,7 @@ def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 def silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """HR has dropped nothing for too long."""
     hours = source.limits.silence_hours
-    last = max((each.run.received_at for each in source.runs), default=None)
+    last = max((each.run.received_at for each in source.runs if not each.run.again_of), default=None)
     if hours is not None and last is not None and watch.now - last > timedelta(hours=hours):
         yield _of_source(
             source, "silence", Severity.CRITICAL, f"No drop of {source.source}",
@@ -146,8 +149,9 @@ def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         run = each.run
         if hours is None or run.state is not RunState.SENT or run.sent_at is None or not run.figures.sent:
             continue
-        heard = sum(run.figures.outcomes.values()) - run.figures.unchanged
-        if not heard and watch.now - run.sent_at > timedelta(hours=hours):
+        told_by_us = run.figures.people - run.figures.sent + run.figures.refused  # not sent, or not taken
+        heard = sum(run.figures.outcomes.values()) - told_by_us
+        if heard <= 0 and watch.now - run.sent_at > timedelta(hours=hours):
             yield _of_run(
                 each, "log-silence", Severity.WARNING, f"Entra's log is silent about {source.source}",
                 f"nothing since {run.sent_at:%Y-%m-%d %H:%M} UTC. {_usual_reason(source)}",
@@ -158,12 +162,14 @@ def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 def checkpoint_stands_still(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """The log has not been read for too long."""
     minutes = source.limits.checkpoint_minutes
-    if minutes is None or source.checkpoint is None:
+    sending = (each.run.sending_at for each in source.runs if each.run.state in AWAITING_OUTCOMES)
+    read_to = source.checkpoint or min((at for at in sending if at), default=None)  # before the first reading
+    if minutes is None or read_to is None:
         return
-    if watch.now - source.checkpoint > timedelta(minutes=minutes):
+    if watch.now - read_to > timedelta(minutes=minutes):
         yield _of_source(
             source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.source} is not read",
-            f"it has been read up to {source.checkpoint:%Y-%m-%d %H:%M} UTC",
+            f"it has been read up to {read_to:%Y-%m-%d %H:%M} UTC",
             "look at the failures of collect_logs: a missing ProvisioningLog.Read.All is the usual one",
         )  # fmt: skip
 
@@ -179,7 +185,7 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
             f"Entra's reason: {job.quarantine or 'not given'}",
             "mend the reason (often the notification e-mail is not set), then restart provisioning",
         )  # fmt: skip
-    elif job.schedule != "Active":
+    elif job.schedule not in ("Active", ""):
         yield _of_source(
             source, "paused", Severity.WARNING, f"The job of {source.source} does not run",
             f"its schedule is {job.schedule}; what is uploaded waits", "start provisioning",
@@ -189,14 +195,22 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
     """The tenant's calls of 24 hours are nearly used up."""
     share = min((source.limits.quota_percent for source in watch.sources), default=100)
-    if watch.budget.used * 100 >= share * watch.budget.limit:
+    budget = watch.budget
+    total = budget.limit if budget.believed is None else min(budget.limit, budget.believed)
+    if budget.used * 100 >= share * total:
+        others = "" if budget.believed is None else "; Entra takes no more, so other clients of the tenant use it, too"
         yield Finding(
             "quota", Severity.WARNING, "quota", "", "The daily quota is nearly spent",
-            f"{watch.budget.used} of {watch.budget.limit} calls in 24 hours are made",
+            f"{budget.used} of {budget.limit} calls in 24 hours are made{others}",
             "runs wait and go on by themselves; raise DAILY_CALLS if the licence gives more",
         )  # fmt: skip
 
 
+# What `Finding.rule` says; docs/operations.md has a line for each
+NAMES = (
+    "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown", "rejected-records",
+    "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
+)  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,
     failures,
@@ -227,7 +241,10 @@ def _last_answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
 
 
 def _last_planned(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
-    planned = [each for each in source.runs if each.run.planned_at and not each.run.resend]
+    ended = ENDED_ON_THE_WAY
+    planned = [
+        each for each in source.runs if each.run.planned_at and not each.run.resend and each.run.state not in ended
+    ]
     return (each for each in planned[-1:] if watch.now - each.run.changed_at < RECENT)
 
 
@@ -237,7 +254,7 @@ def _usual_reason(source: SourceWatch) -> str:
         return "The state of the job could not be read."
     if job.code == "Quarantine" or job.quarantine:
         return f"The job is in quarantine ({job.quarantine or 'no reason given'})."
-    if job.schedule != "Active":
+    if job.schedule not in ("Active", ""):
         return f"The job is {job.schedule.lower()}."
     return "The job runs; for Active Directory, see that the provisioning agent is up."
 

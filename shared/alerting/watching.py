@@ -11,11 +11,11 @@ from shared.endpoint import Endpoint
 from shared.errors import GraphError, Missing
 from shared.planning.changes import Action
 from shared.planning.plan import PLAN, Plan, decode_plan
-from shared.runs import TO_SEND, Artefacts, Ledger, Run
+from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
 from shared.sending.quota import Budget
 from shared.sources import Source
 
-NEWEST = 10  # runs of a source that are looked at; those on their way always are
+NEWEST = 10  # runs of a source that are looked at; those that are not over always are
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def watch(watcher: Watcher) -> Watch:
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:
     runs = watcher.ledger.runs(source.source)
-    looked_at = [run for run in runs[:-NEWEST] if run.state in TO_SEND] + runs[-NEWEST:]
+    looked_at = [run for run in runs[:-NEWEST] if run.state not in FINISHED] + runs[-NEWEST:]
     return SourceWatch(
         source.source,
         source.alerts,

@@ -18,7 +18,7 @@ class Cause(StrEnum):
     MAPPING = "mapping"  # the source file or the mapping in Entra: IT
     RIGHTS = "rights"  # permissions, licences, scope: IT
     CONNECTION = "connection"  # the agent or the directory cannot be reached: IT
-    PASSING = "passing"  # mends itself: Entra tries again
+    PASSING = "passing"  # nobody: Entra tries again, or nothing is wrong
     OTHER = "other"
 
 
@@ -58,7 +58,9 @@ ADVICE: dict[str, Advice] = {
     "Unauthorized": _REFUSED,
     "AzureActiveDirectoryForbidden": _REFUSED,
     "UnprocessableEntity": _SHAPE,
-    "NotImplemented": _SHAPE,
+    "NotImplemented": Advice(
+        _M, "the directory cannot do what the mapping asks for", "have IT correct the mapping in Entra"
+    ),
     "ConstraintViolation-AtrErr": _SHAPE,
     "InvalidAttributeSyntax-LdapErr": _SHAPE,
     "AttributeValidationFailed": _SHAPE,
@@ -85,8 +87,11 @@ ADVICE: dict[str, Advice] = {
     "HybridSynchronizationActiveDirectoryUnexpectedDuplicateEntriesFound": _TWICE,
     "DuplicateSourceEntries": Advice(_D, "several records have this key", "give each person a key of their own"),
     "EntrySynchronizationSkipped": Advice(
-        _R, "the person is out of the provisioning app's scope", "have IT look at the scoping filter"
+        _P,
+        "nothing to do, or the person is out of the provisioning app's scope",
+        "nothing; if the person should be in, have IT look at the scoping filter",
     ),
+    "RedundantExport": Advice(_P, "the account is as it should be", "nothing"),
     "NotEffectivelyEntitled": Advice(
         _R, "the person is out of the provisioning app's scope", "have IT look at the scoping filter"
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.table import Query, Table, joined, pieces, size_of, table_key
+from shared.adapters.table import Query, Table, _most_bytes, joined, pieces, size_of, table_key
 from shared.errors import Changed, Missing, Present, StorageError
 
 NOW = datetime(2026, 11, 2, 6, 0, 1, 250000, tzinfo=UTC)
@@ -213,3 +213,9 @@ def test_many_are_taken_out_also_when_some_are_gone(table: Table) -> None:
     table.delete([("p", "007"), ("p", "199")])
     table.delete([("p", f"{number:03d}") for number in range(249)])
     assert keys(table) == [("p", "249")]
+
+
+@pytest.mark.parametrize("text", ["x" * 900, "\x01" * 900, '"\\' * 400, "é世😀" * 200, ""])
+def test_the_quick_measure_of_an_entity_is_never_too_small(text: str) -> None:
+    found = entity("p", "r", a=text, b=text, number=-5, moment=NOW, flag=True)
+    assert _most_bytes(found) >= size_of(found)
