@@ -1,15 +1,15 @@
-"""people.db of each source, kept as a blob `people/{source}.db` and worked on in memory.
+"""people.db of each source, kept as a blob `people/{source}.db` and worked on in a file of this machine.
 
 Written back only over the version that was read (If-Match), so of two writers one reads again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from shared.adapters.container import Container
-from shared.errors import Changed, Missing, Present, StorageError
+from shared.errors import Changed, DropChanged, Missing, Present, StorageError
 from shared.planning.people import DamagedPeople, People
 
 TRIES = 5
@@ -24,8 +24,8 @@ class PeopleBlobs:
     @contextmanager
     def open(self, source: str) -> Iterator[People]:
         """The people of a source, to be read; what is written there is thrown away. Raises StorageError."""
-        content, _ = self._read(source)
-        with _people(source, content) as people:
+        people, _ = self._read(source)
+        with people:
             yield people
 
     def update(self, source: str, change: Callable[[People], None]) -> None:
@@ -34,8 +34,8 @@ class PeopleBlobs:
         Raises StorageError, and whatever `change` raises; nothing is written then.
         """
         for _ in range(TRIES):
-            content, etag = self._read(source)
-            with _people(source, content) as people:
+            people, etag = self._read(source)
+            with people:
                 change(people)
                 changed = people.content()
             try:
@@ -43,17 +43,26 @@ class PeopleBlobs:
             except (Changed, Present):
                 continue
             return
-        raise StorageError(f"{_path(source)} was changed by others {TRIES} times in a row; the next tick tries again")
+        raise StorageError(_restless(source))
 
-    def _read(self, source: str) -> tuple[bytes, str | None]:
-        """The blob and its ETag; nothing and None where there is none yet."""
-        try:
-            return self._container.get(_path(source))
-        except Missing:
-            return b"", None
+    def _read(self, source: str) -> tuple[People, str | None]:
+        """The people and the ETag of their blob; nobody and None where there is none yet. Streamed from blob to disk."""
+        for _ in range(TRIES):
+            try:
+                blob = self._container.drop(_path(source))
+                return _people(source, blob.chunks()), blob.version.etag
+            except Missing:
+                return People(), None
+            except DropChanged:
+                continue  # it was written while it was read
+        raise StorageError(_restless(source))
 
 
-def _people(source: str, content: bytes) -> People:
+def _restless(source: str) -> str:
+    return f"{_path(source)} was changed by others {TRIES} times in a row; the next tick tries again"
+
+
+def _people(source: str, content: Iterable[bytes]) -> People:
     try:
         return People(content)
     except DamagedPeople as error:
