@@ -24,7 +24,7 @@ import msgspec
 
 from shared.endpoint import Endpoint
 from shared.errors import ConfigurationError, LeaseLost, Missing, RollcallError, StaleRun
-from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
 from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Run, RunState
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
@@ -103,8 +103,9 @@ class _Tick:
         """A run that was superseded or cancelled on the way: what was accepted of it is remembered, too."""
         if run.sending_at and not run.folded:
             sender = self.sender
-            plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
-            fold(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
+            with suppress(Missing):  # its files are gone: there is nothing left to remember, and nothing to wait for
+                plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
+                fold(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
             save_on_the_way(sender.ledger, run, lambda run: replace(run, folded=True))
 
     def _send(self, run: Run) -> Stop | None:
@@ -132,11 +133,18 @@ class _Tick:
         return flight.stop
 
     def _plan_of(self, run: Run) -> tuple[Endpoint, Plan] | Stop:
+        """The plan that was made, or approved: one that was changed since is not sent."""
+        later = self.sender.clock.now() + BLOCKED_FOR
         try:
             endpoint = self.sender.endpoint_of(run.source)
-            return endpoint, decode_plan(b"".join(self.sender.artefacts.read(run, PLAN)))
+            body = b"".join(self.sender.artefacts.read(run, PLAN))
+            if plan_hash(body) != run.plan_hash:
+                return Stop(
+                    "plan.json is not the plan that was made; cancel the run and replan it", later, blocked=True
+                )
+            return endpoint, decode_plan(body)
         except (ConfigurationError, Missing, msgspec.DecodeError) as error:
-            return Stop(str(error), self.sender.clock.now() + BLOCKED_FOR, blocked=True)
+            return Stop(str(error), later, blocked=True)
 
     def _begun(self, run: Run, receipts: int) -> Run:
         """A process that was killed may have made calls it could not count; each receipt is one."""

@@ -708,3 +708,28 @@ def test_nobody_learns_what_was_sent_from_the_books(sending: Sending) -> None:
     told = repr(sending.rollcall.receipts(run)) + repr(replace(sending.rollcall.run(run), drop=run.drop))
     assert "Name of" not in told
     assert "token-" not in told
+
+
+def test_a_plan_that_was_changed_after_it_was_made_is_not_sent(sending: Sending) -> None:
+    house = sending.rollcall.house
+    run = sending.rollcall.drop(3)
+    body = b"".join(house.files.read(run, "plan.json"))
+    with house.files.writer(run, "plan.json") as file:
+        file.write(body.replace(b'"records": 3', b'"records": 4'))
+    house.send_runs()
+    assert not sending.graph.calls
+    assert sending.rollcall.run(run).state is RunState.BLOCKED
+    assert "not the plan that was made" in sending.rollcall.run(run).reasons[0]
+
+
+def test_an_ended_run_whose_files_are_gone_keeps_nobody_waiting(sending: Sending) -> None:
+    house = sending.rollcall.house
+    run = sending.rollcall.drop(60)
+    sending.graph.script.extend([status(202), status(503, "ServiceUnavailable", Retry_After="3600")])
+    house.send_runs()
+    cancel(house.ledger, run.run_id, "somebody", "", sending.clock.now())
+    runs = house.storage.runs
+    assert isinstance(runs, MemoryContainer)
+    runs._blobs.clear()  # what retention, or a person, has taken away
+    house.send_runs()
+    assert sending.rollcall.run(run).folded
