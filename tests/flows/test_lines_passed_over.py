@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.planning.people import People
 from shared.planning.plan import PlannedPerson
 from shared.runs import Run
 from tests.support.desk import ATTRIBUTES, NO_GATES, Desk, as_csv, desk, people
@@ -94,7 +95,11 @@ def test_a_person_of_whom_two_lines_tell_is_what_the_last_one_says(made: Desk) -
 
 def test_people_known_before_lines_were_remembered_are_compared(made: Desk) -> None:
     made.sent(people(60), "a.csv")
-    made.rollcall.house.people.update("employees", lambda known: known._db.execute("DELETE FROM rows") and None)
+
+    def forget_lines(known: People) -> None:
+        known._db.execute("DELETE FROM rows")
+
+    made.rollcall.house.people.update("employees", forget_lines)
     run = made.sent(people(60), "b.csv")
     assert made.plan(run).actions == {"unchanged": 60}
     assert len(set(rows_of(made).values()) - {b""}) == 60

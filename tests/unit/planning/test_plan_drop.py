@@ -16,7 +16,8 @@ from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
 from shared.errors import DropError
 from shared.planning.plan import Plan, decode_plan, plan_hash, read_people
-from shared.planning.plan_drop import plan_drop, source_hash
+from shared.planning.plan_drop import plan_drop
+from shared.planning.survey import source_hash
 from shared.runs import Answer, Receipt, Run, new_run
 from shared.sending.fold import fold
 from shared.sources import Source
