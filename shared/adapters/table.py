@@ -63,7 +63,7 @@ class Table(Protocol):
         ...
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Write entities whatever was there, in as few transactions as the service permits."""
+        """Write entities whatever was there, in as few transactions as the service permits, in no certain order."""
         ...
 
     def rows(self, query: Query) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +13,8 @@ from azure.data.tables import TableClient, TableEntity, TransactionOperation, Up
 
 from shared.adapters.table import Entity, Query, Row, batches, checked
 from shared.errors import Changed, Missing, Present, StorageError
+
+_AT_A_TIME = 4  # transactions
 
 # The SDK's own patience is up to 300 s for each of many tries; a call that hangs must not hold up a tick for that long
 _PATIENCE: dict[str, Any] = {
@@ -60,16 +63,25 @@ class StorageTable:
             return str(answer["etag"])
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Write entities whatever was there."""
+        """Write entities whatever was there, several transactions at a time. Raises when one of them failed."""
+        transactions = list(batches(entities))
+        if len(transactions) < 2:
+            for batch in transactions:
+                self._write(batch)
+            return
+        with ThreadPoolExecutor(min(_AT_A_TIME, len(transactions))) as pool:
+            for _ in pool.map(self._write, transactions):
+                pass
+
+    def _write(self, batch: Sequence[Entity]) -> None:
         with self._translated():
-            for batch in batches(entities):
-                if len(batch) == 1:
-                    self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE, **_PATIENCE)
-                else:
-                    self._client.submit_transaction(
-                        [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch],
-                        **_PATIENCE,
-                    )
+            if len(batch) == 1:
+                self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE, **_PATIENCE)
+            else:
+                self._client.submit_transaction(
+                    [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch],
+                    **_PATIENCE,
+                )
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
