@@ -186,6 +186,9 @@ def test_every_file_of_a_run_is_an_attachment_of_its_type(scene: Scene) -> None:
 )
 def test_no_other_file_is_to_be_had(scene: Scene, name: str) -> None:
     run = scene.desk.drop(people(5))
+    for there in ("keys.json", "x/y"):
+        with scene.desk.rollcall.house.files.writer(run, there) as file:
+            file.write(b"not to be had")
     assert scene.operator.get(f"runs/{run.run_id}/files/{name}").status == 404
 
 
