@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print the table, and write bench/results.json. `--small` takes a minute, all of it half an hour."""
+"""`python -m bench`: measure, print the table, write bench/results.json. `--small`: a minute; all: half an hour."""
 
 from __future__ import annotations
 

@@ -14,9 +14,7 @@ TO_REACH = 2.5
 def measure(options: Options) -> Iterator[Figure]:
     """One row of the table."""
     _imports("function_app")  # writes the bytecode that a deployed app comes with
-    floors, apps = alternately(
-        options.rounds, lambda: _imports("azure.functions"), lambda: _imports("function_app")
-    )
+    floors, apps = alternately(options.rounds, lambda: _imports("azure.functions"), lambda: _imports("function_app"))
     found = ratio(apps, floors)
     yield Figure(
         "cold start: a process that imports function_app", found, f"<= {TO_REACH}", found <= TO_REACH,

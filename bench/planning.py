@@ -75,7 +75,10 @@ def _peak(folder: Path, people: int, day: int) -> tuple[float, float]:
         house = House(told)
         house.told(*house.plan(drop_file(folder, people, 1), 1))
     done = subprocess.run(
-        [sys.executable, "-m", "bench.memory", str(file), str(day), str(told)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "bench.memory", str(file), str(day), str(told)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     idle, peak = map(float, done.stdout.split())
     return idle, peak

@@ -46,7 +46,7 @@ class PeopleBlobs:
         raise StorageError(_restless(source))
 
     def _read(self, source: str) -> tuple[People, str | None]:
-        """The people and the ETag of their blob; nobody and None where there is none yet. Streamed from blob to disk."""
+        """The people and the ETag of their blob; nobody and None where there is none. Streamed to disk."""
         for _ in range(TRIES):
             try:
                 blob = self._container.drop(_path(source))
