@@ -64,10 +64,6 @@ class LogTable:
         """The whole entries of one job and one UTC day, the earliest first."""
         return (self._entry(row.entity) for row in self._table.rows(Query(partitions=_day(job_id, day))))
 
-    def entries(self, job_id: str, day: date) -> Iterator[LogEntry]:
-        """The same as `by_day`."""
-        return self.by_day(job_id, day)
-
     def lines(self, job_id: str, day: date) -> Iterator[LogLine]:
         """The same in short: what a list shows, without the JSON; `entry` has the rest."""
         query = Query(partitions=_day(job_id, day), select=_LINE)

@@ -138,9 +138,11 @@ def test_thresholds_stand_in_the_source_file(tmp_path: Path) -> None:
     assert ("failures", "raised") not in heard(graph)
 
 
-def test_a_hostile_file_name_is_only_text_wherever_it_is_told(made: tuple[Desk, Hooked]) -> None:
+def test_what_stands_in_a_hostile_file_is_only_text_wherever_it_is_told(made: tuple[Desk, Hooked]) -> None:
     desk, graph = made
-    desk.drop(b"", name="<!channel> [x](https://evil.example).csv")
+    desk.drop(b"<!channel>,[x](https://evil.example)\n1,2\n")
     desk.rollcall.house.raise_alerts()
+    assert "<!channel>" in graph.heard[HOOK][0]["text"]
     assert "<!channel>" not in json.dumps(graph.heard[SLACK])
+    assert "](https" in graph.heard[HOOK][0]["text"]
     assert "](https" not in json.dumps(graph.heard[TEAMS])
