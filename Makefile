@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos check format lock package clean install-cli install-dev azurite kusto browser
+.PHONY: help install demo up test chaos bench fuzz check format lock package clean install-cli install-dev azurite kusto browser
 export PYTHON
 
 BIN := .venv/bin
@@ -23,6 +23,12 @@ test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 
 chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
 	@$(BIN)/python -m tests.faults.storm $(or $(ARGS),--kills 100)
+
+bench: install-dev azurite ## measure speed and memory against floors of the same run (ARGS="--small" for a minute's worth)
+	@$(BIN)/python -m bench $(ARGS)
+
+fuzz: install-dev ## look for files, mappings and source files that break reading, for ten minutes and more
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q tests/unit/planning tests/unit/test_sources.py -k "any or many_records or hypothesis" $(ARGS)
 
 check: install-dev ## check format, lint, strict types and import contracts; changes nothing
 	@$(BIN)/ruff format --check .

@@ -120,6 +120,12 @@ class Csv(Model):
     mode: Literal["full", "partial"] = Field(
         "full", description="full: everybody is in the file; partial: only changes"
     )
+    skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header that are no records: titles, dates")
+    header: tuple[Text, ...] | None = Field(
+        None, min_length=1, max_length=2000, description="the names of the columns, for a file without a header line"
+    )
+    null_values: tuple[Text, ...] = Field((), description="words that stand for an empty cell: NULL, n/a")
+    sheet: str = Field("", max_length=31, description="of a workbook: which sheet; the first one where none is named")
 
     @field_validator("encoding")
     @classmethod

@@ -35,9 +35,7 @@ _UNDECODED = re.compile("[\udc80-\udcff]+")
 _NOT_ASCII = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]+")
 _SEPARATOR = re.compile(r"[\r\n,;\t|]")
 _NOT_TEXT = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
     (b"%PDF", "a PDF"),
 )
 # What HR systems without UTF-8 write, the likeliest first
@@ -51,6 +49,7 @@ class Format:
 
     encoding: str
     delimiter: str
+    first_row: tuple[str, ...] = ()
     blank_after_delimiter: bool = False  # the writer puts a blank behind each delimiter, also before a quote
 
 
@@ -60,11 +59,13 @@ def recognise(sample: bytes, reading: Csv) -> Format:
         if sample.startswith(magic):
             raise DropError(f"this is {kind}, not CSV text; save or export it as CSV")
     encoding = _encoding(sample, reading.encoding)
-    text = _decoded(sample[:SAMPLE_BYTES], encoding)
+    whole = _decoded(sample[:SAMPLE_BYTES], encoding)
+    text = "".join(io.StringIO(whole, newline="").readlines()[reading.skip_lines :]) or whole
     delimiter: str = reading.delimiter
     if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
         delimiter = _delimiter(text)
-    return Format(encoding, delimiter, _blank_after(text, delimiter))
+    first_row = tuple(name.strip() for name in _first_row(whole, delimiter))
+    return Format(encoding, delimiter, first_row, _blank_after(text, delimiter))
 
 
 def is_wide(encoding: str) -> bool:

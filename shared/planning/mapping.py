@@ -17,7 +17,7 @@ import msgspec
 from shared import scim
 from shared.errors import DropError
 from shared.limits import KEY_LENGTH
-from shared.planning.records import Fault, Record
+from shared.planning.records import Fault, Record, Table
 from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_plain
 from shared.source_rules import Rule
 from shared.sources import Source
@@ -184,6 +184,14 @@ def _reference(read: Reading) -> Any:
         return {"value": found} if isinstance(found, str) else found
 
     return referred
+
+
+def mapping_of(source: Source, table: Table) -> Mapping:
+    """The mapping over this table. Raises DropError, which says what the file looked like."""
+    try:
+        return Mapping(source, table.header)
+    except DropError as error:
+        raise DropError(f"{error}. {table.seen}") from None
 
 
 def _positions(source: Source, header: Sequence[str]) -> Lookup[str, int]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from datetime import datetime
 
 from shared.csv_cells import csv_line
+from shared.planning.corrections import check_name, holds_everybody
 from shared.planning.lanes import ChunkCutter
 from shared.planning.people import People
 from shared.planning.plan import (
@@ -48,19 +49,21 @@ def plan_drop(
     Planning the same drop again, with the same people known and at the same `now`, writes the same files.
     `overtaken_by` is a run of a newer drop of which something was sent already, "" where there is none.
     """
+    full = holds_everybody(source, run.drop)
     with ExitStack() as files:
         spool = files.enter_context(Spool())
         found, table = survey(drop, source, people, spool)
+        check_name(source, run.drop, table)
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
         written = files.enter_context(artefacts.writer(run, PEOPLE))
         rejected = files.enter_context(artefacts.writer(run, REJECTED))
         written.write(csv_line(PEOPLE_COLUMNS))
         rejected.write(csv_line((*table.header, "line", "reason")))
         cutter = ChunkCutter(run.run_id.rsplit("-", 1)[1], requests, written)
-        second = SecondPass(source, people, found, cutter, rejected, overtaken_by, width=len(table.header))
+        second = SecondPass(source, people, found, cutter, rejected, overtaken_by, len(table.header), full)
         for page in spool.pages():
             second.take(page)
-        if source.csv.mode == "full":
+        if full:
             second.absent(files.enter_context(artefacts.writer(run, ABSENT)))
         chunks = cutter.finish()
     plan = Plan(
@@ -82,7 +85,7 @@ def plan_drop(
         chunks=chunks,
         requests_sha256=cutter.requests_sha256,
         source_sha256=source_hash(source),
-        full=source.csv.mode == "full",
+        full=full,
         gates=second.verdict(nulls_flow),
     )
     body = encode_plan(plan)

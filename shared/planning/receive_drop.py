@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from shared.errors import DropChanged, DropError, Missing, RollcallError, StaleRun
+from shared.planning.corrections import holds_everybody
 from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
 from shared.planning.plan_again import plan_again
 from shared.planning.plan_drop import plan_drop
@@ -133,7 +134,7 @@ def _plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     source = planner.source(run.source)
     drop = open_drop(planner, run)
-    overtaken = "" if source.csv.mode == "full" else overtaken_by(planner.ledger, run)
+    overtaken = "" if holds_everybody(source, run.drop) else overtaken_by(planner.ledger, run)
     with planner.people.open(run.source) as people:
         return plan_drop(
             run,

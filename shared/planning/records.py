@@ -7,22 +7,22 @@ unreadable raises DropError.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
 from shared.csv_cells import unguarded
-from shared.errors import DropError
-from shared.limits import MAX_CELL_CHARACTERS, MAX_COLUMNS, MAX_OPEN_QUOTES, MAX_RECORD_CHARACTERS
-from shared.planning.file_format import Format, is_wide, recognise
+from shared.planning.archives import unpacked
+from shared.planning.file_format import is_wide, recognise
 from shared.planning.lines import Lines, sample_of
+from shared.planning.rows import Fault as Fault
+from shared.planning.rows import Reader, Row, header_of
 from shared.runs import DropVersion
 from shared.sources import Csv
 
@@ -30,6 +30,9 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 _LOST = "\ufffd"  # what the decoder of a wide encoding puts where bytes make no character
 _NEVER_CONTROL = bytes({9, 10, 13, *range(32, 256)} - {0x7F, 0xC2})  # C2 begins U+0080 to U+009F, and harmless ones
 _first_cell = itemgetter(0)
+_BYTES_SHOWN = 8
+_SPELLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+CORRECTED = ("line", "reason")  # the last two columns of a rejected.csv
 _GUARDED = re.compile("'[=+\\-@\t\r\n＝＋－＠]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -45,14 +48,6 @@ class Drop(Protocol):
     def chunks(self) -> Iterator[bytes]:
         """Its content, in pieces; may be asked for again. Raises DropChanged when this version is gone."""
         ...
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """Why a record is not sent: in which column, what is wrong, what to do."""
-
-    column: str
-    reason: str
-    remedy: str
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -82,6 +77,22 @@ class Table:
     encoding: str
     delimiter: str
     parts: Iterator[Batch | Record]
+    text: Text
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether these are lines of a rejected.csv: columns of a drop, and the two that Rollcall put behind them."""
+        return self.header[-2:] == CORRECTED
+
+    @property
+    def seen(self) -> str:
+        """What the file looked like, for a message."""
+        start = self.text.start
+        bytes_seen = "" if start.isascii() and start.decode().isprintable() else f"; it begins with {start.hex(' ')}"
+        return (
+            f"It was read as {self.encoding} with {_SPELLED.get(self.delimiter, self.delimiter)} between the cells"
+            + bytes_seen
+        )
 
     @cached_property
     def records(self) -> Iterator[Record]:
@@ -94,107 +105,64 @@ class Table:
 
 
 def read_records(content: Iterable[bytes], reading: Csv) -> Table:
-    """The records in this content. Raises DropError, at once or on the way, where the file as a whole does not read."""
-    pieces = iter(content)
+    """The records in this content. Raises DropError, at once or on the way, where the file as a whole does not read.
+
+    A `rejected.csv` reads as Rollcall wrote it, whatever the source says of lines above the header.
+    """
+    text = Text(unpacked(content, reading.sheet))
+    pieces = text.passing()
     sample = sample_of(pieces)
     form = recognise(sample, reading)
-    reader = _Reader(Lines(chain([sample], pieces), form.encoding), form)
-    header = _header(reader)
-    return Table(header, form.encoding, form.delimiter, _parts(reader, len(header), form.encoding))
+    lines = Lines(chain([sample], pieces), form.encoding)
+    is_correction = form.first_row[-2:] == CORRECTED
+    skipped = 0 if is_correction else _skip(lines, reading.skip_lines)
+    reader = Reader(lines, form, 1 + skipped)
+    header = header_of(reader) if reading.header is None or is_correction else tuple(reading.header)
+    parts = _parts(reader, len(header), form.encoding)
+    if reading.null_values:
+        parts = _without_nulls(parts, frozenset(word.casefold() for word in reading.null_values))
+    return Table(header, form.encoding, form.delimiter, parts, text)
 
 
-class Row(NamedTuple):
-    """A row that is not blank: the line it starts on, its cells, its text, and what is wrong with its quotes."""
+class Text:
+    """The text of a drop as it passes by: its first bytes, and how it ends."""
 
-    line: int
-    cells: list[str]
-    text: str
-    fault: Fault | None = None
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self._tail = b""
+        self.start = b""
 
+    def passing(self) -> Iterator[bytes]:
+        """The same pieces, looked at."""
+        for piece in self._pieces:
+            self.start = self.start or piece[:_BYTES_SHOWN]
+            self._tail = piece[-4:] or self._tail
+            yield piece
 
-class _Reader:
-    """The rows of a text. Where every line is a row, many are read at once; what is left is read one by one."""
-
-    def __init__(self, lines: Lines, form: Format) -> None:
-        csv.field_size_limit(MAX_CELL_CHARACTERS)
-        self._lines = lines
-        self._form = form
-        self._line = 1
-        self._open_quotes = 0
-
-    def first(self) -> Row | None:
-        """The first row that is not blank."""
-        return next(self._one_by_one(), None)
-
-    def many(self) -> Iterator[tuple[int, list[list[str]], list[str]] | Row]:
-        """Every row: many lines that are a row each, blank ones too, as (first line, cells, texts), others alone."""
-        while texts := self._taken():
-            try:
-                rows = list(self._csv(texts)) if max(map(len, texts)) < MAX_RECORD_CHARACTERS else []
-            except csv.Error:
-                rows = []
-            if len(rows) == len(texts):
-                yield self._line, rows, texts
-                self._line += len(texts)
-            else:
-                self._lines.give_back(texts)
-                yield from self._one_by_one(until_none_is_ready=True)
-
-    def _taken(self) -> list[str]:
-        try:
-            return self._lines.take()
-        except UnicodeDecodeError as error:
-            raise self._undecoded(error) from None
-
-    def _csv(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        form = self._form
-        return csv.reader(lines, delimiter=form.delimiter, skipinitialspace=form.blank_after_delimiter, strict=True)
-
-    def _one_by_one(self, *, until_none_is_ready: bool = False) -> Iterator[Row]:
-        reader = self._csv(self._lines)
-        while not until_none_is_ready or self._lines.some_are_ready:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield self._broken(error)
-                continue
-            except UnicodeDecodeError as error:
-                raise self._undecoded(error) from None
-            text, line = "".join(self._lines.of_record), self._line
-            self._line += self._lines.next_record()
-            if any(cell.strip() for cell in cells):
-                yield Row(line, cells, text)
-
-    def _broken(self, error: csv.Error) -> Row:
-        fault = _broken(str(error), self._lines.of_record)
-        self._open_quotes += fault is OPEN_QUOTE
-        if self._open_quotes > MAX_OPEN_QUOTES:
-            raise DropError(f"more than {MAX_OPEN_QUOTES} lines have a quote that is never closed") from None
-        line, self._line = self._line, self._line + 1
-        return Row(line, [self._lines.read_on_behind_the_first()], "", fault)
-
-    def _undecoded(self, error: UnicodeDecodeError) -> DropError:
-        return DropError(
-            f"from line {self._line} on the file is not {self._form.encoding} ({error.reason}); "
-            "save it as UTF-8, or set csv.encoding in the source file"
-        )
+    @property
+    def has_whole_lines(self) -> bool:
+        """Whether the last line has an end; known when all of it has passed."""
+        return self._tail.rstrip(b"\0")[-1:] in (b"\n", b"\r", b"")
 
 
-OPEN_QUOTE = Fault("", "a quote is opened and never closed", "close it, or double it where it belongs to the text")
-STRAY_TEXT = Fault("", "there is text behind a closing quote", "double the quotes that belong to the text of the cell")
-LONG_CELL = Fault("", f"a cell has more than {MAX_CELL_CHARACTERS:,} characters", "shorten the cell")
+def _skip(lines: Lines, count: int) -> int:
+    """Pass over lines above the header; how many there were."""
+    skipped = sum(1 for _ in islice(lines, count))
+    lines.next_record()
+    return skipped
 
 
-def _broken(error: str, lines: Sequence[str]) -> Fault:
-    """What the CSV reader met. Over several lines it is an open quote, whatever it ran into in the end."""
-    if len(lines) > 1 or "unexpected end" in error:
-        return OPEN_QUOTE
-    return LONG_CELL if "limit" in error else STRAY_TEXT
+def _without_nulls(parts: Iterable[Batch | Record], nulls: frozenset[str]) -> Iterator[Batch | Record]:
+    """The same records, with an empty cell for each of these words."""
+    for part in parts:
+        if isinstance(part, Batch):
+            rows = [["" if cell.strip().casefold() in nulls else cell for cell in row] for row in part.rows]
+            yield Batch(part.lines, rows, part.texts)
+        else:
+            yield part
 
 
-def _parts(reader: _Reader, width: int, encoding: str) -> Iterator[Batch | Record]:
+def _parts(reader: Reader, width: int, encoding: str) -> Iterator[Batch | Record]:
     for found in reader.many():
         if isinstance(found, Row):
             yield from _sorted_out([found], width, encoding)
@@ -274,17 +242,3 @@ def _unreadable(text: str, encoding: str) -> Fault | None:
     if _CONTROL.search(text):
         return Fault("", "the line holds control characters", "take out the characters that cannot be seen")
     return None
-
-
-def _header(reader: _Reader) -> tuple[str, ...]:
-    row = reader.first()
-    if row is None:
-        raise DropError("the file is empty: there is no header line")
-    if row.fault:
-        raise DropError(f"line {row.line}, the header, does not read: {row.fault.reason}; {row.fault.remedy}")
-    names = tuple(unguarded(cell).strip() for cell in row.cells)
-    while not names[-1]:
-        names = names[:-1]
-    if len(names) > MAX_COLUMNS:
-        raise DropError(f"the header has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
-    return names

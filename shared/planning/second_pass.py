@@ -43,6 +43,7 @@ class SecondPass:
     rejected: Writer
     overtaken_by: str
     width: int
+    full: bool  # who is not in the drop is absent
     tally: Tally = field(default_factory=Tally)
     rejections: int = 0
     duplicates: int = 0
@@ -190,7 +191,7 @@ class SecondPass:
             records=self.survey.records,
             rejected=self.rejections,
             duplicates=self.duplicates,
-            full=self.source.csv.mode == "full",
+            full=self.full,
             whole_before=whole_lines_before is not None,
             cut_off=self.survey.stops_in_a_record or (bool(whole_lines_before) and not self.survey.whole_lines),
             sent_before_by=self.people.earlier_drop(self.survey.sha256) if sends else "",

@@ -10,7 +10,7 @@ fingerprint, taken together with header, format and source file, says enough.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from shared.csv_cells import csv_line
 from shared.planning.changes import Action
 from shared.planning.columns import Columns, EncodedPerson
 from shared.planning.compare import compare, is_protected
-from shared.planning.mapping import Mapping, Person, Rejection
+from shared.planning.mapping import Mapping, Person, Rejection, mapping_of
 from shared.planning.people import People
 from shared.planning.records import Batch, Drop, Fault, Record, Table, read_records
 from shared.planning.spool import Page, Refused, Spool, Told
@@ -71,10 +71,10 @@ def source_hash(source: Source) -> str:
 
 def survey(drop: Drop, source: Source, people: People, spool: Spool) -> tuple[Survey, Table]:
     """Pass 1. Raises DropError where the drop does not read."""
-    ends = _Ends()
-    table = read_records(ends.passing(drop.chunks()), source.csv)
+    digest = hashlib.sha256()
+    table = read_records(_hashed(drop.chunks(), digest), source.csv)
     found = Survey(bytearray(_places(drop.version.size)), bytearray(people.last_number + 1))
-    first = _FirstPass(source, Mapping(source, table.header), people, found, spool, _seed(table, source))
+    first = _FirstPass(source, mapping_of(source, table), people, found, spool, _seed(table, source))
     for part in table.parts:
         if isinstance(part, Record):
             found.records += 1
@@ -85,8 +85,8 @@ def survey(drop: Drop, source: Source, people: People, spool: Spool) -> tuple[Su
             found.stops_in_a_record = False
             first.take(part)
     found.managers.discard("")
-    found.sha256 = ends.digest.hexdigest()
-    found.whole_lines = ends.whole_lines
+    found.sha256 = digest.hexdigest()
+    found.whole_lines = table.text.has_whole_lines
     return found, table
 
 
@@ -214,22 +214,7 @@ def rejected_line(width: int, rejection: Rejection) -> bytes:
     return csv_line((*cells, rejection.line, rejection.reason, *rejection.cells[width:]))
 
 
-@dataclass
-class _Ends:
-    """What only the bytes tell: their hash, and how they end."""
-
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    tail: bytes = b""
-
-    def passing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The same pieces, looked at."""
-        update: Callable[[bytes], None] = self.digest.update
-        for piece in pieces:
-            update(piece)
-            self.tail = piece[-4:] or self.tail
-            yield piece
-
-    @property
-    def whole_lines(self) -> bool:
-        """Whether the last line has an end."""
-        return self.tail.rstrip(b"\0")[-1:] in (b"\n", b"\r", b"")
+def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece

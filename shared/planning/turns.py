@@ -2,15 +2,18 @@
 
 Full drops: everybody is in the newest one, so older ones that wait, are held, or are not sent to their end give way to
 it, and one that is found late gives way to a newer one. A drop that does not read takes nobody's place. Partial drops
-queue, and so do runs that send people again; these give way to a full drop as well.
+queue, and so do runs that send people again; these give way to a full drop as well. Corrections queue in every source.
+
+A drop of no bytes may still be written: it waits a while, and gives way when its content has come.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import DropChanged, DropError, Missing, StaleRun
-from shared.planning.mapping import Mapping
+from shared.planning.corrections import is_correction
+from shared.planning.mapping import mapping_of
 from shared.planning.plan import PLAN
 from shared.planning.planner import Planner
 from shared.planning.records import Drop, read_records
@@ -27,22 +30,33 @@ from shared.runs import (
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
 PLANNED_OR_SENT = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}
+EMPTY_WAITS = timedelta(minutes=5)
 MAY_HAVE_SENT = ENDED_ON_THE_WAY | {RunState.SENT, RunState.SETTLED}
 
 
 def candidates(planner: Planner, source: str) -> list[Run]:
     """The runs to try to plan now, the first that gets the turn; older full drops have given way by then."""
     waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
+    waiting = [run for run in waiting if not _may_still_be_written(planner, run)]
     if any(_is_claimed(planner, run) for run in waiting):
         return []
     if _is_full(planner, source):
-        drops = [run for run in waiting if not run.resend]
+        drops = [run for run in waiting if not _tells_of_some(run)]
         newest = _newest(planner, drops) if drops else None
-        waiting = [newest] if newest else [run for run in waiting if run.resend]
+        waiting = [newest] if newest else [run for run in waiting if _tells_of_some(run)]
     if _turn_is_taken(planner.ledger, source) or is_unfolded(planner.ledger, source):
         return []
     begun = [run for run in waiting if run.state is RunState.PLANNING]
     return [*begun, *[run for run in waiting if run.state is RunState.RECEIVED][:1]]
+
+
+def _tells_of_some(run: Run) -> bool:
+    """Whether it tells of some people only, though the drops of its source hold everybody."""
+    return run.resend or is_correction(run.drop)
+
+
+def _may_still_be_written(planner: Planner, run: Run) -> bool:
+    return run.drop.size == 0 and not run.resend and planner.now() - run.drop.last_modified < EMPTY_WAITS
 
 
 def _age(run: Run) -> tuple[datetime, datetime, str]:
@@ -78,7 +92,7 @@ def _newest(planner: Planner, drops: list[Run]) -> Run | None:
     others = planner.ledger.runs(drops[0].source, PLANNED_OR_SENT)
     while drops:
         run = drops.pop()
-        newer = [other for other in others if not other.resend and _is_newer(other, run)]
+        newer = [other for other in others if not _tells_of_some(other) and _is_newer(other, run)]
         in_its_way = [*drops, *(other for other in others if other.state in HAS_THE_TURN)]
         if newer:
             _supersede(planner, run, newer[-1].drop)
@@ -112,7 +126,7 @@ def _reads(planner: Planner, run: Run) -> bool:
     try:
         drop = open_drop(planner, run)
         source = planner.source(run.source)
-        Mapping(source, read_records(drop.chunks(), source.csv).header)
+        mapping_of(source, read_records(drop.chunks(), source.csv))
     except (DropChanged, Missing) as error:
         _end(planner, run, RunState.SUPERSEDED, str(error))
     except DropError as error:

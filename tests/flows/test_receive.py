@@ -212,7 +212,31 @@ def test_of_two_versions_within_one_second_the_one_that_is_there_is_planned(made
             sweep(replace(planner(made), ledger=Silent(house.ledger)), [drop.version])
         made.sweep()
         assert house.ledger.get(run_id_of(second.version)).state is RunState.PLANNED
+        assert house.ledger.get(run_id_of(first.version)).state is RunState.RECEIVED
+        made.clock.advance(minutes=6)
+        made.sweep()
         assert house.ledger.get(run_id_of(first.version)).state is RunState.SUPERSEDED
+
+
+def test_a_drop_of_no_bytes_waits_in_case_it_is_still_written(made: Desk) -> None:
+    made.put(people(3), "good.csv")
+    path = made.put(b"", "slow.csv")
+    assert made.sweep() == (2, 1)
+    assert made.states() == ["planned", "received"]
+    made.clock.advance(minutes=1)
+    made.drops.write(path, as_csv(people(4)))
+    made.sweep()
+    made.clock.advance(minutes=6)
+    made.sweep()
+    assert made.states() == ["superseded", "superseded", "planned"]
+
+
+def test_a_drop_that_stays_empty_is_rejected_in_the_end(made: Desk) -> None:
+    made.put(b"", "empty.csv")
+    made.sweep()
+    made.clock.advance(minutes=6)
+    made.sweep()
+    assert made.states() == ["rejected"]
 
 
 def test_of_two_files_within_one_second_the_one_seen_later_is_planned(made: Desk) -> None:

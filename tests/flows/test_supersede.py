@@ -105,7 +105,7 @@ def test_a_drop_that_does_not_read_takes_nobodys_place(made: Desk) -> None:
 
 def test_a_drop_that_does_not_read_lets_the_one_before_it_be_planned(made: Desk) -> None:
     made.put(people(3), "good.csv")
-    made.put(b"", "bad.csv")
+    made.put(b"no columns of ours\n", "bad.csv")
     assert made.sweep() == (2, 1)
     assert made.states() == ["planned", "rejected"]
 

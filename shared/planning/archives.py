@@ -1,0 +1,130 @@
+"""What a drop is wrapped in: gzip, a zip archive with one file, or an Excel workbook. Bytes in, bytes of text out.
+
+Enters: pieces of a drop. Leaves: pieces of the text in it, streamed; a zip archive or workbook, which is read from its
+end, goes to a file on disk first. What unpacks to far more than it is, or holds archives again, raises DropError.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import IO
+
+from shared.errors import DropError
+from shared.limits import MAX_RATIO, MAX_UNPACKED_BYTES, RATIO_COUNTS_FROM
+from shared.planning.workbooks import is_workbook, rows_as_csv
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
+PIECE_BYTES = 256 * 1024
+_WITH_GZIP_HEADER = zlib.MAX_WBITS | 16
+
+
+def unpacked(pieces: Iterable[bytes], sheet: str) -> Iterator[bytes]:
+    """The text in these bytes, which are the text themselves where they are no archive. Raises DropError."""
+    stream = iter(pieces)
+    start = b""
+    while len(start) < len(ZIP) and (piece := next(stream, None)) is not None:
+        start += piece
+    whole = chain([start], stream)
+    if start.startswith(GZIP):
+        return _from_gzip(whole)
+    if start.startswith((ZIP, EMPTY_ZIP)):
+        return _from_zip(whole, sheet)
+    return whole
+
+
+class _Meter:
+    """Counts what goes in and what comes out. Raises DropError where little becomes too much."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self._made = 0
+
+    def passing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The pieces that go in, counted."""
+        for piece in pieces:
+            self.read += len(piece)
+            yield piece
+
+    def count(self, made: bytes) -> bytes:
+        """What came out, counted."""
+        self._made += len(made)
+        if self._made > MAX_UNPACKED_BYTES:
+            raise DropError(f"the archive unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; drop it in parts")
+        if self._made > RATIO_COUNTS_FROM and self._made > MAX_RATIO * self.read:
+            raise DropError(f"the archive unpacks to more than {MAX_RATIO} times its size; this is no file of records")
+        return made
+
+
+def _from_gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """One or several gzip members, one after another, as `gzip` and `cat` make them."""
+    meter = _Meter()
+    unpacker = zlib.decompressobj(_WITH_GZIP_HEADER)
+    first = True
+    try:
+        for piece in meter.passing(pieces):
+            left = piece
+            while left:
+                if unpacker.eof:
+                    if not left.strip(b"\0"):
+                        break  # padding behind the last member
+                    unpacker = zlib.decompressobj(_WITH_GZIP_HEADER)
+                made = meter.count(unpacker.decompress(left, PIECE_BYTES))
+                left = unpacker.unconsumed_tail or unpacker.unused_data
+                if first and made:
+                    _is_no_archive(made)
+                    first = False
+                if made:
+                    yield made
+    except zlib.error as error:
+        raise DropError(f"the gzip archive is damaged ({error}); pack it again") from None
+    if not unpacker.eof:
+        raise DropError("the gzip archive ends in the middle; it may not be written to its end: drop it again")
+
+
+def _from_zip(pieces: Iterable[bytes], sheet: str) -> Iterator[bytes]:
+    meter = _Meter()
+    with tempfile.TemporaryFile(prefix="drop-") as file:
+        file.writelines(meter.passing(pieces))
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if is_workbook(archive):
+                    yield from rows_as_csv(file, archive, sheet)
+                else:
+                    yield from _member(archive, meter)
+        except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
+            raise DropError(f"the zip archive is damaged or not supported ({error}); pack it again") from None
+
+
+def _member(archive: zipfile.ZipFile, meter: _Meter) -> Iterator[bytes]:
+    members = [each for each in archive.infolist() if not each.is_dir() and not _is_chaff(each.filename)]
+    if len(members) != 1:
+        raise DropError(f"the zip archive holds {len(members)} files; drop one with exactly one file in it")
+    if members[0].flag_bits & 1:
+        raise DropError("the zip archive is protected by a password; drop it without one")
+    with archive.open(members[0]) as stream:
+        first = True
+        for piece in _read(stream):
+            if first:
+                _is_no_archive(piece)
+                first = False
+            yield meter.count(piece)
+
+
+def _read(stream: IO[bytes]) -> Iterator[bytes]:
+    while piece := stream.read(PIECE_BYTES):
+        yield piece
+
+
+def _is_chaff(name: str) -> bool:
+    """What a Mac adds to an archive by itself."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+
+
+def _is_no_archive(start: bytes) -> None:
+    if start.startswith((GZIP, ZIP, EMPTY_ZIP)):
+        raise DropError("there is an archive or a workbook within the archive; drop what is in it by itself")

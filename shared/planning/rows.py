@@ -1,0 +1,133 @@
+"""The rows of a drop: lines in, rows of cells out, each with the line it starts on. Pure.
+
+What cannot be a row (a quote that is never closed, a cell without end) is told as a fault of that row, and its
+neighbours read on.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from shared.csv_cells import unguarded
+from shared.errors import DropError
+from shared.limits import MAX_CELL_CHARACTERS, MAX_COLUMNS, MAX_OPEN_QUOTES, MAX_RECORD_CHARACTERS
+from shared.planning.file_format import Format
+from shared.planning.lines import Lines
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why a record is not sent: in which column, what is wrong, what to do."""
+
+    column: str
+    reason: str
+    remedy: str
+
+
+OPEN_QUOTE = Fault("", "a quote is opened and never closed", "close it, or double it where it belongs to the text")
+STRAY_TEXT = Fault("", "there is text behind a closing quote", "double the quotes that belong to the text of the cell")
+LONG_CELL = Fault("", f"a cell has more than {MAX_CELL_CHARACTERS:,} characters", "shorten the cell")
+
+
+class Row(NamedTuple):
+    """A row that is not blank: the line it starts on, its cells, its text, and what is wrong with its quotes."""
+
+    line: int
+    cells: list[str]
+    text: str
+    fault: Fault | None = None
+
+
+class Reader:
+    """The rows of a text. Where every line is a row, many are read at once; what is left is read one by one."""
+
+    def __init__(self, lines: Lines, form: Format, line: int) -> None:
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
+        self._lines = lines
+        self._form = form
+        self._line = line
+        self._open_quotes = 0
+
+    def first(self) -> Row | None:
+        """The first row that is not blank."""
+        return next(self._one_by_one(), None)
+
+    def many(self) -> Iterator[tuple[int, list[list[str]], list[str]] | Row]:
+        """Every row: many lines that are a row each, blank ones too, as (first line, cells, texts), others alone."""
+        while texts := self._taken():
+            try:
+                rows = list(self._csv(texts)) if max(map(len, texts)) < MAX_RECORD_CHARACTERS else []
+            except csv.Error:
+                rows = []
+            if len(rows) == len(texts):
+                yield self._line, rows, texts
+                self._line += len(texts)
+            else:
+                self._lines.give_back(texts)
+                yield from self._one_by_one(until_none_is_ready=True)
+
+    def _taken(self) -> list[str]:
+        try:
+            return self._lines.take()
+        except UnicodeDecodeError as error:
+            raise self._undecoded(error) from None
+
+    def _csv(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        form = self._form
+        return csv.reader(lines, delimiter=form.delimiter, skipinitialspace=form.blank_after_delimiter, strict=True)
+
+    def _one_by_one(self, *, until_none_is_ready: bool = False) -> Iterator[Row]:
+        reader = self._csv(self._lines)
+        while not until_none_is_ready or self._lines.some_are_ready:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield self._broken(error)
+                continue
+            except UnicodeDecodeError as error:
+                raise self._undecoded(error) from None
+            text, line = "".join(self._lines.of_record), self._line
+            self._line += self._lines.next_record()
+            if any(cell.strip() for cell in cells):
+                yield Row(line, cells, text)
+
+    def _broken(self, error: csv.Error) -> Row:
+        fault = _broken(str(error), self._lines.of_record)
+        self._open_quotes += fault is OPEN_QUOTE
+        if self._open_quotes > MAX_OPEN_QUOTES:
+            raise DropError(f"more than {MAX_OPEN_QUOTES} lines have a quote that is never closed") from None
+        line, self._line = self._line, self._line + 1
+        return Row(line, [self._lines.read_on_behind_the_first()], "", fault)
+
+    def _undecoded(self, error: UnicodeDecodeError) -> DropError:
+        return DropError(
+            f"from line {self._line} on the file is not {self._form.encoding} ({error.reason}); "
+            "save it as UTF-8, or set csv.encoding in the source file"
+        )
+
+
+def _broken(error: str, lines: Sequence[str]) -> Fault:
+    """What the CSV reader met. Over several lines it is an open quote, whatever it ran into in the end."""
+    if len(lines) > 1 or "unexpected end" in error:
+        return OPEN_QUOTE
+    return LONG_CELL if "limit" in error else STRAY_TEXT
+
+
+def header_of(reader: Reader) -> tuple[str, ...]:
+    """The header, which is the first row. Raises DropError where that does not read."""
+    row = reader.first()
+    if row is None:
+        raise DropError("the file is empty: there is no header line")
+    if row.fault:
+        raise DropError(f"line {row.line}, the header, does not read: {row.fault.reason}; {row.fault.remedy}")
+    names = tuple(unguarded(cell).strip() for cell in row.cells)
+    while not names[-1]:
+        names = names[:-1]
+    if len(names) > MAX_COLUMNS:
+        raise DropError(f"the header has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
+    return names
