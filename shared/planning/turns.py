@@ -89,7 +89,8 @@ def overtaken_by(ledger: Ledger, run: Run) -> str:
 
 def _newest(planner: Planner, drops: list[Run]) -> Run | None:
     """The newest of these full drops that reads; the others have given way, or came to their end."""
-    others = planner.ledger.runs(drops[0].source, PLANNED_OR_SENT)
+    waiting = {run.run_id for run in drops}  # another planner may have planned one of them by now
+    others = [run for run in planner.ledger.runs(drops[0].source, PLANNED_OR_SENT) if run.run_id not in waiting]
     while drops:
         run = drops.pop()
         newer = [other for other in others if not _tells_of_some(other) and _is_newer(other, run)]

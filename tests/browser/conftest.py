@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -77,12 +78,17 @@ class Window:
     @property
     def text(self) -> str:
         """What a person reads."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return self._steadily(lambda: self.driver.find_element(By.TAG_NAME, "body").text)
 
     @property
     def heading(self) -> str:
         """The page's title."""
-        return self.driver.find_element(By.TAG_NAME, "h1").text
+        return self._steadily(lambda: self.driver.find_element(By.TAG_NAME, "h1").text)
+
+    def _steadily(self, look: Callable[[], str]) -> str:
+        """Look again where the page was being replaced meanwhile."""
+        wait = WebDriverWait(self.driver, SECONDS, ignored_exceptions=(StaleElementReferenceException,))
+        return wait.until(lambda _: (look(),))[0]
 
     @property
     def complaints(self) -> list[str]:

@@ -81,6 +81,32 @@ def test_two_deliveries_at_the_same_moment_are_one_run(tmp_path: Path) -> None:
         assert len(made.graph.people) == 80
 
 
+class Overtaken:
+    """A ledger through which a planner has seen what waits, when another planner comes and plans it."""
+
+    def __init__(self, ledger: Any, other: Callable[[], object]) -> None:
+        self._ledger = ledger
+        self._other: Callable[[], object] | None = other
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def runs(self, source: str | None = None, states: Any = None) -> list[Run]:
+        found: list[Run] = self._ledger.runs(source, states)
+        if found and found[0].state is RunState.RECEIVED and self._other is not None:
+            other, self._other = self._other, None
+            other()
+        return found
+
+
+def test_a_planner_that_looked_before_the_other_had_planned_takes_nothing_away(made: Desk) -> None:
+    made.put(people(5))
+    drop = made.drops.drop("employees/drop.csv")
+    overtaken = Overtaken(planner(made).ledger, lambda: receive_drop(planner(made), drop))
+    receive_drop(replace(planner(made), ledger=overtaken), drop)
+    assert made.states() == ["planned"]
+
+
 # Turns
 
 
