@@ -1,4 +1,5 @@
-"""Sending: 400 chunks to an Entra that takes 300 ms for an answer, against the calls that Entra permits, in real time."""
+"""Sending: 400 chunks to an Entra that takes 300 ms for an answer, against the calls that Entra permits, in real
+time."""
 
 from __future__ import annotations
 

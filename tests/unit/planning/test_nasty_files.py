@@ -1,4 +1,5 @@
-"""Small nasty files, each with the verdict that it has to get: who is in it, which lines are rejected, or why all of it is."""
+"""Small nasty files, each with the verdict that it has to get: who is in it, which lines are rejected, or why all of
+it is."""
 
 from __future__ import annotations
 
