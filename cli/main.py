@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cli.mapping.commands import app as mapping
 from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder
 from cli.setup.commands import app as setup
 
@@ -62,6 +63,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(setup, name="setup")
+app.add_typer(mapping, name="mapping")
 
 
 @app.callback()

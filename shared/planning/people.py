@@ -57,8 +57,8 @@ INSERT INTO rows SELECT key, (SELECT coalesce(max(number), 0) FROM rows) + row_n
 WHERE key NOT IN (SELECT key FROM rows)
 """
 _PRAGMAS = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-16000;
-"""  # a copy that is thrown away needs no care; 16 MB of it stay in memory
+PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-8000;
+"""  # a copy that is thrown away needs no care; 8 MB of it stay in memory
 _KEYS_AT_ONCE = 500
 _COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
 

@@ -53,7 +53,6 @@ class SecondPass:
 
     def __post_init__(self) -> None:
         self._zeros_matter = next(self.people.keys_with_leading_zeros(), None) is not None
-        self._nowhere = self.survey.managers.copy()  # until they are met
 
     def take(self, page: Page) -> None:
         """What some records of the drop tell."""
@@ -97,7 +96,7 @@ class SecondPass:
         people = [each for each in zip(page.keys, page.same, strict=True) if last(*each) == each[1]]
         self.duplicates += len(page.keys) - len(people)
         self.survey.unreadable.difference_update(page.keys)
-        self._nowhere.difference_update(key for key, _ in people)
+        self.survey.managers.difference_update(key for key, _ in people)
         if people:
             self.tally.actions[Action.UNCHANGED] += len(people)
             self.cutter.pass_over_all(people)
@@ -105,8 +104,8 @@ class SecondPass:
     def _plan(self, people: list[Told]) -> None:
         keys = [told.key for told in people]
         self.survey.unreadable.difference_update(keys)
-        self._nowhere.difference_update(keys)
-        managers = self.survey.managers
+        managers = self.survey.managers.intersection(keys)
+        self.survey.managers -= managers  # who is left in the end is nowhere in the file
         for told in people:
             if told.action is Action.NEW:
                 continue
@@ -173,7 +172,7 @@ class SecondPass:
 
     def unresolved_managers(self) -> tuple[str, ...]:
         """Keys named as managers that are neither in the file nor known; they are sent as they are."""
-        return tuple(sorted(key for key in self._nowhere if key not in self.people)[:SHOWN])
+        return tuple(sorted(key for key in self.survey.managers if key not in self.people)[:SHOWN])
 
     @property
     def _in_file(self) -> int:
