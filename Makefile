@@ -5,6 +5,7 @@ export PYTHON
 
 BIN := .venv/bin
 PACKAGES := shared cli local function_app.py
+FUZZED := $(addprefix tests/unit/,planning/test_archives_any_bytes.py planning/test_records_any_bytes.py planning/test_columns.py planning/test_rules.py test_sources.py test_csv_cells.py)
 CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py scripts/package.py
 
 help: ## list the verbs
@@ -28,7 +29,7 @@ bench: install-dev azurite ## measure speed and memory against floors of the sam
 	@$(BIN)/python -m bench $(ARGS)
 
 fuzz: install-dev ## look for files, mappings and source files that break reading, for ten minutes and more
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q tests/unit/planning tests/unit/test_sources.py -k "any or many_records or hypothesis" $(ARGS)
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q $(FUZZED) $(ARGS)
 
 check: install-dev ## check format, lint, strict types and import contracts; changes nothing
 	@$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """What every test shares: where the checkout is, and one Hypothesis profile for laptops and CI alike."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ __all__ = ["azurite", "clock", "root", "sending"]
 
 # On two busy cores a deadline is a matter of luck; a failing example is printed ready to be pasted.
 settings.register_profile("rollcall", deadline=None, print_blob=True)
-settings.load_profile("rollcall")
+settings.register_profile("long", deadline=None, print_blob=True, max_examples=25_000)  # `make fuzz`
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "rollcall"))
 
 
 @pytest.fixture(scope="session")

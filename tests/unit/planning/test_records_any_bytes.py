@@ -92,7 +92,7 @@ def test_any_cells_are_a_user_or_a_rejection(data: st.DataObject, name: str, enc
     assert len(found) <= len(rows)
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings.default.max_examples if settings.default else 0))
 @given(st.sampled_from(NAMES), st.data())
 def test_a_good_file_with_a_few_bytes_changed_still_has_an_answer(name: str, data: st.DataObject) -> None:
     content = bytearray(b"".join(good_rows(name, 4)))
@@ -132,7 +132,7 @@ bad_lines = (
 ).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b""))
 
 
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings.default.max_examples if settings.default else 0))
 @given(st.sampled_from(NAMES), bad_lines, st.integers(1, 5))
 @example("employees", b'9,"', 3)
 @example("employees", b'"', 1)
