@@ -29,7 +29,7 @@ from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 from local.environment import process_environment
 from local.processes import ROOT
 from local.stack import Stack, Wanted
-from shared.runs import FINISHED, Answer, Run, RunState
+from shared.runs import FINISHED, Answer, Run, RunState, run_id_of
 from shared.wiring import SENDING_LEASE
 
 STORM = (  # three calls of ten
@@ -150,10 +150,11 @@ class Storm:
         """The storm ends; one last drop is sent and answered."""
         self._lost_answers()
         self._drop()
+        last = run_id_of(self.stack.house.storage.drops.drop("staff/everybody.csv").version)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            runs = self._runs()
-            if all(run.state in FINISHED for run in runs) and runs[-1].state is RunState.SETTLED:
+            states = {run.run_id: run.state for run in self._runs()}
+            if states.get(last) is RunState.SETTLED and all(state in FINISHED for state in states.values()):
                 return
             assert self.process is not None
             assert self.process.poll() is None, f"the process ended by itself: {self.last_errors()}"
