@@ -6,6 +6,9 @@ end, goes to a file on disk first. What unpacks to far more than it is, or holds
 
 from __future__ import annotations
 
+import errno
+import lzma
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -20,6 +23,11 @@ from shared.planning.workbooks import is_workbook, rows_as_csv
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
 PIECE_BYTES = 256 * 1024
+# What zipfile meets in damaged archives: its own errors, those of the packers, and places that are none (OSError).
+_DAMAGED = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError, EOFError, ValueError,
+    OverflowError, struct.error, OSError,
+)  # fmt: skip
 _WITH_GZIP_HEADER = zlib.MAX_WBITS | 16
 
 
@@ -96,7 +104,9 @@ def _from_zip(pieces: Iterable[bytes], sheet: str) -> Iterator[bytes]:
                     yield from rows_as_csv(file, archive, sheet)
                 else:
                     yield from _member(archive, meter)
-        except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
+        except _DAMAGED as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk's trouble, not the archive's
             raise DropError(f"the zip archive is damaged or not supported ({error}); pack it again") from None
 
 

@@ -14,7 +14,7 @@ from shared.planning.records import read_records
 from shared.planning.survey import MAPPING_VERSION
 from shared.sources import read_source
 
-FEEDS = {"employees": lambda: employees(Feed(500)), "contractors": lambda: contractors(Feed(500))}
+FEEDS = {"employees": employees, "contractors": contractors}
 SAID = (1, "0743ebf31547fef8")
 
 
@@ -22,10 +22,13 @@ def test_the_same_lines_become_the_same_users_as_long_as_the_version_is_the_same
     digest = hashlib.blake2b(digest_size=8)
     for name, rows in FEEDS.items():
         source = read_source((root / "sources" / f"{name}.yaml").read_text(encoding="utf-8"), name)
-        table = read_records(encoded(rows(), "," if name == "employees" else ";"), source.csv)
+        table = read_records(encoded(rows(Feed(500)), "," if name == "employees" else ";"), source.csv)
         mapping = mapping_of(source, table)
         for record in table.records:
             found = mapping.person(record)
             digest.update(msgspec.json.encode(found.user) if isinstance(found, Person) else found.reason.encode())
     now = (MAPPING_VERSION, digest.hexdigest())
-    assert now == SAID, "lines become other users: raise MAPPING_VERSION, and write the new pair here"
+    assert now == SAID, (
+        "lines become other users: raise MAPPING_VERSION and write the new pair here, "
+        "or only the pair where sources/ has changed"
+    )
