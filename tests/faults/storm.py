@@ -159,8 +159,8 @@ class Storm:
             assert self.process is not None
             assert self.process.poll() is None, f"the process ended by itself: {self.last_errors()}"
             time.sleep(0.2)
-        states = [(run.run_id, str(run.state), run.reasons, run.not_before) for run in self._runs()]
-        self.figures.broken.append(f"not finished: {states}: {self.last_errors()}")
+        left = [(run.run_id, str(run.state), run.reasons, run.not_before) for run in self._runs()]
+        self.figures.broken.append(f"not finished: {left}: {self.last_errors()}")
 
     def _check(self) -> None:
         figures, runs = self.figures, self._runs()
