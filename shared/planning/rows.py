@@ -126,8 +126,10 @@ def header_of(reader: Reader) -> tuple[str, ...]:
     if row.fault:
         raise DropError(f"line {row.line}, the header, does not read: {row.fault.reason}; {row.fault.remedy}")
     names = tuple(unguarded(cell).strip() for cell in row.cells)
-    while not names[-1]:
+    while names and not names[-1]:
         names = names[:-1]
+    if not names:
+        raise DropError(f"line {row.line}, the header, names no column")
     if len(names) > MAX_COLUMNS:
         raise DropError(f"the header has {len(names):,} columns; at most {MAX_COLUMNS:,} are read")
     return names
