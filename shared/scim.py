@@ -168,11 +168,11 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
     return msgspec.json.encode(body)
 
 
-def bulk_request_of(users: Iterable[tuple[str, bytes]]) -> bytes:
+def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes]) -> bytes:
     """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users."""
     parts = [
-        b'{"method":"POST","bulkId":%b,"path":"/Users","data":%b}' % (msgspec.json.encode(bulk_id), user)
-        for bulk_id, user in users
+        b'{"method":"POST","bulkId":%b,"path":"/Users","data":%b}' % told
+        for told in zip(map(msgspec.json.encode, bulk_ids), users, strict=True)
     ]
     return b'{"schemas":["%b"],"Operations":[%b],"failOnErrors":null}' % (BULK_REQUEST.encode(), b",".join(parts))
 

@@ -8,12 +8,11 @@ in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
-
-import msgspec
+from itertools import repeat
+from typing import NamedTuple
 
 from shared import scim
 from shared.limits import MAX_OPERATIONS
@@ -30,43 +29,17 @@ class Lane(IntEnum):
     OTHERS = 2
 
 
-class Planned(msgspec.Struct, frozen=True):
-    """One person to be sent: the SCIM user, encoded, why, and the fingerprint of the line where it is known."""
+class Planned(NamedTuple):
+    """One person to be sent: the SCIM user, encoded, why, and the fingerprint of the line where it is known.
+
+    `line` is that of the drop, 0 for somebody who is not in it.
+    """
 
     key: str
     line: int
     action: Action
     user: bytes
     row: bytes = b""
-
-
-class ToSend(Protocol):
-    """What a chunk needs to know of a person."""
-
-    @property
-    def key(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def line(self) -> int:
-        """Of the drop; 0 for somebody who is not in it."""
-        ...
-
-    @property
-    def action(self) -> Action:
-        """Why."""
-        ...
-
-    @property
-    def user(self) -> bytes:
-        """The SCIM user, encoded."""
-        ...
-
-    @property
-    def row(self) -> bytes:
-        """The fingerprint of the line, b"" where it is not known."""
-        ...
 
 
 @dataclass
@@ -77,7 +50,7 @@ class ChunkCutter:
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
-    _open: dict[Lane, list[ToSend]] = field(default_factory=dict)
+    _open: dict[Lane, list[Planned]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     _offset: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -86,20 +59,25 @@ class ChunkCutter:
         """The hash of the requests written so far."""
         return self._digest.hexdigest()
 
-    def add(self, lane: Lane, planned: ToSend) -> None:
+    def add(self, lane: Lane, planned: Planned) -> None:
         """Take one person into a lane."""
-        waiting = self._open.setdefault(lane, [])
-        waiting.append(planned)
-        if len(waiting) == MAX_OPERATIONS:
-            self._write(lane)
+        self.add_all([(lane, planned)])
+
+    def add_all(self, people: Iterable[tuple[Lane, Planned]]) -> None:
+        """Take people into their lanes, one after another."""
+        for lane, planned in people:
+            waiting = self._open[lane]
+            waiting.append(planned)
+            if len(waiting) == MAX_OPERATIONS:
+                self._write(lane)
 
     def pass_over(self, key: str, line: int, row: bytes = b"") -> None:
         """Note a person who is not sent, since nothing changed; `row` is the line's new fingerprint."""
-        self.people.write(people_lines([(key, line, Action.UNCHANGED, NOT_SENT, row)]))
+        self.people.write(people_lines([key], [line], [Action.UNCHANGED], NOT_SENT, [row]))
 
-    def pass_over_all(self, people: Iterable[tuple[str, int]]) -> None:
+    def pass_over_all(self, keys: Sequence[str], lines: Sequence[int]) -> None:
         """Note people who are not sent, by key and line; not even their lines have changed."""
-        self.people.write(people_lines((key, line, Action.UNCHANGED, NOT_SENT, b"") for key, line in people))
+        self.people.write(people_lines(keys, lines, repeat(Action.UNCHANGED), NOT_SENT, repeat(b"")))
 
     def finish(self) -> tuple[Chunk, ...]:
         """Write what is left and return every chunk in the order of sending."""
@@ -108,18 +86,17 @@ class ChunkCutter:
         return tuple(sorted(self.chunks, key=lambda chunk: (chunk.lane, chunk.number)))
 
     def _write(self, lane: Lane) -> None:
-        waiting = self._open.pop(lane, [])
+        waiting, self._open[lane] = self._open[lane], []
         if not waiting:
             return
         number = len(self.chunks) + 1
-        body = scim.bulk_request_of((self._bulk_id(planned), planned.user) for planned in waiting) + b"\n"
+        keys, lines, actions, users, rows = zip(*waiting, strict=True)
+        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), users) + b"\n"
         self.requests.write(body)
         self._digest.update(body)
-        self.people.write(
-            people_lines((planned.key, planned.line, planned.action, number, planned.row) for planned in waiting)
-        )
+        self.people.write(people_lines(keys, lines, actions, number, rows))
         self.chunks.append(Chunk(number, lane, self._offset, len(body) - 1, len(waiting)))
         self._offset += len(body)
 
-    def _bulk_id(self, planned: ToSend) -> str:
-        return f"{self.prefix}-{planned.line}" if planned.line else f"{self.prefix}-a{planned.key}"
+    def _bulk_id(self, key: str, line: int) -> str:
+        return f"{self.prefix}-{line}" if line else f"{self.prefix}-a{key}"

@@ -18,7 +18,7 @@ from shared import scim
 from shared.errors import DropError
 from shared.limits import KEY_LENGTH
 from shared.planning.records import Fault, Record, Table
-from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_plain
+from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_text
 from shared.source_rules import Rule
 from shared.sources import Source
 
@@ -70,9 +70,9 @@ class Slot:
         return ", ".join(self.rule.columns)
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the value is the cell itself, without the blanks around it."""
-        return is_plain(self.attribute, self.rule)
+    def is_text(self) -> bool:
+        """Whether the value is the text of cells, of which only length and shape are checked."""
+        return is_text(self.rule)
 
 
 @dataclass(frozen=True)

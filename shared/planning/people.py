@@ -155,18 +155,27 @@ class People:
 
     def is_forgotten(self, key: str) -> bool:
         """Whether Entra was told of this person, who failed then."""
+        return key in self._those_forgotten()
+
+    @property
+    def forgets_somebody(self) -> bool:
+        """Whether anybody at all is forgotten."""
+        return bool(self._those_forgotten())
+
+    def _those_forgotten(self) -> set[str]:
         if self._forgotten is None:
             self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
-        return key in self._forgotten
+        return self._forgotten
 
-    def rows(self, keys: Sequence[str]) -> dict[str, tuple[int, bytes]]:
-        """Those of these people who are known: each with a number of their own, and the fingerprint of their line."""
-        found: dict[str, tuple[int, bytes]] = {}
+    def rows(self, keys: Sequence[str]) -> list[tuple[str, int, bytes]]:
+        """Those of these people who are known: the key, a number of their own, and the fingerprint of their line."""
+        found: list[tuple[str, int, bytes]] = []
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT key, number, row FROM rows WHERE key IN ({marks})", some)
-            found |= {key: (number, row or b"") for key, number, row in rows}
+            found += self._db.execute(
+                f"SELECT key, number, coalesce(row, x'') FROM rows WHERE key IN ({marks})", some
+            ).fetchall()
         return found
 
     @property

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -90,18 +90,19 @@ class PlannedPerson:
     row: bytes = b""
 
 
-def people_lines(people: Iterable[tuple[str, int, str, int, bytes]]) -> bytes:
-    """Lines of people.csv: key, line, action, chunk, fingerprint."""
-    people = list(people)
-    if _PLAIN_KEYS.fullmatch("".join([f"{each[0]}\n" for each in people])):
-        return "".join(
-            [f"{key},{line},{action},{chunk},{row.hex()}\r\n" for key, line, action, chunk, row in people]
-        ).encode()
-    text = io.StringIO()
-    csv.writer(text).writerows(
-        (guarded(key), line, action, chunk, row.hex()) for key, line, action, chunk, row in people
-    )
-    return text.getvalue().encode("utf-8", "surrogateescape")
+def people_lines(
+    keys: Sequence[str], lines: Iterable[int], actions: Iterable[str], chunk: int, rows: Iterable[bytes]
+) -> bytes:
+    """Lines of people.csv for people of one chunk: keys, lines, actions and fingerprints, a column each."""
+    if not _PLAIN_KEYS.fullmatch("\n".join(keys) + "\n"):
+        text = io.StringIO()
+        csv.writer(text).writerows(
+            (guarded(key), line, action, chunk, row.hex())
+            for key, line, action, row in zip(keys, lines, actions, rows, strict=False)
+        )
+        return text.getvalue().encode("utf-8", "surrogateescape")
+    line_of = f"%s,%d,%s,{chunk},%s\r\n".__mod__
+    return "".join(map(line_of, zip(keys, lines, actions, map(bytes.hex, rows), strict=False))).encode()
 
 
 def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from shared.csv_cells import csv_line
 from shared.planning.corrections import check_name, holds_everybody
+from shared.planning.first_pass import survey
 from shared.planning.lanes import ChunkCutter
 from shared.planning.people import People
 from shared.planning.plan import (
@@ -29,7 +30,7 @@ from shared.planning.plan import (
 from shared.planning.records import Drop
 from shared.planning.second_pass import NullsFlow, SecondPass
 from shared.planning.spool import Spool
-from shared.planning.survey import source_hash, survey
+from shared.planning.survey import source_hash
 from shared.runs import Artefacts, Run
 from shared.sources import Source
 

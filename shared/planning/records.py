@@ -19,7 +19,7 @@ import msgspec
 
 from shared.csv_cells import unguarded
 from shared.planning.archives import unpacked
-from shared.planning.file_format import is_wide, recognise
+from shared.planning.file_format import Format, is_wide, recognise
 from shared.planning.lines import Lines, sample_of
 from shared.planning.rows import Fault as Fault
 from shared.planning.rows import Reader, Row, header_of
@@ -67,6 +67,14 @@ class Batch(msgspec.Struct, frozen=True):
     lines: Sequence[int]
     rows: list[list[str]]
     texts: Sequence[str]
+    is_literal: bool = False  # no cell holds a character that JSON writes in another way; False where nobody looked
+
+    def at(self, places: Sequence[int]) -> Batch:
+        """Those at these places."""
+        lines, rows, texts = self.lines, self.rows, self.texts
+        return Batch(
+            [lines[at] for at in places], [rows[at] for at in places], [texts[at] for at in places], self.is_literal
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ def read_records(content: Iterable[bytes], reading: Csv) -> Table:
     skipped = 0 if is_correction else _skip(lines, reading.skip_lines)
     reader = Reader(lines, form, 1 + skipped)
     header = header_of(reader) if reading.header is None or is_correction else tuple(reading.header)
-    parts = _parts(reader, len(header), form.encoding)
+    parts = _parts(reader, len(header), form)
     if reading.null_values:
         parts = _without_nulls(parts, frozenset(word.casefold() for word in reading.null_values))
     return Table(header, form.encoding, form.delimiter, parts, text)
@@ -157,12 +165,13 @@ def _without_nulls(parts: Iterable[Batch | Record], nulls: frozenset[str]) -> It
     for part in parts:
         if isinstance(part, Batch):
             rows = [["" if cell.strip().casefold() in nulls else cell for cell in row] for row in part.rows]
-            yield Batch(part.lines, rows, part.texts)
+            yield Batch(part.lines, rows, part.texts, part.is_literal)
         else:
             yield part
 
 
-def _parts(reader: Reader, width: int, encoding: str) -> Iterator[Batch | Record]:
+def _parts(reader: Reader, width: int, form: Format) -> Iterator[Batch | Record]:
+    encoding, delimiter = form.encoding, form.delimiter
     for found in reader.many():
         if isinstance(found, Row):
             yield from _sorted_out([found], width, encoding)
@@ -170,7 +179,7 @@ def _parts(reader: Reader, width: int, encoding: str) -> Iterator[Batch | Record
         line, rows, texts = found
         lines = range(line, line + len(rows))
         if _is_plain(rows, texts, width, encoding):
-            yield Batch(lines, rows, texts)
+            yield Batch(lines, rows, texts, _is_literal(rows, texts, delimiter))
         else:
             kept = [Row(*row) for row in zip(lines, rows, texts, strict=True) if any(map(str.strip, row[1]))]
             yield from _sorted_out(kept, width, encoding)
@@ -186,6 +195,14 @@ def _is_plain(rows: list[list[str]], texts: list[str], width: int, encoding: str
         and not _GUARDED.search(text)
         and all(map(str.strip, map(_first_cell, rows)))
     )
+
+
+def _is_literal(rows: list[list[str]], texts: list[str], delimiter: str) -> bool:
+    """Whether no cell of these plain rows has a quote, a backslash or a tab in it."""
+    quoted = chain.from_iterable(row for row, text in zip(rows, texts, strict=True) if '"' in text)
+    in_quotes, text = "".join(quoted), "".join(texts)
+    tabs = "\t" in in_quotes if delimiter == "\t" else "\t" in text
+    return not tabs and "\\" not in text and '"' not in in_quotes
 
 
 def _is_printable(text: str) -> bool:

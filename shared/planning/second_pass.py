@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -21,8 +22,8 @@ from shared.planning.mapping import Rejection
 from shared.planning.people import KnownPerson, People
 from shared.planning.plan import ABSENT_COLUMNS
 from shared.planning.records import Fault
-from shared.planning.spool import Page, Refused, Told
-from shared.planning.survey import Survey, rejected_line
+from shared.planning.spool import Newcomers, Page, Refused, Told, rejected_line
+from shared.planning.survey import Survey
 from shared.runs import Figures, Writer
 from shared.sources import Source
 
@@ -59,7 +60,7 @@ class SecondPass:
         self._pass_over(page)
         if self.source.duplicates == "reject":
             page = self._without_repeated(page)
-        self._plan(self._last_of_each(page.told))
+        self._plan(self._last_of_newcomers(page.new), self._last_of_each(page.told))
         for refused in self._last_of_each(page.refused):
             self._reject(refused)
 
@@ -90,34 +91,52 @@ class SecondPass:
             self._reject(each)
         return Page(told=told)
 
+    def _last_of_newcomers(self, new: Newcomers) -> list[tuple[bool, Planned]]:
+        """The same of people who are new: whether each is active, and what is sent."""
+        planned = map(Planned, new.keys, new.lines, repeat(Action.NEW), new.users, new.rows)
+        people = list(zip(new.active, planned, strict=True))
+        last = list(map(self.survey.last_line.get, new.keys, new.lines))
+        if last == new.lines:
+            return people
+        counts = [person for person, line, last in zip(people, new.lines, last, strict=True) if line == last]
+        self.duplicates += len(people) - len(counts)
+        return counts
+
     def _pass_over(self, page: Page) -> None:
         """Those whose line says what it said before."""
-        last = self.survey.last_line.get
-        people = [each for each in zip(page.keys, page.same, strict=True) if last(*each) == each[1]]
-        self.duplicates += len(page.keys) - len(people)
+        keys, lines = page.keys, page.same
+        last = list(map(self.survey.last_line.get, keys, lines))
+        if last != lines:
+            counts = [each for each in zip(keys, lines, last, strict=True) if each[1] == each[2]]
+            self.duplicates += len(keys) - len(counts)
+            keys, lines = [key for key, _, _ in counts], [line for _, line, _ in counts]
         self.survey.unreadable.difference_update(page.keys)
-        self.survey.managers.difference_update(key for key, _ in people)
-        if people:
-            self.tally.actions[Action.UNCHANGED] += len(people)
-            self.cutter.pass_over_all(people)
+        self.survey.managers.difference_update(keys)
+        if keys:
+            self.tally.actions[Action.UNCHANGED] += len(keys)
+            self.cutter.pass_over_all(keys, lines)
 
-    def _plan(self, people: list[Told]) -> None:
-        keys = [told.key for told in people]
+    def _plan(self, new: list[tuple[bool, Planned]], told: list[Told]) -> None:
+        keys = [person.key for _, person in new] + [one.key for one in told]
         self.survey.unreadable.difference_update(keys)
         managers = self.survey.managers.intersection(keys)
         self.survey.managers -= managers  # who is left in the end is nowhere in the file
-        for told in people:
-            if told.action is Action.NEW:
-                continue
-            self.tally.add(Change(told.key, told.action, tuple(told.attributes), tuple(told.cleared)))
-        self._count_new([told.key for told in people if told.action is Action.NEW])
-        for told in people:
-            if told.action is Action.UNCHANGED:
-                self.cutter.pass_over(told.key, told.line, told.row)
-            elif not told.active:
-                self.cutter.add(Lane.LEAVERS, told)
-            else:
-                self.cutter.add(Lane.MANAGERS if told.key in managers else Lane.OTHERS, told)
+        self._count(keys[: len(new)], told)
+        for one in told:
+            if one.action is Action.UNCHANGED:
+                self.cutter.pass_over(one.key, one.line, one.row)
+        changes = [(one.active, one.planned) for one in told if one.action is not Action.UNCHANGED]
+        people = sorted((*new, *changes), key=lambda one: one[1].line) if changes else new
+        self.cutter.add_all(
+            (Lane.LEAVERS if not active else Lane.MANAGERS if person.key in managers else Lane.OTHERS, person)
+            for active, person in people
+        )
+
+    def _count(self, new: list[str], told: list[Told]) -> None:
+        for one in told:
+            if one.action is not Action.NEW:
+                self.tally.add(Change(one.key, one.action, tuple(one.attributes), tuple(one.cleared)))
+        self._count_new(new + [one.key for one in told if one.action is Action.NEW])
 
     def _count_new(self, keys: list[str]) -> None:
         if not keys:

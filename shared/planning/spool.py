@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from shared.csv_cells import csv_line
 from shared.planning.changes import Action
+from shared.planning.lanes import Planned
+from shared.planning.mapping import Rejection
 
 IN_MEMORY = 4 * 1024 * 1024  # a small drop never touches the disk
 _LENGTH_BYTES = 4
@@ -26,6 +29,21 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
     cleared: Sequence[str] = ()
     cells: Sequence[str] = ()  # only where a record may yet be rejected
 
+    @property
+    def planned(self) -> Planned:
+        """What is sent of them."""
+        return Planned(self.key, self.line, self.action, self.user, self.row)
+
+
+class Newcomers(msgspec.Struct, array_like=True, frozen=True):
+    """People of whom Entra was never told, a column each. Most people of a first drop need nothing said but this."""
+
+    lines: Sequence[int] = ()
+    keys: Sequence[str] = ()
+    active: Sequence[bool] = ()
+    users: Sequence[bytes] = ()  # the SCIM users, encoded
+    rows: Sequence[bytes] = ()  # the fingerprints of the lines
+
 
 class Refused(msgspec.Struct, array_like=True, frozen=True):
     """A record that cannot be sent: its line of rejected.csv. The key is "" where it does not read."""
@@ -36,10 +54,14 @@ class Refused(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Page(msgspec.Struct, array_like=True, frozen=True):
-    """What some records in a row tell. `same` are lines that say what they said before, and `keys` of whom."""
+    """What some records in a row tell. `same` are lines that say what they said before, and `keys` of whom.
+
+    Of the people who are new, some are among those `told`: where more is to be said of them.
+    """
 
     same: Sequence[int] = ()
     keys: Sequence[str] = ()
+    new: Newcomers = Newcomers()
     told: Sequence[Told] = ()
     refused: Sequence[Refused] = ()
 
@@ -69,3 +91,9 @@ class Spool:
         self._file.seek(0)
         while length := self._file.read(_LENGTH_BYTES):
             yield self._decode(self._file.read(int.from_bytes(length)))
+
+
+def rejected_line(width: int, rejection: Rejection) -> bytes:
+    """A line of rejected.csv: as many cells as the header has columns, line and reason, and then what is too much."""
+    cells = [*rejection.cells[:width], *[""] * (width - len(rejection.cells))]
+    return csv_line((*cells, rejection.line, rejection.reason, *rejection.cells[width:]))

@@ -21,7 +21,7 @@ def made(tmp_path: Path) -> Desk:
 def rows_of(made: Desk) -> dict[str, bytes]:
     """The fingerprint of the line of everybody known."""
     with made.rollcall.house.people.open("employees") as known:
-        return {key: row for key, (_, row) in known.rows([person.key for person in known]).items()}
+        return {key: row for key, _, row in known.rows([person.key for person in known])}
 
 
 def mapped_again(made: Desk, run: Run) -> list[PlannedPerson]:

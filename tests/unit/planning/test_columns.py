@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
 
 import msgspec
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from shared.planning.columns import Columns
 from shared.planning.mapping import Mapping, Person
-from shared.planning.records import Record
-from shared.sources import Source, read_source
+from shared.planning.records import Batch, Record, read_records
+from shared.sources import Csv, Source, read_source
 
 HEADER = ("Id", "Login", "Status", "First", "Mail", "Phone", "Cell", "Boss", "Since", "Days", "Word")
 EXTENSION = "urn:ietf:params:scim:schemas:extension:own:1.0:User"
@@ -54,6 +55,17 @@ CELLS = st.one_of(
 ROWS = st.lists(st.lists(CELLS, min_size=len(HEADER), max_size=len(HEADER)), min_size=1, max_size=8)
 
 
+def batch(rows: list[list[str]]) -> Batch:
+    """A batch of which nobody has looked whether its cells are literal."""
+    return Batch(range(2, 2 + len(rows)), rows, [""] * len(rows))
+
+
+def as_csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([HEADER, *rows])
+    return text.getvalue().encode()
+
+
 def source(name: str) -> Source:
     return read_source(SOURCES[name], "test.yaml")
 
@@ -63,16 +75,27 @@ def source(name: str) -> Source:
 def test_many_records_at_once_become_what_each_becomes_alone(name: str, rows: list[list[str]]) -> None:
     mapping = Mapping(source(name), HEADER)
     columns = Columns(mapping)
-    lines = range(2, 2 + len(rows))
-    keys = columns.keys(rows)
-    for line, cells, found in zip(lines, rows, columns.people(lines, keys, rows), strict=True):
-        alone = mapping.person(Record(line, cells))
+    found = columns.people(batch(rows), columns.keys(rows))
+    for at, cells in enumerate(rows):
+        alone = mapping.person(Record(at + 2, cells))
         if isinstance(alone, Person):
-            assert found is not None
-            assert (found.key, found.line, found.active) == (alone.key, alone.line, alone.active)
-            assert found.user == msgspec.json.encode(alone.user)
+            assert at not in found.bad
+            assert found.active[at] == alone.active
+            assert found.users[at].encode() == msgspec.json.encode(alone.user)
         else:
-            assert found is None
+            assert at in found.bad
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@given(text=st.lists(st.lists(CELLS, min_size=len(HEADER), max_size=len(HEADER)), min_size=1, max_size=8).map(as_csv))
+def test_a_file_becomes_the_same_users_whether_its_cells_are_literal_or_not(name: str, text: bytes) -> None:
+    mapping = Mapping(source(name), HEADER)
+    columns = Columns(mapping)
+    for part in read_records([text], Csv(delimiter=",", encoding="utf-8")).parts:
+        if isinstance(part, Batch):
+            keys = columns.keys(part.rows)
+            looked_at = columns.people(Batch(part.lines, part.rows, part.texts), keys)
+            assert columns.people(part, keys) == looked_at
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -90,5 +113,5 @@ def test_a_source_without_managers_names_none() -> None:
 def test_more_different_cells_than_are_remembered_read_right() -> None:
     columns = Columns(Mapping(source("every rule"), HEADER))
     rows = [[str(at), "l", "Active", "f", "", "", "", "", "", str(at), "a"] for at in range(25_000)]
-    people: list[Any] = columns.people(range(25_000), columns.keys(rows), rows)
-    assert [msgspec.json.decode(each.user)[EXTENSION]["Days"] for each in people] == list(range(25_000))
+    people = columns.people(batch(rows), columns.keys(rows))
+    assert [msgspec.json.decode(user)[EXTENSION]["Days"] for user in people.users] == list(range(25_000))

@@ -1,0 +1,186 @@
+"""Pass 1, a batch of records at a time: what each tells, compared with what Entra was last told.
+
+Enters: batches, and records that do not read. Leaves: a page of the spool for each, and what `Survey` notes of the
+whole file. A line that stands in the file as it stood when its person was last accepted is neither mapped nor compared
+again: its fingerprint, taken together with header, format and source file, says enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.planning.changes import Action
+from shared.planning.columns import Columns, Mapped
+from shared.planning.compare import compare, is_protected
+from shared.planning.mapping import Mapping, Rejection, mapping_of
+from shared.planning.people import People
+from shared.planning.records import Batch, Drop, Fault, Record, Table, read_records
+from shared.planning.spool import Newcomers, Page, Refused, Spool, Told, rejected_line
+from shared.planning.survey import FINGERPRINT_BYTES, Survey, places_for, seed_of
+from shared.sources import Source
+
+PROTECTED = Fault(
+    "", "the key is protected in the source file: it is never disabled", "disable it in Entra by hand if it must be"
+)
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Records of a batch, with their keys and the fingerprints of their lines."""
+
+    batch: Batch
+    keys: Sequence[str]
+    rows: Sequence[bytes]
+
+    def at(self, places: Sequence[int]) -> Keyed:
+        """Those at these places."""
+        if len(places) == len(self.keys):
+            return self
+        return Keyed(self.batch.at(places), [self.keys[at] for at in places], [self.rows[at] for at in places])
+
+
+def survey(drop: Drop, source: Source, people: People, spool: Spool) -> tuple[Survey, Table]:
+    """Pass 1. Raises DropError where the drop does not read."""
+    digest = hashlib.sha256()
+    table = read_records(_hashed(drop.chunks(), digest), source.csv)
+    found = Survey(places_for(drop.version.size), bytearray(people.last_number + 1))
+    first = FirstPass(source, mapping_of(source, table), people, found, spool, seed_of(table, source))
+    for part in table.parts:
+        if isinstance(part, Record):
+            found.records += 1
+            found.stops_in_a_record = len(part.cells) < len(table.header)
+            first.take_broken(part)
+        else:
+            found.records += len(part.rows)
+            found.stops_in_a_record = False
+            first.take(part)
+    found.managers.discard("")
+    found.sha256 = digest.hexdigest()
+    found.whole_lines = table.text.has_whole_lines
+    return found, table
+
+
+class FirstPass:
+    """Looks at the records of a drop, as they come."""
+
+    def __init__(
+        self, source: Source, mapping: Mapping, people: People, survey: Survey, spool: Spool, seed: bytes
+    ) -> None:
+        self._source = source
+        self._mapping = mapping
+        self._columns = Columns(mapping)
+        self._people = people
+        self._knows_nobody = len(people) == 0
+        self._survey = survey
+        self._spool = spool
+        self._seed = seed
+        self._keeps_cells = source.duplicates == "reject"  # any record may yet be rejected
+
+    def take_broken(self, record: Record) -> None:
+        """A record that does not read: rejected; its key, where the cells reach that far, is no absence."""
+        if len(record.cells) > self._mapping.key_position and (key := self._mapping.key(record.cells)):
+            self._survey.unreadable.add(key)
+            self._known([key])
+        found = self._mapping.person(record)
+        assert isinstance(found, Rejection)
+        self._spool.add(Page(refused=[self._refused("", found)]))
+
+    def take(self, batch: Batch) -> None:
+        """Records that read."""
+        told = Keyed(batch, self._columns.keys(batch.rows), self._fingerprints(batch.texts))
+        self._survey.note(told.keys, batch.lines)
+        self._survey.managers |= self._columns.managers(batch.rows)
+        known = {} if self._knows_nobody else self._known(told.keys)
+        self._spool.add(self._compared(told, known) if known else self._looked_at(told, known))
+
+    def _known(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those of these people who are known, with the fingerprints of their lines. The file holds them."""
+        found, seen = self._people.rows(keys), self._survey.seen
+        for _, number, _ in found:
+            seen[number] = 1
+        return {key: row for key, _, row in found}
+
+    def _fingerprints(self, texts: Sequence[str]) -> list[bytes]:
+        lines = "".join(texts).encode().splitlines()
+        if len(lines) != len(texts):  # some record stands on several lines
+            lines = [text.rstrip("\r\n").encode() for text in texts]
+        seed, hashed = self._seed, hashlib.blake2b
+        return [hashed(seed + line, digest_size=FINGERPRINT_BYTES).digest() for line in lines]
+
+    def _compared(self, told: Keyed, known: dict[str, bytes]) -> Page:
+        """Only those who are new, or whose line is another, are looked at."""
+        same, others = list[int](), list[int]()
+        for at, (key, row) in enumerate(zip(told.keys, told.rows, strict=True)):
+            (same if known.get(key) == row else others).append(at)
+        page, unchanged = self._looked_at(told.at(others), known), told.at(same)
+        if self._keeps_cells:
+            records = zip(unchanged.batch.lines, unchanged.keys, unchanged.batch.rows, strict=True)
+            passed = [Told(line, key, Action.UNCHANGED, True, b"", b"", cells=cells) for line, key, cells in records]
+            return msgspec.structs.replace(page, told=[*page.told, *passed])
+        return msgspec.structs.replace(page, same=list(unchanged.batch.lines), keys=unchanged.keys)
+
+    def _looked_at(self, told: Keyed, known: dict[str, bytes]) -> Page:
+        mapped = self._columns.people(told.batch, told.keys)
+        apart = self._apart(told.keys, mapped, known)
+        found = [self._by_itself(told, mapped, at) for at in sorted(apart)]
+        return Page(
+            new=_newcomers(told, mapped, [at for at in range(len(told.keys)) if at not in apart]),
+            told=[one for one in found if isinstance(one, Told)],
+            refused=[one for one in found if isinstance(one, Refused)],
+        )
+
+    def _apart(self, keys: Sequence[str], mapped: Mapped, known: dict[str, bytes]) -> set[int]:
+        """The places of those of whom more is to be said than that they are new."""
+        if self._keeps_cells:
+            return set(range(len(keys)))
+        apart = set(mapped.bad)
+        if known or self._people.forgets_somebody:
+            apart.update(at for at, key in enumerate(keys) if key in known or self._people.is_forgotten(key))
+        if self._source.protected:
+            apart.update(at for at, active in enumerate(mapped.active) if not active)
+        return apart
+
+    def _by_itself(self, told: Keyed, mapped: Mapped, at: int) -> Told | Refused:
+        """What one record tells. Where the columns found something wrong they may have been too careful."""
+        key, line, cells = told.keys[at], told.batch.lines[at], told.batch.rows[at]
+        active, user = mapped.active[at], mapped.users[at].encode()
+        if at in mapped.bad:
+            person = self._mapping.person(Record(line, cells))
+            if isinstance(person, Rejection):
+                return self._refused(key, person)
+            active, user = person.active, msgspec.json.encode(person.user)
+        if not active and self._is_protected(key):
+            return self._refused(key, Rejection(line, cells, (PROTECTED,)))
+        change = compare(self._people, key, msgspec.json.decode(user))
+        return Told(
+            line, key, change.action, active,
+            b"" if change.action is Action.UNCHANGED else user,
+            told.rows[at], change.attributes, change.cleared, cells if self._keeps_cells else (),
+        )  # fmt: skip
+
+    def _is_protected(self, key: str) -> bool:
+        """A person who is new may have an account in Entra already; one who is disabled already is left so."""
+        if not is_protected(key, self._source.protected):
+            return False
+        known = self._people.get(key)
+        return known is None or known.active
+
+    def _refused(self, key: str, found: Rejection) -> Refused:
+        return Refused(found.line, key, rejected_line(self._mapping.width, found))
+
+
+def _newcomers(told: Keyed, mapped: Mapped, places: Sequence[int]) -> Newcomers:
+    new, users, active = told.at(places), mapped.users, mapped.active
+    if new is not told:
+        users, active = [users[at] for at in places], [active[at] for at in places]
+    return Newcomers(list(new.batch.lines), new.keys, active, list(map(str.encode, users)), new.rows)
+
+
+def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
