@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -170,11 +171,10 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
 
 def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes]) -> bytes:
     """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users."""
-    parts = [
-        b'{"method":"POST","bulkId":%b,"path":"/Users","data":%b}' % told
-        for told in zip(map(msgspec.json.encode, bulk_ids), users, strict=True)
-    ]
-    return b'{"schemas":["%b"],"Operations":[%b],"failOnErrors":null}' % (BULK_REQUEST.encode(), b",".join(parts))
+    ids = map(msgspec.json.encode, bulk_ids)
+    told = zip(repeat(b'{"method":"POST","bulkId":'), ids, repeat(b',"path":"/Users","data":'), users, repeat(b"},"))
+    operations = b"".join(chain.from_iterable(told)).removesuffix(b",")
+    return b'{"schemas":["%b"],"Operations":[%b],"failOnErrors":null}' % (BULK_REQUEST.encode(), operations)
 
 
 class _Body(msgspec.Struct):

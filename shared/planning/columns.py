@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from shared.limits import KEY_LENGTH
@@ -40,23 +39,23 @@ class Columns:
     """A mapping, ready for many records at once."""
 
     def __init__(self, mapping: Mapping) -> None:
-        self._key = itemgetter(mapping.key_position)
+        self._key_position = mapping.key_position
         self._readers = [_reader(slot, mapping.width) for slot in mapping.slots]
         self._active = next(at for at, slot in enumerate(mapping.slots) if slot.attribute.is_boolean)
         self._managers = _managers(next((slot for slot in mapping.slots if slot.attribute.is_reference), None), mapping)
         self._shape = Shape(mapping.schemas, [Member.of(slot.attribute) for slot in mapping.slots])
 
-    def keys(self, rows: Sequence[Sequence[str]]) -> list[str]:
-        """The key of each row, "" where the cell is empty."""
-        return list(map(str.strip, map(self._key, rows)))
+    def keys(self, batch: Batch) -> list[str]:
+        """The key of each record, "" where the cell is empty."""
+        return list(map(str.strip, batch.column(self._key_position)))
 
-    def managers(self, rows: Sequence[Sequence[str]]) -> set[str]:
-        """The keys of the managers of these rows; there may be a "" among them."""
-        return self._managers(rows)
+    def managers(self, batch: Batch) -> set[str]:
+        """The keys of the managers of these records; there may be a "" among them."""
+        return self._managers(batch)
 
     def people(self, batch: Batch, keys: Sequence[str]) -> Mapped:
         """The people of these records, whose keys these are."""
-        if not batch.rows:
+        if not batch.lines:
             return Mapped([], [], set())
         cells = list(zip(*batch.rows, strict=True))
         found = [read(batch, cells) for read in self._readers]
@@ -71,14 +70,14 @@ def _bad_keys(keys: Sequence[str]) -> set[int]:
     return {at for at, key in enumerate(keys) if not key or len(key) > KEY_LENGTH or not key.isprintable()}
 
 
-def _managers(slot: Slot | None, mapping: Mapping) -> Callable[[Sequence[Sequence[str]]], set[str]]:
+def _managers(slot: Slot | None, mapping: Mapping) -> Callable[[Batch], set[str]]:
     if slot is None:
-        return lambda rows: set()
+        return lambda batch: set()
     if slot.rule.column is None:
-        return lambda rows: set(map(mapping.manager, rows))
-    cell_of, width, at = itemgetter(slot.position[slot.rule.column]), mapping.width, slot.position[slot.rule.column]
-    manager_of = _Memory(lambda cell: mapping.manager([""] * at + [cell] + [""] * (width - at - 1)))
-    return lambda rows: {manager_of[cell] for cell in set(map(cell_of, rows))}
+        return lambda batch: set(map(mapping.manager, batch.rows))
+    at, read = slot.position[slot.rule.column], compile_rule(slot.attribute, slot.rule, {slot.rule.column: 0})
+    key_of = _Memory(lambda cell: key if isinstance(key := _value(read, (cell,)), str) else "").__getitem__
+    return lambda batch: set(map(key_of, set(batch.column(at))))
 
 
 def _reader(slot: Slot, width: int) -> Reader:
@@ -86,7 +85,7 @@ def _reader(slot: Slot, width: int) -> Reader:
     rule = slot.rule
     if rule.constant is not None:
         constant = encoded(rule.constant)
-        return lambda batch, cells: Filled([constant] * len(batch.rows))
+        return lambda batch, cells: Filled([constant] * len(batch.lines))
     if slot.is_text:
         return _texts(slot, width)
     if rule.column is None:
@@ -94,17 +93,23 @@ def _reader(slot: Slot, width: int) -> Reader:
     return _remembered(slot.position[rule.column], compile_rule(slot.attribute, rule, {rule.column: 0}))
 
 
-def _json(read: Reading, row: Sequence[str]) -> Any:
-    """The value as JSON, "" where the attribute is left out, BAD where the cells do not do."""
+def _value(read: Reading, row: Sequence[str]) -> Any:
     try:
-        found = read(row)
+        return read(row)
     except BadValue:
         return BAD
-    return "" if found is ABSENT else encoded(found)
+
+
+def _json(read: Reading, row: Sequence[str]) -> Any:
+    """The value as JSON, "" where the attribute is left out, BAD where the cells do not do."""
+    found = _value(read, row)
+    return "" if found is ABSENT else found if found is BAD else encoded(found)
 
 
 def _each(found: Iterable[Any]) -> Filled:
     values = list(found)
+    if BAD not in values:
+        return Filled(values)
     bad = [at for at, value in enumerate(values) if value is BAD]
     for at in bad:
         values[at] = ""
@@ -136,7 +141,7 @@ def _texts(slot: Slot, width: int) -> Reader:
 def _filled(texts: Sequence[str], empty: Any, batch: Batch | None) -> Filled:
     """These texts, and this JSON for those that are empty."""
     is_literal = (batch is not None and batch.is_literal) or not _WRITTEN_OTHERWISE.search("".join(texts))
-    if is_literal and "" not in texts:
+    if is_literal and (empty == "" or "" not in texts):
         return Filled(texts, is_text=True)
     if is_literal:
         return Filled([f'"{text}"' if text else empty for text in texts])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import msgspec
 
@@ -55,7 +56,7 @@ def survey(drop: Drop, source: Source, people: People, spool: Spool) -> tuple[Su
             found.stops_in_a_record = len(part.cells) < len(table.header)
             first.take_broken(part)
         else:
-            found.records += len(part.rows)
+            found.records += len(part.lines)
             found.stops_in_a_record = False
             first.take(part)
     found.managers.discard("")
@@ -91,11 +92,13 @@ class FirstPass:
 
     def take(self, batch: Batch) -> None:
         """Records that read."""
-        told = Keyed(batch, self._columns.keys(batch.rows), self._fingerprints(batch.texts))
+        if self._knows_nobody:
+            batch = Batch(batch.lines, list(batch.rows), batch.texts, batch.is_literal)  # all cells will be asked for
+        told = Keyed(batch, self._columns.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
-        self._survey.managers |= self._columns.managers(batch.rows)
         known = {} if self._knows_nobody else self._known(told.keys)
         self._spool.add(self._compared(told, known) if known else self._looked_at(told, known))
+        self._survey.managers |= self._columns.managers(batch)
 
     def _known(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Those of these people who are known, with the fingerprints of their lines. The file holds them."""
@@ -113,15 +116,20 @@ class FirstPass:
 
     def _compared(self, told: Keyed, known: dict[str, bytes]) -> Page:
         """Only those who are new, or whose line is another, are looked at."""
-        same, others = list[int](), list[int]()
-        for at, (key, row) in enumerate(zip(told.keys, told.rows, strict=True)):
-            (same if known.get(key) == row else others).append(at)
-        page, unchanged = self._looked_at(told.at(others), known), told.at(same)
-        if self._keeps_cells:
-            records = zip(unchanged.batch.lines, unchanged.keys, unchanged.batch.rows, strict=True)
-            passed = [Told(line, key, Action.UNCHANGED, True, b"", b"", cells=cells) for line, key, cells in records]
-            return msgspec.structs.replace(page, told=[*page.told, *passed])
-        return msgspec.structs.replace(page, same=list(unchanged.batch.lines), keys=unchanged.keys)
+        pairs = enumerate(zip(told.keys, told.rows, strict=True))
+        others = [at for at, (key, row) in pairs if known.get(key) != row]
+        passed = bytearray(b"\1") * len(told.keys)
+        for at in others:
+            passed[at] = 0
+        page = self._looked_at(told.at(others), known) if others else Page()
+        lines, keys = list(compress(told.batch.lines, passed)), list(compress(told.keys, passed))
+        if not self._keeps_cells:
+            return msgspec.structs.replace(page, same=lines, keys=keys)
+        unchanged = [
+            Told(line, key, Action.UNCHANGED, True, b"", b"", cells=cells)
+            for line, key, cells in zip(lines, keys, compress(told.batch.rows, passed), strict=True)
+        ]
+        return msgspec.structs.replace(page, told=[*page.told, *unchanged])
 
     def _looked_at(self, told: Keyed, known: dict[str, bytes]) -> Page:
         mapped = self._columns.people(told.batch, told.keys)

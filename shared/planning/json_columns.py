@@ -29,7 +29,7 @@ class Filled:
     """The values of one attribute, row by row, as JSON, "" where it is left out."""
 
     values: Sequence[str]
-    is_text: bool = False  # what stands between the quotes instead, and no row leaves it out
+    is_text: bool = False  # what stands between the quotes instead
     bad: Sequence[int] = ()  # rows whose value does not do
 
 
@@ -49,52 +49,67 @@ class Member:
 
     def part(self, filled: Filled) -> Part:
         """The name, and these values. A manager is an object with the other person's externalId (entra-api.md A10)."""
-        name, values = encoded(self.name), filled.values
+        before, values, after = f"{encoded(self.name)}:", filled.values, ""
         if filled.is_text:
-            before, after = ('{"value":"', '"}') if self.is_reference else ('"', '"')
-            return Part([f"{name}:{before}", values, after])
-        if self.is_reference:
+            quotes = ('{"value":"', '"}') if self.is_reference else ('"', '"')
+            before, after = before + quotes[0], quotes[1]
+        elif self.is_reference:
             values = [f'{{"value":{text}}}' if text.startswith('"') else text for text in values]
-        if "" in values:
-            return Part([[text and f"{name}:{text}" for text in values]], in_every_row=False)
-        return Part([f"{name}:", values])
+        return Sometimes(before, values, after) if "" in values else Always([before, values, after])
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of each user. One that some rows leave out is a single column, with "" there."""
+class Always:
+    """A part that every user has."""
 
     pieces: Sequence[Piece]
-    in_every_row: bool = True
 
-    def inside(self, before: str, after: str) -> Part:
-        """The same between these two; left out where there is nothing to stand between them."""
-        if self.in_every_row:
-            return Part([before, *self.pieces, after])
-        return Part([[text and f"{before}{text}{after}" for text in self.pieces[0]]], in_every_row=False)
+    def inside(self, before: str, after: str) -> Always:
+        """The same between these two."""
+        return Always([before, *self.pieces, after])
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """A part that some users do not have: their rows of the column are empty."""
+
+    before: str
+    column: Sequence[str]
+    after: str
+
+    def inside(self, before: str, after: str) -> Sometimes:
+        """The same between these two, where it is there."""
+        return Sometimes(before + self.before, self.column, self.after + after)
+
+    def texts(self, before: str = "", after: str = "") -> list[str]:
+        """What it is in each row, with these around it; "" where it is not there."""
+        before, after = before + self.before, self.after + after
+        return [text and f"{before}{text}{after}" for text in self.column]
+
+
+Part = Always | Sometimes
 
 
 def joined(parts: Sequence[Part]) -> Part:
     """These parts with commas between those that are there."""
-    first = next((at for at, part in enumerate(parts) if part.in_every_row), None)
+    first = next((at for at, part in enumerate(parts) if isinstance(part, Always)), None)
     if first is None:
-        rows = zip(*(part.pieces[0] for part in parts), strict=True)
-        return Part([[",".join(filter(None, row)) for row in rows]], in_every_row=False)
-    before = [[text and f"{text}," for text in part.pieces[0]] for part in parts[:first]]
-    pieces: list[Piece] = [*before, *parts[first].pieces]
-    for part in parts[first + 1 :]:
-        if part.in_every_row:
-            pieces += [",", *part.pieces]
+        rows = zip(*(part.texts() for part in parts if isinstance(part, Sometimes)), strict=True)
+        return Sometimes("", [",".join(filter(None, row)) for row in rows], "")
+    pieces: list[Piece] = []
+    for at, part in enumerate(parts):
+        if isinstance(part, Always):
+            pieces += ["," if at > first else "", *part.pieces]
         else:
-            pieces.append([text and f",{text}" for text in part.pieces[0]])
-    return Part(pieces)
+            pieces.append(part.texts(before=",") if at > first else part.texts(after=","))
+    return Always(pieces)
 
 
 class Shape:
     """The shape of the users of a mapping: their schemas, and where each attribute stands."""
 
     def __init__(self, schemas: Sequence[str], members: Sequence[Member]) -> None:
-        self._schemas = Part([f'"schemas":{encoded(schemas)}'])
+        self._schemas = Always([f'"schemas":{encoded(schemas)}'])
         self._members = members
         self._groups: dict[str, dict[str, list[int]]] = {}  # places of members by group and type, as they come
         for at, member in enumerate(members):
@@ -102,14 +117,15 @@ class Shape:
 
     def users(self, keys: Filled, found: Sequence[Filled]) -> list[str]:
         """The users with these keys and these values of the attributes."""
-        parts = [self._schemas, Member("", "", "externalId", is_reference=False).part(keys)]
+        parts: list[Part] = [self._schemas, Member("", "", "externalId", is_reference=False).part(keys)]
         told = [member.part(filled) for member, filled in zip(self._members, found, strict=True)]
         for group, by_type in self._groups.items():
             if group:
                 parts.append(self._group(group, by_type, told))
             else:
                 parts += [told[at] for at in by_type[""]]
-        return _rows(joined(parts).inside("{", "}").pieces)
+        user = joined(parts).inside("{", "}")
+        return _rows(user.pieces if isinstance(user, Always) else [])  # schemas are always there
 
     def _group(self, group: str, by_type: dict[str, list[int]], told: Sequence[Part]) -> Part:
         """An object, or for typed lists a list with an element a type."""

@@ -102,10 +102,12 @@ class People:
         self._files.callback(self._db.close)
         self._path = path
         self._forgotten: set[str] | None = None
+        self._count: int | None = None
         try:
             self._db.executescript(f"{_PRAGMAS} BEGIN; {_SCHEMA}")
             if self._db.execute("SELECT count(*) FROM rows").fetchone()[0] < len(self):
                 self._db.execute(_NUMBER_THOSE_WITHOUT)
+            self._names: dict[int, str] = {}
             self._ids: dict[str, int] = dict(self._db.execute("SELECT name, id FROM attributes"))
             self._last_number = int(self._db.execute("SELECT coalesce(max(number), 0) FROM rows").fetchone()[0])
         except sqlite3.DatabaseError as error:
@@ -139,7 +141,9 @@ class People:
         return self._db.execute("SELECT 1 FROM people WHERE key = ?", (key,)).fetchone() is not None
 
     def __len__(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM people").fetchone()[0])
+        if self._count is None:
+            self._count = int(self._db.execute("SELECT count(*) FROM people").fetchone()[0])
+        return self._count
 
     def present(self) -> int:
         """How many were in the last full drop."""
@@ -210,7 +214,7 @@ class People:
         )
         self._last_number += added.rowcount
         self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
-        self._forgotten = None
+        self._forgotten = self._count = None
 
     def unchanged(self, key: str, row: bytes) -> None:
         """Another line of the file tells the same of this person, unless Entra has to be told again."""
@@ -266,7 +270,7 @@ class People:
         )
         if self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id)).rowcount:
             self._db.execute("DELETE FROM rows WHERE key = ?", (key,))
-        self._forgotten = None
+        self._forgotten = self._count = None
 
     def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
         """The content of a drop that was sent to its end, and whether its last line had one."""
@@ -291,8 +295,9 @@ class People:
 
     def differences(self, known: KnownPerson, user: dict[str, Any]) -> tuple[list[str], list[str]]:
         """The attributes that this user would change, and those it would leave out or clear."""
-        names = {number: name for name, number in self._ids.items()}
-        old = {names[number]: value for number, value in _ONE.iter_unpack(known.attributes)}
+        if len(self._names) < len(self._ids):
+            self._names = {number: name for name, number in self._ids.items()}
+        old = {self._names[number]: value for number, value in _ONE.iter_unpack(known.attributes)}
         new = {name: zlib.crc32(value) for name, value in flattened(user)}
         changed = [name for name, value in new.items() if old.get(name) != value]
         return changed, [name for name in old if name not in new]

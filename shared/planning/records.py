@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Protocol
 
 import msgspec
@@ -22,14 +21,13 @@ from shared.planning.archives import unpacked
 from shared.planning.file_format import Format, is_wide, recognise
 from shared.planning.lines import Lines, sample_of
 from shared.planning.rows import Fault as Fault
-from shared.planning.rows import Reader, Row, header_of
+from shared.planning.rows import LineRows, Reader, Row, header_of
 from shared.runs import DropVersion
 from shared.sources import Csv
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _LOST = "\ufffd"  # what the decoder of a wide encoding puts where bytes make no character
 _NEVER_CONTROL = bytes({9, 10, 13, *range(32, 256)} - {0x7F, 0xC2})  # C2 begins U+0080 to U+009F, and harmless ones
-_first_cell = itemgetter(0)
 _BYTES_SHOWN = 8
 _SPELLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 CORRECTED = ("line", "reason")  # the last two columns of a rejected.csv
@@ -65,9 +63,13 @@ class Batch(msgspec.Struct, frozen=True):
     """Records without a fault, one after another: lines, cells, and the text of each as it stands in the file."""
 
     lines: Sequence[int]
-    rows: list[list[str]]
+    rows: LineRows | list[list[str]]
     texts: Sequence[str]
     is_literal: bool = False  # no cell holds a character that JSON writes in another way; False where nobody looked
+
+    def column(self, index: int) -> list[str]:
+        """The cells of one column."""
+        return self.rows.column(index) if isinstance(self.rows, LineRows) else [row[index] for row in self.rows]
 
     def at(self, places: Sequence[int]) -> Batch:
         """Those at these places."""
@@ -176,31 +178,27 @@ def _parts(reader: Reader, width: int, form: Format) -> Iterator[Batch | Record]
         if isinstance(found, Row):
             yield from _sorted_out([found], width, encoding)
             continue
-        line, rows, texts = found
+        line, rows = found
         lines = range(line, line + len(rows))
-        if _is_plain(rows, texts, width, encoding):
-            yield Batch(lines, rows, texts, _is_literal(rows, texts, delimiter))
+        text = "".join(rows.texts)
+        if _is_plain(rows, text, width, encoding):
+            yield Batch(lines, rows, rows.texts, _is_literal(rows, text, delimiter))
         else:
-            kept = [Row(*row) for row in zip(lines, rows, texts, strict=True) if any(map(str.strip, row[1]))]
+            kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
             yield from _sorted_out(kept, width, encoding)
 
 
-def _is_plain(rows: list[list[str]], texts: list[str], width: int, encoding: str) -> bool:
-    """Whether every row is as wide as the header, and none has anything that has to be looked at."""
-    text = "".join(texts)
-    return (
-        set(map(len, rows)) == {width}
-        and not is_wide(encoding)
-        and _is_printable(text)
-        and not _GUARDED.search(text)
-        and all(map(str.strip, map(_first_cell, rows)))
-    )
+def _is_plain(rows: LineRows, text: str, width: int, encoding: str) -> bool:
+    """Whether every row is as wide as the header, and none is blank or has anything that has to be looked at."""
+    if is_wide(encoding) or not _is_printable(text) or _GUARDED.search(text) or not rows.are_as_wide_as(width):
+        return False
+    odd = {text[0] for text in rows.texts if not text[0].isalnum()}
+    return not odd or all(any(map(str.strip, rows[at])) for at, text in enumerate(rows.texts) if text[0] in odd)
 
 
-def _is_literal(rows: list[list[str]], texts: list[str], delimiter: str) -> bool:
+def _is_literal(rows: LineRows, text: str, delimiter: str) -> bool:
     """Whether no cell of these plain rows has a quote, a backslash or a tab in it."""
-    quoted = chain.from_iterable(row for row, text in zip(rows, texts, strict=True) if '"' in text)
-    in_quotes, text = "".join(quoted), "".join(texts)
+    in_quotes = "".join(chain.from_iterable(rows.read.values()))
     tabs = "\t" in in_quotes if delimiter == "\t" else "\t" in text
     return not tabs and "\\" not in text and '"' not in in_quotes
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -41,6 +42,48 @@ class Row(NamedTuple):
     fault: Fault | None = None
 
 
+class LineRows:
+    """Rows that are a line each, cut into cells only where somebody asks: of most lines that is the key alone.
+
+    `read` are those that a CSV reader has read, by their place, since there are quotes in their lines.
+    """
+
+    def __init__(self, texts: Sequence[str], delimiter: str, read: dict[int, list[str]]) -> None:
+        self.texts = texts
+        self.read = read
+        self._delimiter = delimiter
+        self._all = list(read.values()) if len(read) == len(texts) else []
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, at: int) -> list[str]:
+        return self.read.get(at) or self.texts[at].rstrip("\r\n").split(self._delimiter)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        if not self._all:
+            self._all = [text.rstrip("\r\n").split(self._delimiter) for text in self.texts]
+            for at, row in self.read.items():
+                self._all[at] = row
+        return iter(self._all)
+
+    def are_as_wide_as(self, width: int) -> bool:
+        """Whether each of them has so many cells."""
+        delimiter, read = self._delimiter, self.read
+        widths = {text.count(delimiter) for at, text in enumerate(self.texts) if at not in read}
+        return widths <= {width - 1} and all(len(row) == width for row in read.values())
+
+    def column(self, index: int) -> list[str]:
+        """The cells of one column, where each row is wide enough."""
+        if self._all:
+            return list(map(itemgetter(index), self._all))
+        delimiter = self._delimiter
+        cells = [text.split(delimiter, index + 1)[index].rstrip("\r\n") for text in self.texts]
+        for at, row in self.read.items():
+            cells[at] = row[index]
+        return cells
+
+
 class Reader:
     """The rows of a text. Where every line is a row, many are read at once; what is left is read one by one."""
 
@@ -55,44 +98,35 @@ class Reader:
         """The first row that is not blank."""
         return next(self._one_by_one(), None)
 
-    def many(self) -> Iterator[tuple[int, list[list[str]], list[str]] | Row]:
-        """Every row: many lines that are a row each, blank ones too, as (first line, cells, texts), others alone."""
+    def many(self) -> Iterator[tuple[int, LineRows] | Row]:
+        """Every row: many lines that are a row each, blank ones too, as (first line, rows), others alone."""
         while texts := self._taken():
             if rows := self._row_of_each(texts):
-                yield self._line, rows, texts
+                yield self._line, rows
                 self._line += len(texts)
             else:
                 self._lines.give_back(texts)
                 yield from self._one_by_one(until_none_is_ready=True)
 
-    def _row_of_each(self, texts: list[str]) -> list[list[str]]:
-        """The row of each line; none at all where some line is no row by itself.
+    def _row_of_each(self, texts: list[str]) -> LineRows | None:
+        """The row of each line; None where some line is no row by itself.
 
-        A line without a quote is a row, unless a quote is open before it. So only the others need a CSV reader, at half
-        the speed; where it makes as many rows of them as they are, each of them closes what it opens.
+        A line without a quote is a row, unless a quote is open before it. So only the others need a CSV reader; where
+        it makes as many rows of them as they are, each of them closes what it opens.
         """
         longest = max(map(len, texts))
         if longest >= MAX_RECORD_CHARACTERS:
-            return []
+            return None
         quoted = [at for at, text in enumerate(texts) if '"' in text]
         if longest > MAX_CELL_CHARACTERS or self._form.blank_after_delimiter or 2 * len(quoted) > len(texts):
-            return self._read(texts)
-        read = self._read([texts[at] for at in quoted])
-        if len(read) != len(quoted):
-            return []
-        delimiter = self._form.delimiter
-        rows = [text.rstrip("\r\n").split(delimiter) for text in texts]
-        for at, row in zip(quoted, read, strict=True):
-            rows[at] = row
-        return rows
-
-    def _read(self, texts: list[str]) -> list[list[str]]:
-        """The rows in these lines; none at all where there are more or fewer, or where they do not read."""
+            quoted = list(range(len(texts)))
         try:
-            rows = list(self._csv(texts))
+            read = list(self._csv([texts[at] for at in quoted]))
         except csv.Error:
-            return []
-        return rows if len(rows) == len(texts) else []
+            return None
+        if len(read) != len(quoted):
+            return None
+        return LineRows(texts, self._form.delimiter, dict(zip(quoted, read, strict=True)))
 
     def _taken(self) -> list[str]:
         try:

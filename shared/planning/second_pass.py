@@ -93,7 +93,8 @@ class SecondPass:
 
     def _last_of_newcomers(self, new: Newcomers) -> list[tuple[bool, Planned]]:
         """The same of people who are new: whether each is active, and what is sent."""
-        planned = map(Planned, new.keys, new.lines, repeat(Action.NEW), new.users, new.rows)
+        columns = zip(new.keys, new.lines, repeat(Action.NEW), new.users, new.rows, strict=False)
+        planned = map(tuple.__new__, repeat(Planned), columns)  # as `Planned._make` does, at half the price
         people = list(zip(new.active, planned, strict=True))
         last = list(map(self.survey.last_line.get, new.keys, new.lines))
         if last == new.lines:

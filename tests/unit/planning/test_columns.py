@@ -75,7 +75,7 @@ def source(name: str) -> Source:
 def test_many_records_at_once_become_what_each_becomes_alone(name: str, rows: list[list[str]]) -> None:
     mapping = Mapping(source(name), HEADER)
     columns = Columns(mapping)
-    found = columns.people(batch(rows), columns.keys(rows))
+    found = columns.people(batch(rows), columns.keys(batch(rows)))
     for at, cells in enumerate(rows):
         alone = mapping.person(Record(at + 2, cells))
         if isinstance(alone, Person):
@@ -93,7 +93,7 @@ def test_a_file_becomes_the_same_users_whether_its_cells_are_literal_or_not(name
     columns = Columns(mapping)
     for part in read_records([text], Csv(delimiter=",", encoding="utf-8")).parts:
         if isinstance(part, Batch):
-            keys = columns.keys(part.rows)
+            keys = columns.keys(part)
             looked_at = columns.people(Batch(part.lines, part.rows, part.texts), keys)
             assert columns.people(part, keys) == looked_at
 
@@ -102,16 +102,16 @@ def test_a_file_becomes_the_same_users_whether_its_cells_are_literal_or_not(name
 @given(rows=ROWS)
 def test_managers_are_those_of_each_record(name: str, rows: list[list[str]]) -> None:
     mapping = Mapping(source(name), HEADER)
-    assert Columns(mapping).managers(rows) - {""} == {mapping.manager(row) for row in rows} - {""}
+    assert Columns(mapping).managers(batch(rows)) - {""} == {mapping.manager(row) for row in rows} - {""}
 
 
 def test_a_source_without_managers_names_none() -> None:
     text = "source: few\nkey: Id\nattributes: {userName: Login, active: {column: Status, is: Active}}\n"
-    assert Columns(Mapping(read_source(text, "few.yaml"), HEADER)).managers([["1"] * len(HEADER)]) == set()
+    assert Columns(Mapping(read_source(text, "few.yaml"), HEADER)).managers(batch([["1"] * len(HEADER)])) == set()
 
 
 def test_more_different_cells_than_are_remembered_read_right() -> None:
     columns = Columns(Mapping(source("every rule"), HEADER))
     rows = [[str(at), "l", "Active", "f", "", "", "", "", "", str(at), "a"] for at in range(25_000)]
-    people = columns.people(batch(rows), columns.keys(rows))
+    people = columns.people(batch(rows), columns.keys(batch(rows)))
     assert [msgspec.json.decode(user)[EXTENSION]["Days"] for user in people.users] == list(range(25_000))
