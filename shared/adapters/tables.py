@@ -9,9 +9,10 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableEntity, TransactionOperation, UpdateMode
+from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from shared.adapters.table import Entity, Query, Row, batches, checked
+from shared.adapters.transactions import Transactions
 from shared.errors import Changed, Missing, Present, StorageError
 
 _AT_A_TIME = 4  # transactions
@@ -31,6 +32,7 @@ class StorageTable:
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
+        self._transactions = Transactions(client, _PATIENCE)
 
     def create(self) -> None:
         """Make sure the table exists."""
@@ -78,10 +80,7 @@ class StorageTable:
             if len(batch) == 1:
                 self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE, **_PATIENCE)
             else:
-                self._client.submit_transaction(
-                    [(TransactionOperation.UPSERT, dict(entity), {"mode": UpdateMode.REPLACE}) for entity in batch],
-                    **_PATIENCE,
-                )
+                self._transactions.upsert(batch)
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
@@ -108,9 +107,8 @@ class StorageTable:
 
     def _deleted_at_once(self, batch: Sequence[Entity]) -> bool:
         """Take them out in one transaction; False, and none is out, when one of them is not there."""
-        operations = [(TransactionOperation.DELETE, dict(key)) for key in batch]
         try:
-            self._client.submit_transaction(operations, **_PATIENCE)
+            self._transactions.delete(batch)
         except HttpResponseError as error:
             if error.status_code != 404:
                 raise

@@ -73,7 +73,7 @@ class Lines:
         lines: list[str] = []
         while not lines:
             text = next(self._texts, "")
-            lines = _lines(self._rest + text)
+            lines = io.StringIO(self._rest + text, newline="").readlines()
             self._rest = ""
             if not text:
                 break
@@ -100,15 +100,6 @@ class Lines:
         self._ready.extendleft(reversed(others))
         self.next_record()
         return first[:MAX_CELL_CHARACTERS].rstrip("\r\n")
-
-
-def _lines(text: str) -> list[str]:
-    """The text cut behind each LF, CRLF and CR. `splitlines` is quicker, and right where it finds no other ends."""
-    lines = text.splitlines(keepends=True)
-    ends = text.count("\n") + text.count("\r") - text.count("\r\n")
-    if len(lines) == ends + (text[-1:] not in ("\n", "\r", "")):
-        return lines
-    return io.StringIO(text, newline="").readlines()
 
 
 def _texts(content: Iterable[bytes], encoding: str) -> Iterator[str]:
