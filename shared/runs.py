@@ -175,7 +175,7 @@ def new_run(drop: DropVersion, now: datetime) -> Run:
     return Run(run_id_of(drop), drop.source, drop, RunState.RECEIVED, received_at=now, changed_at=now)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """The operations of one bulk request: where its line stands in the run's `requests.ndjson`."""
 

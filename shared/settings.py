@@ -64,7 +64,7 @@ class Settings(BaseModel):
 
     sources_dir: str = Field("", alias="SOURCES_DIR")
     send_seconds: Seconds = Field(240, alias="SEND_SECONDS")
-    send_concurrency: int = Field(8, alias="SEND_CONCURRENCY", ge=1, le=32)
+    send_concurrency: int = Field(20, alias="SEND_CONCURRENCY", ge=1, le=32)
     graph_seconds: Seconds = Field(60, alias="GRAPH_SECONDS", gt=0)
     daily_calls: int = Field(DAILY_CALLS, alias="DAILY_CALLS", ge=1)
     leavers_calls: int = Field(100, alias="LEAVERS_CALLS", ge=0)

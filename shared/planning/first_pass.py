@@ -78,7 +78,7 @@ class FirstPass:
         self._knows_nobody = len(people) == 0
         self._survey = survey
         self._spool = spool
-        self._seed = seed
+        self._seeded = hashlib.blake2b(seed, digest_size=FINGERPRINT_BYTES)
         self._keeps_cells = source.duplicates == "reject"  # any record may yet be rejected
 
     def take_broken(self, record: Record) -> None:
@@ -108,11 +108,13 @@ class FirstPass:
         return {key: row for key, _, row in found}
 
     def _fingerprints(self, texts: Sequence[str]) -> list[bytes]:
-        lines = "".join(texts).encode().splitlines()
-        if len(lines) != len(texts):  # some record stands on several lines
-            lines = [text.rstrip("\r\n").encode() for text in texts]
-        seed, hashed = self._seed, hashlib.blake2b
-        return [hashed(seed + line, digest_size=FINGERPRINT_BYTES).digest() for line in lines]
+        """Of each line, its end included: one that ends in another way is compared, and found to be unchanged."""
+        found = list[bytes]()
+        for text in texts:
+            digest = self._seeded.copy()
+            digest.update(text.encode())
+            found.append(digest.digest())
+        return found
 
     def _compared(self, told: Keyed, known: dict[str, bytes]) -> Page:
         """Only those who are new, or whose line is another, are looked at."""

@@ -77,7 +77,7 @@ class ChunkCutter:
 
     def pass_over_all(self, keys: Sequence[str], lines: Sequence[int]) -> None:
         """Note people who are not sent, by key and line; not even their lines have changed."""
-        self.people.write(people_lines(keys, lines, repeat(Action.UNCHANGED), NOT_SENT, repeat(b"")))
+        self.people.write(people_lines(keys, lines, repeat(Action.UNCHANGED), NOT_SENT))
 
     def finish(self) -> tuple[Chunk, ...]:
         """Write what is left and return every chunk in the order of sending."""

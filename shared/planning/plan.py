@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, repeat
 
 import msgspec
 
@@ -91,18 +91,17 @@ class PlannedPerson:
 
 
 def people_lines(
-    keys: Sequence[str], lines: Iterable[int], actions: Iterable[str], chunk: int, rows: Iterable[bytes]
+    keys: Sequence[str], lines: Iterable[int], actions: Iterable[str], chunk: int, rows: Iterable[bytes] = ()
 ) -> bytes:
-    """Lines of people.csv for people of one chunk: keys, lines, actions and fingerprints, a column each."""
-    if not _PLAIN_KEYS.fullmatch("\n".join(keys) + "\n"):
-        text = io.StringIO()
-        csv.writer(text).writerows(
-            (guarded(key), line, action, chunk, row.hex())
-            for key, line, action, row in zip(keys, lines, actions, rows, strict=False)
-        )
-        return text.getvalue().encode("utf-8", "surrogateescape")
-    line_of = f"%s,%d,%s,{chunk},%s\r\n".__mod__
-    return "".join(map(line_of, zip(keys, lines, actions, map(bytes.hex, rows), strict=False))).encode()
+    """Lines of people.csv for people of one chunk, from a column each; no `rows` where no fingerprint is new."""
+    prints = map(bytes.hex, rows) if rows else repeat("")
+    if _PLAIN_KEYS.fullmatch("\n".join(keys) + "\n"):
+        line_of = f"%s,%d,%s,{chunk},%s\r\n".__mod__
+        return "".join(map(line_of, zip(keys, lines, actions, prints, strict=False))).encode()
+    text = io.StringIO()
+    told = zip(map(guarded, keys), lines, actions, repeat(chunk), prints, strict=False)
+    csv.writer(text).writerows(told)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:

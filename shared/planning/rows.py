@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import NamedTuple
 
 import msgspec
@@ -69,9 +69,10 @@ class LineRows:
 
     def are_as_wide_as(self, width: int) -> bool:
         """Whether each of them has so many cells."""
-        delimiter, read = self._delimiter, self.read
-        widths = {text.count(delimiter) for at, text in enumerate(self.texts) if at not in read}
-        return widths <= {width - 1} and all(len(row) == width for row in read.values())
+        delimiters = list(map(methodcaller("count", self._delimiter), self.texts))
+        for at, row in self.read.items():
+            delimiters[at] = len(row) - 1
+        return set(delimiters) == {width - 1}
 
     def column(self, index: int) -> list[str]:
         """The cells of one column, where each row is wide enough."""

@@ -16,15 +16,17 @@ from shared.sources import Source
 
 MAPPING_VERSION = 1  # another one wherever the same line may become another user: then no line is passed over unread
 FINGERPRINT_BYTES = 16  # of a line
-_MOST_PLACES = 1 << 24
-_BYTES_A_PLACE = 32  # of the drop: about eight places for a record
+_PLACES_A_BYTE = 8
+_MOST_BYTES = 1 << 24  # of places
+_DROP_BYTES_A_BYTE = 64  # of places: some thirty places for a record
+_BITS = tuple(1 << bit for bit in range(_PLACES_A_BYTE))
 
 
 @dataclass
 class Survey:
-    """Who is in a drop. Keys are kept only where they may be on several lines; of the others a byte is marked."""
+    """Who is in a drop. Keys are kept only where they may be on several lines; of the others a bit is marked."""
 
-    places: bytearray  # by a hash of the key
+    places: bytearray  # a bit by a hash of the key
     seen: bytearray  # people known, by number, whom the file holds
     last_line: dict[str, int] = field(default_factory=dict)  # of every key that stands, or may stand, on several lines
     unreadable: set[str] = field(default_factory=set)  # keys, as far as they can be told, of lines that do not read
@@ -37,10 +39,11 @@ class Survey:
 
     def note(self, keys: Sequence[str], lines: Sequence[int]) -> None:
         """These keys stand on these lines."""
-        places, most = self.places, len(self.places) - 1
+        places, most = self.places, _PLACES_A_BYTE * len(self.places) - 1
         for key, line, code in zip(keys, lines, map(hash, keys), strict=True):
-            if not places[code & most]:
-                places[code & most] = 1
+            at, bit = (code & most) >> 3, _BITS[code & 7]
+            if not places[at] & bit:
+                places[at] |= bit
             elif key:
                 self.last_line[key] = line
         self.with_key += len(keys) - keys.count("")
@@ -54,7 +57,7 @@ def source_hash(source: Source) -> str:
 
 def places_for(size: int) -> bytearray:
     """Places for the keys of a drop of this many bytes: a power of two."""
-    return bytearray(1 << max(10, min(size // _BYTES_A_PLACE, _MOST_PLACES).bit_length()))
+    return bytearray(1 << max(10, min(size // _DROP_BYTES_A_BYTE, _MOST_BYTES // 2).bit_length()))
 
 
 def seed_of(table: Table, source: Source) -> bytes:
