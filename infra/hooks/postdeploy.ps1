@@ -7,19 +7,24 @@ if ($env:PRIVATE_NETWORK -eq 'true') {
     exit 0
 }
 
+# `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
+$subscription = if ($env:AZURE_SUBSCRIPTION_ID) { '--subscription', $env:AZURE_SUBSCRIPTION_ID } else { @() }
+
 # The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
 for ($tries = 1; ; $tries++) {
-    $key = az functionapp keys list --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME `
+    $key = az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME `
         --query 'systemKeys.blobs_extension != null' --output tsv 2>$null
     if ($key -eq 'true') { break }
     if ($tries -ge 20) {
-        [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. Read its log, then run: azd hooks run postdeploy')
+        [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys:')
+        az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --output none
+        [Console]::Error.WriteLine('rollcall: read the log of the app, then run: azd hooks run postdeploy')
         exit 1
     }
     Start-Sleep -Seconds 15
 }
 
-az deployment group create --only-show-errors --output none `
+az deployment group create @subscription --only-show-errors --output none `
     --name rollcall-events `
     --resource-group $env:AZURE_RESOURCE_GROUP `
     --template-file (Join-Path $PSScriptRoot '../events.bicep') `

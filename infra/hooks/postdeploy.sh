@@ -7,21 +7,25 @@ if [ "${PRIVATE_NETWORK:-false}" = "true" ]; then
     exit 0
 fi
 
+# `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
+set -- ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}
+
 # The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
 tries=0
 while :; do
-    key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
-        --query "systemKeys.blobs_extension != null" --output tsv 2>/dev/null || true)
-    [ "$key" = "true" ] && break
+    told=$(az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
+        --query "systemKeys.blobs_extension != null" --output tsv --only-show-errors 2>&1 || true)
+    [ "$told" = "true" ] && break
     tries=$((tries + 1))
     if [ "$tries" -ge 20 ]; then
-        echo "rollcall: the app has not indexed its blob trigger after five minutes. Read its log, then run: azd hooks run postdeploy" >&2
+        echo "rollcall: the app has not indexed its blob trigger after five minutes; Azure's last answer: $told" >&2
+        echo "rollcall: read the app's log, then run infra/hooks/postdeploy.sh again, or: azd hooks run postdeploy" >&2
         exit 1
     fi
     sleep 15
 done
 
-az deployment group create --only-show-errors --output none \
+az deployment group create "$@" --only-show-errors --output none \
     --name rollcall-events \
     --resource-group "$AZURE_RESOURCE_GROUP" \
     --template-file "$(dirname "$0")/../events.bicep" \

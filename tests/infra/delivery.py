@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from tests.infra.project import Project
 
 APP = "modules/function-app.bicep"
+GIVEN_BY_AZD = {"AZURE_SUBSCRIPTION_ID"}  # beside the outputs
 
 
 def hooks(project: Project) -> Iterator[str]:
@@ -27,7 +28,10 @@ def hooks(project: Project) -> Iterator[str]:
     for hook in ("postdeploy.sh", "postdeploy.ps1"):
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
-        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs))
+        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
+        for call in re.findall(r"\baz (?:functionapp|deployment) .+", source):
+            if not re.search(r'"\$@"|@subscription', call):
+                yield f"{hook}: azd may work in another subscription than {call!r}"
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
         required = {each.name for each in events.of("parameter") if each.value is None}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
@@ -44,6 +48,8 @@ def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
         signs_in = any("azure/login" in str(step.get("uses")) for step in job["steps"])
         if signs_in != (job.get("permissions", {}).get("id-token") == "write"):
             yield f"deploy.yml: {name} signs in without a token, or has a token without signing in"
+    if not re.search(r"infra/hooks/outputs\.sh .*>> \"\$GITHUB_ENV\"", source):
+        yield "deploy.yml: outputs are not read by outputs.sh, which alone knows how their names are written"
     held = set(re.findall(r"secrets\.(\w+)", source)) - {"ROLLCALL_ALERT_WEBHOOK"}
     yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
     given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]

@@ -1,0 +1,12 @@
+#!/bin/sh
+# The outputs of a deployment of main.bicep, one NAME=value a line. Usage: export $(outputs.sh DEPLOYMENT)
+# Azure gives some names back in another case (azurE_RESOURCE_GROUP), so they are written here as main.bicep writes them.
+set -eu
+
+told=$(az deployment sub show --name "$1" --output tsv --only-show-errors \
+    --query "[keys(properties.outputs), map(&to_string(value), values(properties.outputs))]")
+printf '%s\n' "$told" | awk '
+    FILENAME != "-" { if ($1 == "output") name[tolower($2)] = $2; next }
+    { line++; count = split($0, part, "\t"); for (i = 1; i <= count; i++) cell[line, i] = part[i] }
+    END { for (i = 1; i <= count; i++) if (tolower(cell[1, i]) in name) print name[tolower(cell[1, i])] "=" cell[2, i] }
+' "$(dirname "$0")/../main.bicep" -

@@ -1,0 +1,76 @@
+"""The hooks, run with an Azure CLI that only writes down how it is called and answers as Azure does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.infra.project import Project
+
+CLI = """#!/bin/sh
+printf '%s\\n' "$*" >> "$(dirname "$0")/called"
+case "$1 $2" in
+    "deployment sub") cat "$(dirname "$0")/outputs" ;;
+    "functionapp keys") echo true ;;
+esac
+"""
+OUTPUTS = {
+    "AZURE_RESOURCE_GROUP": "rg-rollcall-test",
+    "FUNCTION_APP_NAME": "func-rollcall-x",
+    "DROPS_ACCOUNT_NAME": "stdropsx",
+    "EVENTS_IDENTITY_NAME": "id-rollcall-test-events",
+}
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Path:
+    """A folder with an `az` that stands before every other on the path."""
+    (tmp_path / "az").write_text(CLI)
+    (tmp_path / "az").chmod(0o755)
+    return tmp_path
+
+
+def run(root: Path, cli: Path, hook: str, *words: str, **environ: str) -> str:
+    """What the hook says; how `az` was called is in the file `called`."""
+    path = f"{cli}{os.pathsep}{os.environ['PATH']}"
+    command = [str(root / "infra" / "hooks" / hook), *words]
+    return subprocess.run(command, env={"PATH": path, **environ}, capture_output=True, text=True, check=True).stdout
+
+
+def as_azure_returns_it(name: str) -> str:
+    """Azure writes the names of outputs as .NET writes camel case: azurE_RESOURCE_GROUP, dropStorage__blobServiceUri."""
+    capitals = re.match(r"[A-Z]*", name)
+    count = len(capitals[0]) if capitals else 0
+    small = max(count - 1, 1) if count < len(name) else count
+    return name[:small].lower() + name[small:]
+
+
+def test_every_output_has_the_name_that_main_gives_it(root: Path, cli: Path) -> None:
+    names = [each.name for each in Project(root).files["main.bicep"].of("output")]
+    returned = [as_azure_returns_it(name) for name in names]
+    assert "azurE_RESOURCE_GROUP" in returned
+    (cli / "outputs").write_text("\t".join(returned) + "\n" + "\t".join(f"of-{name}" for name in names) + "\n")
+    told = run(root, cli, "outputs.sh", "rollcall-test")
+    assert told.splitlines() == [f"{name}=of-{name}" for name in names]
+
+
+@pytest.mark.parametrize(("environ", "named"), [({}, False), ({"AZURE_SUBSCRIPTION_ID": "the-one-of-azd"}, True)])
+def test_events_are_deployed_to_the_subscription_that_azd_deploys_to(
+    root: Path, cli: Path, environ: dict[str, str], named: bool
+) -> None:
+    run(root, cli, "postdeploy.sh", **OUTPUTS, **environ)
+    keys, deployment = (cli / "called").read_text().splitlines()
+    assert (keys.split()[:3], deployment.split()[:3]) == (
+        ["functionapp", "keys", "list"],
+        ["deployment", "group", "create"],
+    )
+    assert [("--subscription the-one-of-azd" in call) for call in (keys, deployment)] == [named, named]
+
+
+def test_a_private_app_gets_no_events(root: Path, cli: Path) -> None:
+    run(root, cli, "postdeploy.sh", PRIVATE_NETWORK="true")
+    assert not (cli / "called").exists()
