@@ -7,7 +7,7 @@ import { personType } from 'modules/access.bicep'
 import { vaultUrisType } from 'modules/app-settings.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
-@description('Required. Name of this environment, such as `test` or `production`. It is part of the names and tags of all resources.')
+@description('Required. Name of this environment, such as `test` or `production`: letters, digits and hyphens. It is part of the names and tags of all resources.')
 @minLength(2)
 @maxLength(20)
 param environmentName string
@@ -69,7 +69,6 @@ module hostStorage 'modules/storage.bicep' = {
     name: hostName
     location: location
     tags: tags
-    workspaceId: monitoring.outputs.workspaceId
     isPrivate: privateNetwork
     containers: [packageContainer]
   }
@@ -81,13 +80,20 @@ module dropStorage 'modules/storage.bicep' = {
     name: dropsName
     location: location
     tags: tags
-    workspaceId: monitoring.outputs.workspaceId
     isPrivate: privateNetwork
     containers: concat(appContainers, [deadLetterContainer])
     tables: appTables
-    personalDataContainers: [settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]
-    retentionDays: retentionDays
     hasSftp: !empty(sftpUsers)
+  }
+}
+
+module personalData 'modules/personal-data.bicep' = {
+  scope: group
+  params: {
+    accountName: dropStorage.outputs.name
+    containers: [settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]
+    retentionDays: retentionDays
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 

@@ -1,5 +1,5 @@
 metadata name = 'Network'
-metadata description = 'A virtual network with one subnet that the app works from and one for private endpoints, which only the first may call.'
+metadata description = 'A virtual network with one subnet that the app works from and one for private endpoints, which nobody outside of this and peered networks may call.'
 
 @description('Required. Name of this environment.')
 param environmentName string

@@ -1,5 +1,5 @@
 metadata name = 'Storage account'
-metadata description = 'One storage account without keys: its containers, tables, lifecycle rules and audit log.'
+metadata description = 'One storage account without keys: its containers and tables.'
 
 @description('Required. Name of the account.')
 @minLength(3)
@@ -12,9 +12,6 @@ param location string
 @description('Required. Tags of the account.')
 param tags object
 
-@description('Required. Resource id of the workspace that records who read, wrote and deleted blobs, where the account holds personal data.')
-param workspaceId string
-
 @description('Required. Whether the account is reached through private endpoints only.')
 param isPrivate bool
 
@@ -23,12 +20,6 @@ param containers string[]
 
 @description('Optional. Tables of the account.')
 param tables string[] = []
-
-@description('Optional. Containers whose blobs are deleted after `retentionDays`, because they hold personal data.')
-param personalDataContainers string[] = []
-
-@description('Optional. Days after their last change until those blobs are deleted.')
-param retentionDays int = 90
 
 @description('Optional. Whether the account has an SFTP endpoint, which needs a hierarchical namespace. Cannot be changed later.')
 param hasSftp bool = false
@@ -52,7 +43,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     isLocalUserEnabled: hasSftp
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     networkAcls: {
-      bypass: 'AzureServices' // Event Grid writes dead letters as a trusted service
+      bypass: isPrivate ? 'None' : 'AzureServices' // Event Grid writes dead letters as a trusted service; a private app has no events
       defaultAction: isPrivate ? 'Deny' : 'Allow'
     }
   }
@@ -82,38 +73,6 @@ resource accountTables 'Microsoft.Storage/storageAccounts/tableServices/tables@2
   parent: tableService
   name: table
 }]
-
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01' = if (!empty(personalDataContainers)) {
-  parent: account
-  name: 'default'
-  properties: {
-    policy: {
-      rules: [
-        {
-          name: 'delete-personal-data'
-          type: 'Lifecycle'
-          enabled: true
-          definition: {
-            filters: {
-              blobTypes: ['blockBlob', 'appendBlob']
-              prefixMatch: map(personalDataContainers, container => '${container}/')
-            }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retentionDays } } }
-          }
-        }
-      ]
-    }
-  }
-}
-
-resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(personalDataContainers)) {
-  scope: blobs
-  name: 'audit'
-  properties: {
-    workspaceId: workspaceId
-    logs: map(['StorageRead', 'StorageWrite', 'StorageDelete'], category => { category: category, enabled: true })
-  }
-}
 
 @description('Name of the account.')
 output name string = account.name

@@ -76,6 +76,7 @@ FUNCTIONS = {
     "uniqueString",
     "uri",
 }  # those of Bicep that are in use here
+LINES = 135  # of a module, at most
 ORDER = ("metadata", "parameter", "variable", "resource", "output", "type")
 SCOPES_OF_NAMES = ("type", "nullable_type", "array_type", "union_type", "decorators", "type_declaration")
 
@@ -169,7 +170,7 @@ def order(project: Project) -> Iterator[str]:
             yield f"{name}: the order is {', '.join(ORDER)}"
         if [each.name for each in file.of("metadata")] != ["name", "description"]:
             yield f"{name}: metadata name and description are missing"
-        if name.startswith("modules/") and file.source.count("\n") > 150:
+        if name.startswith("modules/") and file.source.count("\n") > LINES:
             yield f"{name}: {file.source.count(chr(10))} lines are too many for a module"
     if [each.type_text.split("@")[0] for each in project.files["main.bicep"].of("resource")] != [
         "Microsoft.Resources/resourceGroups"

@@ -151,6 +151,13 @@ MUTATIONS = (
         "isPrivate ? 'Enabled' : 'Enabled'",
     ),
     Mutation(
+        "required",
+        "services of Azure reach a private account",
+        STORAGE,
+        "isPrivate ? 'None' : 'AzureServices'",
+        "'AzureServices'",
+    ),
+    Mutation(
         "private_network",
         "one account is not told to be private",
         MAIN,

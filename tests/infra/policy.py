@@ -25,7 +25,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "properties.supportsHttpsTrafficOnly": True,
         "properties.publicNetworkAccess": PRIVATE,
         "properties.networkAcls.defaultAction": Choice("isPrivate", "Deny", "Allow"),
-        "properties.networkAcls.bypass": "AzureServices",
+        "properties.networkAcls.bypass": Choice("isPrivate", "None", "AzureServices"),
     },
     "Microsoft.Storage/storageAccounts/blobServices": {
         "properties.deleteRetentionPolicy.enabled": True,
@@ -168,17 +168,17 @@ def deletion(project: Project) -> Iterator[str]:
     policy = plain(made(project, "Microsoft.Storage/storageAccounts/managementPolicies")[0][1].body)
     rule = at(policy, "properties.policy.rules")[0]
     if rule.get("enabled") is not True:
-        yield "modules/storage.bicep: the lifecycle rule is off"
+        yield "modules/personal-data.bicep: the lifecycle rule is off"
     if (
         getattr(at(rule, "definition.actions.baseBlob.delete.daysAfterModificationGreaterThan"), "text", "")
         != "retentionDays"
     ):
-        yield "modules/storage.bicep: blobs are not deleted after retentionDays"
-    given = dict(properties(dict(properties(_named(project, "dropStorage").body)).get("params")))
-    told = text(given["personalDataContainers"]) if "personalDataContainers" in given else ""
+        yield "modules/personal-data.bicep: blobs are not deleted after retentionDays"
+    given = dict(properties(dict(properties(_named(project, "personalData").body)).get("params")))
+    told = text(given["containers"]) if "containers" in given else ""
     if told != "[settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]":
         yield "main.bicep: drops, runs and dead letters hold personal data; the state does not, and is kept"
-    for module in ("monitoring", "dropStorage", "appSettings"):
+    for module in ("monitoring", "personalData", "appSettings"):
         given = dict(properties(dict(properties(_named(project, module).body)).get("params")))
         if "retentionDays" not in given or text(given["retentionDays"]) != "retentionDays":
             yield f"main.bicep: {module} is not told retentionDays"
