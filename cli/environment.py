@@ -1,7 +1,8 @@
-"""The environment a command works in: `Values` of local.settings.json beneath the process environment."""
+"""The environment a command works in: that of the process; beneath it, the settings of a deployment or of this machine."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ from shared.wiring import House, live
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "local.settings.json"
-HOW = "start a cloud on this machine with `rollcall up`, or set the app settings of a deployment"
+DEPLOYED_SETTINGS = ROOT / "infra" / "app-settings.json"  # those that are the same in every environment
+DEPLOYMENT = "DropStorage__blobServiceUri"  # an output of the deployment: who gives it looks at that one
+HOW = "start a cloud on this machine with `rollcall up`, or set the outputs of a deployment (docs/deploy.md)"
 DEVELOPMENT_STORAGE = "http://127.0.0.1:10000"
 
 
@@ -35,9 +38,16 @@ class Surroundings:
 
 
 def surroundings() -> Surroundings:
-    """Those of this process: its environment over `Values` of local.settings.json."""
-    environ = read_settings(SETTINGS_FILE, os.environ)
+    """Those of this process."""
+    environ = environment(os.environ)
     return Surroundings(environ, lambda: house(environ))
+
+
+def environment(process: Mapping[str, str]) -> dict[str, str]:
+    """What a process is told, over the settings of the deployment it names, else over those of local.settings.json."""
+    if DEPLOYMENT in process:
+        return {**json.loads(DEPLOYED_SETTINGS.read_text(encoding="utf-8")), **process}
+    return read_settings(SETTINGS_FILE, process)
 
 
 def is_set_up(environ: Mapping[str, str]) -> bool:

@@ -42,7 +42,7 @@ def run(root: Path, cli: Path, hook: str, *words: str, **environ: str) -> str:
 
 
 def as_azure_returns_it(name: str) -> str:
-    """Azure writes the names of outputs as .NET writes camel case: azurE_RESOURCE_GROUP, dropStorage__blobServiceUri."""
+    """Azure writes names of outputs as .NET writes camel case: azurE_RESOURCE_GROUP, dropStorage__blobServiceUri."""
     capitals = re.match(r"[A-Z]*", name)
     count = len(capitals[0]) if capitals else 0
     small = max(count - 1, 1) if count < len(name) else count
