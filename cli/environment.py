@@ -1,4 +1,4 @@
-"""The environment a command works in: that of the process; beneath it, the settings of a deployment or of this machine."""
+"""The environment a command works in: that of the process; beneath it, the settings of a deployment or of a laptop."""
 
 from __future__ import annotations
 
