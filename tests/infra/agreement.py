@@ -59,6 +59,17 @@ def settings(project: Project) -> Iterator[str]:
             yield f"app-settings.json: {field.alias} is {value!r}, and the default of Settings is {field.default!r}"
 
 
+def documented(project: Project) -> Iterator[str]:
+    """What has no default is deployed as docs/settings.md shows it: the drops container and the schedules."""
+    rows = re.findall(r"(?m)^\| `(\w+)` \| .* \| none \| `(.+?)` \|$", project.text("docs/settings.md"))
+    shown = {name: example for name, example in rows if name in project.settings}
+    asked = {str(field.alias) for field in Settings.model_fields.values() if field.is_required()}
+    yield from (f"docs/settings.md does not show {name}" for name in sorted(asked - set(shown)))
+    for name, example in shown.items():
+        if example != project.settings[name]:
+            yield f"app-settings.json: {name} is {project.settings[name]!r}, and docs/settings.md shows {example!r}"
+
+
 def _written(project: Project) -> set[str]:
     """The names of all settings of the app: the common ones, the platform's, those of sign-in, the secrets."""
     file = project.files[APP]
@@ -147,4 +158,4 @@ def telemetry_settings(project: Project) -> dict[str, str]:
     return {key: value for key, value in given.items() if value and key.startswith(("PYTHON_", "OTEL_"))}
 
 
-CHECKS = (settings, secrets, triggers, storage, telemetry)
+CHECKS = (settings, documented, secrets, triggers, storage, telemetry)

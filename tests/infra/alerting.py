@@ -15,6 +15,8 @@ from tests.infra.events import alert_events
 from tests.infra.project import Project
 
 APP = "modules/function-app.bicep"
+API_DRIVEN = "API2A"  # how the ids of jobs that take uploads begin: API2AAD and API2AD
+SILENCE = ("checkpoint-age.kql", "nothing-ran.kql")  # which must fire when there is nothing to read
 EVENT = re.compile(r"event\.event\)?\s*==\s*'(\w+)'")
 FIELD = re.compile(r"\bevent\.(\w+)")
 LIST = re.compile(r"let (\w+) = dynamic\(\[(.+?)\]\)")
@@ -49,6 +51,11 @@ def events(project: Project) -> Iterator[str]:
         yield from (f"{name}: its events have no {field}" for field in sorted(set(FIELD.findall(query)) - fields))
         if "AppTraces" in query and "where Message startswith '{\"event\":'" not in query:
             yield f"{name}: a message that is no event would be read as one"
+        if "AADProvisioningLogs" in query and f"where JobId startswith '{API_DRIVEN}'" not in query:
+            yield f"{name}: the log is that of all jobs of the tenant, such as those of other apps"
+    for name in SILENCE:
+        if re.search(r"summarize [^|]* by ", project.alert_queries.get(name, "")):
+            yield f"{name}: where nothing was logged there would be no row, and no alert"
     timed = {event for each in app.triggered_by("timer_trigger") for event in app.functions[each].events}
     waited = _list(project.alert_queries.get("nothing-ran.kql", ""), "expected")
     yield from (f"nothing-ran.kql: {event} is waited for or it is not" for event in sorted(waited ^ timed))

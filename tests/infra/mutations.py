@@ -256,7 +256,7 @@ MUTATIONS = (
     Mutation(
         "settings", "a table has another name than the default", SETTINGS, '"provisioninglogs"', '"provisionlogs"'
     ),
-    Mutation("triggers", "a schedule with five fields", SETTINGS, '"0 */15 * * * *"', '"*/15 * * * *"'),
+    Mutation("triggers", "a schedule with five fields", SETTINGS, '"0 7-59/15 * * * *"', '"7-59/15 * * * *"'),
     Mutation(
         "settings",
         "a setting that Flex Consumption refuses",
@@ -285,6 +285,27 @@ MUTATIONS = (
     Mutation("queries", "a query is not KQL", "infra/queries/checkpoint-age.kql", "summarize", "summarise"),
     Mutation(
         "events", "a query of the workbook reads another event", "infra/workbook.json", "'runs_sent'", "'run_sent'"
+    ),
+    Mutation(
+        "events",
+        "other provisioning jobs of the tenant are counted",
+        "infra/workbook.json",
+        "| where JobId startswith 'API2A'\\n",
+        "",
+    ),
+    Mutation(
+        "events",
+        "an alert about silence is silent itself",
+        "infra/queries/nothing-ran.kql",
+        "dcount(tostring(event.event))",
+        "dcount(tostring(event.event)) by bin(TimeGenerated, 1h)",
+    ),
+    Mutation(
+        "documented",
+        "a schedule is not the one that is documented",
+        SETTINGS,
+        '"SEND_SCHEDULE": "0 * * * * *"',
+        '"SEND_SCHEDULE": "0 0 * * * *"',
     ),
     Mutation("alerts", "two rules swap their queries", ALERTS, "queries/nothing-ran.kql", "queries/checkpoint-age.kql"),
     Mutation(

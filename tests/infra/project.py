@@ -14,7 +14,15 @@ from tests.infra.bicep import BicepFile
 from tests.infra.function_app import FunctionApp
 
 # What a copy of the project must hold for the checks to run on it.
-PARTS = ("azure.yaml", "function_app.py", "host.json", "infra", "requirements.txt", ".github/workflows/deploy.yml")
+PARTS = (
+    "azure.yaml",
+    "docs/settings.md",
+    "function_app.py",
+    "host.json",
+    "infra",
+    "requirements.txt",
+    ".github/workflows/deploy.yml",
+)
 
 
 @dataclass(frozen=True)
