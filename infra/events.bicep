@@ -13,6 +13,9 @@ param eventsIdentityName string
 @description('Optional. Region of the topic: that of the storage account.')
 param location string = resourceGroup().location
 
+@description('Optional. Name of the system topic. An account has one only: where Defender for Storage scans uploads it has made it, and that one is shared.')
+param topicName string = 'evgt-${dropsAccountName}'
+
 var settings = loadJsonContent('app-settings.json')
 var functionName = 'plan_drop'
 var deadLetterContainer = 'deadletters'
@@ -31,7 +34,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 }
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
-  name: 'evgt-${dropsAccountName}'
+  name: topicName
   location: location
   tags: resourceGroup().tags
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identity.id}': {} } }

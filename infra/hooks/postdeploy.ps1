@@ -8,7 +8,7 @@ if ($env:PRIVATE_NETWORK -eq 'true') {
 }
 
 # `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
-$subscription = if ($env:AZURE_SUBSCRIPTION_ID) { '--subscription', $env:AZURE_SUBSCRIPTION_ID } else { @() }
+$subscription = @(if ($env:AZURE_SUBSCRIPTION_ID) { '--subscription', $env:AZURE_SUBSCRIPTION_ID })
 
 # The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
 for ($tries = 1; ; $tries++) {
@@ -24,10 +24,16 @@ for ($tries = 1; ; $tries++) {
     Start-Sleep -Seconds 15
 }
 
+# A storage account has one system topic only. Where Defender for Storage scans uploads it has made it already, and that one is shared.
+$topic = az eventgrid system-topic list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --output tsv --only-show-errors `
+    --query "[?ends_with(source, '/$env:DROPS_ACCOUNT_NAME')].name | [0]"
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+$topicName = @(if ($topic) { "topicName=$topic" })
+
 az deployment group create @subscription --only-show-errors --output none `
     --name rollcall-events `
     --resource-group $env:AZURE_RESOURCE_GROUP `
     --template-file (Join-Path $PSScriptRoot '../events.bicep') `
-    --parameters functionAppName=$env:FUNCTION_APP_NAME dropsAccountName=$env:DROPS_ACCOUNT_NAME eventsIdentityName=$env:EVENTS_IDENTITY_NAME
+    --parameters functionAppName=$env:FUNCTION_APP_NAME dropsAccountName=$env:DROPS_ACCOUNT_NAME eventsIdentityName=$env:EVENTS_IDENTITY_NAME @topicName
 if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 Write-Host "rollcall: Event Grid tells $env:FUNCTION_APP_NAME of each drop in $env:DROPS_ACCOUNT_NAME"

@@ -25,9 +25,14 @@ while :; do
     sleep 15
 done
 
+# A storage account has one system topic only. Where Defender for Storage scans uploads it has made it already, and that one is shared.
+topic=$(az eventgrid system-topic list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --output tsv --only-show-errors \
+    --query "[?ends_with(source, '/$DROPS_ACCOUNT_NAME')].name | [0]")
+
 az deployment group create "$@" --only-show-errors --output none \
     --name rollcall-events \
     --resource-group "$AZURE_RESOURCE_GROUP" \
     --template-file "$(dirname "$0")/../events.bicep" \
-    --parameters functionAppName="$FUNCTION_APP_NAME" dropsAccountName="$DROPS_ACCOUNT_NAME" eventsIdentityName="$EVENTS_IDENTITY_NAME"
+    --parameters functionAppName="$FUNCTION_APP_NAME" dropsAccountName="$DROPS_ACCOUNT_NAME" eventsIdentityName="$EVENTS_IDENTITY_NAME" \
+    ${topic:+topicName="$topic"}
 echo "rollcall: Event Grid tells $FUNCTION_APP_NAME of each drop in $DROPS_ACCOUNT_NAME"

@@ -29,7 +29,7 @@ def hooks(project: Project) -> Iterator[str]:
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
         yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
-        for call in re.findall(r"\baz (?:functionapp|deployment) .+", source):
+        for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", source):
             if not re.search(r'"\$@"|@subscription', call):
                 yield f"{hook}: azd may work in another subscription than {call!r}"
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))

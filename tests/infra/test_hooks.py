@@ -16,6 +16,7 @@ printf '%s\\n' "$*" >> "$(dirname "$0")/called"
 case "$1 $2" in
     "deployment sub") cat "$(dirname "$0")/outputs" ;;
     "functionapp keys") echo true ;;
+    "eventgrid system-topic") cat "$(dirname "$0")/topic" ;;
 esac
 """
 OUTPUTS = {
@@ -31,6 +32,7 @@ def cli(tmp_path: Path) -> Path:
     """A folder with an `az` that stands before every other on the path."""
     (tmp_path / "az").write_text(CLI)
     (tmp_path / "az").chmod(0o755)
+    (tmp_path / "topic").touch()
     return tmp_path
 
 
@@ -63,12 +65,21 @@ def test_events_are_deployed_to_the_subscription_that_azd_deploys_to(
     root: Path, cli: Path, environ: dict[str, str], named: bool
 ) -> None:
     run(root, cli, "postdeploy.sh", **OUTPUTS, **environ)
-    keys, deployment = (cli / "called").read_text().splitlines()
-    assert (keys.split()[:3], deployment.split()[:3]) == (
-        ["functionapp", "keys", "list"],
-        ["deployment", "group", "create"],
-    )
-    assert [("--subscription the-one-of-azd" in call) for call in (keys, deployment)] == [named, named]
+    calls = (cli / "called").read_text().splitlines()
+    assert [call.split()[:2] for call in calls] == [
+        ["functionapp", "keys"],
+        ["eventgrid", "system-topic"],
+        ["deployment", "group"],
+    ]
+    assert [("--subscription the-one-of-azd" in call) for call in calls] == [named] * 3
+
+
+@pytest.mark.parametrize("topic", ["", "stdropsx-of-defender"])
+def test_a_system_topic_that_the_account_has_already_is_shared(root: Path, cli: Path, topic: str) -> None:
+    (cli / "topic").write_text(topic)
+    run(root, cli, "postdeploy.sh", **OUTPUTS)
+    deployment = (cli / "called").read_text().splitlines()[-1]
+    assert ("topicName=" in deployment, f"topicName={topic}" in deployment) == (bool(topic), bool(topic))
 
 
 def test_a_private_app_gets_no_events(root: Path, cli: Path) -> None:
