@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.alerting.findings import Severity
+from shared.alerting.rules import NAMES
 from tests.infra.bicep import at, plain
 from tests.infra.events import alert_events
 from tests.infra.project import Project
@@ -19,6 +20,7 @@ API_DRIVEN = "API2A"  # how the ids of jobs that take uploads begin: API2AAD and
 SILENCE = ("checkpoint-age.kql", "nothing-ran.kql")  # which must fire when there is nothing to read
 EVENT = re.compile(r"event\.event\)?\s*==\s*'(\w+)'")
 FIELD = re.compile(r"\bevent\.(\w+)")
+RULE = re.compile(r"\bevent\.rule == '([\w-]+)'")
 LIST = re.compile(r"let (\w+) = dynamic\(\[(.+?)\]\)")
 
 
@@ -53,6 +55,8 @@ def events(project: Project) -> Iterator[str]:
             yield f"{name}: a message that is no event would be read as one"
         if "AADProvisioningLogs" in query and f"where JobId startswith '{API_DRIVEN}'" not in query:
             yield f"{name}: the log is that of all jobs of the tenant, such as those of other apps"
+        for rule in sorted(set(RULE.findall(query)) - set(NAMES)):
+            yield f"{name}: Rollcall raises no alert {rule}"
     for name in SILENCE:
         if re.search(r"summarize [^|]* by ", project.alert_queries.get(name, "")):
             yield f"{name}: where nothing was logged there would be no row, and no alert"

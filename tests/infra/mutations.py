@@ -301,6 +301,13 @@ MUTATIONS = (
         "dcount(tostring(event.event)) by bin(TimeGenerated, 1h)",
     ),
     Mutation(
+        "events",
+        "an alert asks for a rule that Rollcall does not have",
+        "infra/queries/checkpoint-age.kql",
+        "event.rule == 'checkpoint'",
+        "event.rule == 'checkpoint-age'",
+    ),
+    Mutation(
         "documented",
         "a schedule is not the one that is documented",
         SETTINGS,
