@@ -4,13 +4,13 @@ using 'main.bicep'
 // AZURE_ variables; a pipeline names its own identity in ROLLCALL_OPERATOR_ID.
 var pipeline = readEnvironmentVariable('ROLLCALL_OPERATOR_ID', '')
 var operator = empty(pipeline) ? readEnvironmentVariable('AZURE_PRINCIPAL_ID', '') : pipeline
-var operatorType = empty(pipeline) ? 'User' : 'ServicePrincipal'
+var isPerson = empty(pipeline) && readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User') == 'User'
 var mail = readEnvironmentVariable('ROLLCALL_ALERT_MAIL', '')
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'production')
 param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
 param alertTargets = { mail: empty(mail) ? [] : [mail] }
 param access = {
-  people: empty(operator) ? [] : [{ principalId: operator, principalType: operatorType, may: 'operate' }]
+  people: empty(operator) ? [] : [{ principalId: operator, principalType: isPerson ? 'User' : 'ServicePrincipal', may: 'operate' }]
 }
 param consoleClientId = readEnvironmentVariable('ROLLCALL_CONSOLE_CLIENT_ID', '')

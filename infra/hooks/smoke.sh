@@ -4,8 +4,8 @@
 set -eu
 
 health() {
-    key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
-        --query functionKeys.default --output tsv)
+    key=$(az functionapp keys list ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"} \
+        --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --query functionKeys.default --output tsv)
     [ -z "${GITHUB_ACTIONS:-}" ] || echo "::add-mask::$key"
     # By standard input, so that the key is in no process list. A cold app may take a while.
     status=$(printf 'header = "x-functions-key: %s"\n' "$key" | curl --config - --silent --show-error --max-time 60 \

@@ -29,13 +29,14 @@ def hooks(project: Project) -> Iterator[str]:
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
         yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
-        for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", source):
-            if not re.search(r'"\$@"|@subscription', call):
-                yield f"{hook}: azd may work in another subscription than {call!r}"
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
         required = {each.name for each in events.of("parameter") if each.value is None}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
         yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
+    for hook in ("postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
+        for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", project.text(f"infra/hooks/{hook}")):
+            if not re.search(r'"\$@"|@subscription|AZURE_SUBSCRIPTION_ID', call):
+                yield f"{hook}: azd may work in another subscription than {call!r}"
     yield from _workflow(project, outputs)
 
 
@@ -54,10 +55,13 @@ def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
     yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
     given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]
     for name, file in project.parameter_files.items():
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {"AZURE_PRINCIPAL_ID"}
+        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {
+            "AZURE_PRINCIPAL_ID",
+            "AZURE_PRINCIPAL_TYPE",
+        }
         yield from (f"deploy.yml: {name} reads {each}, which is not given" for each in sorted(read - set(given)))
     smoke = project.text("infra/hooks/smoke.sh")
-    read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"}
+    read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"} - GIVEN_BY_AZD
     read -= {name for name in read if name.startswith("SMOKE_")}
     yield from (f"smoke.sh: main.bicep has no output {each}" for each in sorted(read - outputs))
 
