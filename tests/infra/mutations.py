@@ -351,6 +351,13 @@ MUTATIONS = (
     ),
     Mutation(
         "hooks",
+        "a parameter file is not compiled before it is deployed",
+        ".github/workflows/deploy.yml",
+        "for file in infra/*.bicepparam;",
+        "for file in infra/main.bicepparam;",
+    ),
+    Mutation(
+        "hooks",
         "the outputs are read in the case that Azure gives back",
         ".github/workflows/deploy.yml",
         'infra/hooks/outputs.sh "rollcall-$AZURE_ENV_NAME"',
