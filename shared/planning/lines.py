@@ -12,7 +12,7 @@ from shared.errors import DropError
 from shared.limits import MAX_CELL_CHARACTERS, MAX_RECORD_CHARACTERS
 from shared.planning.file_format import SAMPLE_BYTES, is_wide
 
-PIECE_BYTES = 64 * 1024  # decoded at a time: as many lines as are worth a batch, and small against an instance
+PIECE_BYTES = 128 * 1024  # decoded at a time: as many lines as are worth a batch, and small against an instance
 
 
 def sample_of(pieces: Iterator[bytes]) -> bytes:
