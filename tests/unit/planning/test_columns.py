@@ -49,7 +49,24 @@ attributes:
 """,
 }
 CELLS = st.one_of(
-    st.sampled_from(["", " ", "a", "b", "Active", " x y ", "a@b.de", "2024-02-30", "2024-03-01", "7", "é" * 200]),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "a",
+            "b",
+            "Active",
+            " x y ",
+            'a"b',
+            "a\\b",
+            "a\tb",
+            "a@b.de",
+            "2024-02-30",
+            "2024-03-01",
+            "7",
+            "é" * 200,
+        ]
+    ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
 )
 ROWS = st.lists(st.lists(CELLS, min_size=len(HEADER), max_size=len(HEADER)), min_size=1, max_size=8)
