@@ -164,12 +164,11 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     if run.state in ENDED_ON_THE_WAY:
         sent = [person for receipt in final for person in _of(receipt, in_chunks)]
     starts = [receipt.at for receipt in receipts] + [run.sending_at or run.changed_at]
-    taken = {
-        person.key: (receipt.at - TAKEN_BEFORE).replace(microsecond=0)
-        for receipt in final
-        if receipt.answer is Answer.ACCEPTED
-        for person in _of(receipt, in_chunks)
-    }
+    taken = dict[str, datetime]()
+    for receipt in final:
+        if receipt.answer is Answer.ACCEPTED:
+            at = (receipt.at - TAKEN_BEFORE).replace(microsecond=0)
+            taken.update((person.key, at) for person in _of(receipt, in_chunks))
     return OpenRun(
         run,
         min(starts).replace(microsecond=0),

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,7 +77,7 @@ def plan_hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a run may have a million
 class PlannedPerson:
     """One line of people.csv. `chunk` 0: not sent, since nothing changed; `line` 0: not in the file.
 
@@ -107,7 +108,9 @@ def people_lines(
 def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:
     """The people of a run, from its people.csv."""
     for key, line, action, chunk, *row in _rows(content):
-        yield PlannedPerson(unguarded(key), int(line), action, int(chunk), bytes.fromhex(row[0]) if row else b"")
+        yield PlannedPerson(
+            unguarded(key), int(line), sys.intern(action), int(chunk), bytes.fromhex(row[0]) if row else b""
+        )
 
 
 def read_absent(content: Iterable[bytes]) -> Iterator[str]:
