@@ -31,6 +31,7 @@ TIMEOUT = httpx.Timeout(60, connect=10)
 LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
+_CONNECTED = "http11.send_request_headers.started"  # as httpx tells it; a transport of a test does not
 _EARLY = 300  # seconds before its end a token is not used any more
 
 
@@ -81,10 +82,19 @@ class GraphUpload:
         self._hosts = hosts
         self._now = now
 
-    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
-        """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves."""
+    def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None] = lambda: None) -> Reply:
+        """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves.
+
+        `leaving` is called when the token is there, and again when the connection is: a first call waits for both.
+        """
+
+        def watch(event: str, _: object) -> None:
+            if event == _CONNECTED:
+                leaving()
+
         try:
             token = self._tokens.get(self._hosts.scope_for(endpoint.url))
+            leaving()
             response = self._client.post(
                 endpoint.url,
                 content=body,
@@ -93,6 +103,7 @@ class GraphUpload:
                     "Content-Type": SCIM_JSON,
                     "client-request-id": str(uuid.uuid4()),
                 },
+                extensions={"trace": watch},
             )
         except ClientAuthenticationError as error:
             return Reply(401, self._now(), code=type(error).__name__, message="the identity gave no token")
@@ -149,9 +160,9 @@ class GraphLog:
         now = self._clock.now()
         booking = self._pacer.book(now)
         self._clock.sleep(max(0.0, (booking.at - now).total_seconds()))
-        booking.left(self._clock.now())
         try:
             token = self._tokens.get(scope)
+            booking.left(self._clock.now())
             response = self._client.get(url, headers={"Authorization": f"Bearer {token}"})
         except ClientAuthenticationError as error:
             return Reply(401, self._clock.now(), code=type(error).__name__), b""

@@ -139,8 +139,7 @@ class Flight:
 
     def _post(self, booking: Booking, body: bytes) -> Reply:
         """In a thread of the pool."""
-        booking.left(self.sender.clock.now())
-        return self.sender.upload.post(self.endpoint, body)
+        return self.sender.upload.post(self.endpoint, body, lambda: booking.left(self.sender.clock.now()))
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""

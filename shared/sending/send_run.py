@@ -32,8 +32,11 @@ class Clock(Protocol):
 class Upload(Protocol):
     """The upload API of a provisioning job."""
 
-    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
-        """Send one bulk request. Whatever happens is a reply; nothing is raised."""
+    def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None]) -> Reply:
+        """Send one bulk request. Whatever happens is a reply; nothing is raised.
+
+        `leaving` is called when it leaves, and once more when it turns out that it leaves only now.
+        """
         ...
 
     def renew_token(self, endpoint: Endpoint) -> None:

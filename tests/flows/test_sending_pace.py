@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+from azure.core.credentials import AccessToken
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +21,7 @@ from shared.runs import RunState
 from shared.sending.pacing import Pacer
 from shared.sending.replies import Reply
 from tests.support.clock import MORNING, FakeClock
+from tests.support.graph import Identity
 from tests.support.house import scripted
 
 
@@ -81,8 +86,9 @@ class Recorder:
     def read(self, *where: Any) -> Any:
         return self.artefacts.read(*where)
 
-    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
+    def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None]) -> Reply:
         with self._news:
+            leaving()
             self.made.append(self.clock.now())
             self._news.notify_all()
         return Reply(202, self.clock.now())
@@ -144,3 +150,30 @@ def test_calls_that_a_slow_storage_delays_keep_the_pace(tmp_path: Path) -> None:
     ).send_runs()
     assert len(recorder.made) == 161
     assert most_in_a_window(recorder.made) <= UPLOAD_CALLS
+
+
+@pytest.mark.parametrize("connects", [True, False])
+def test_calls_that_wait_for_a_token_or_a_connection_are_counted_from_when_they_left(
+    tmp_path: Path, connects: bool
+) -> None:
+    class Slow(Identity):
+        def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+            self.clock.advance(seconds=1)
+            return super().get_token(*scopes, **options)
+
+    sending = scripted(tmp_path, SEND_SECONDS="600", SEND_CONCURRENCY="1")
+    sending.identity.__class__ = Slow
+    came: list[datetime] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if connects:
+            sending.clock.advance(seconds=0 if came else 1)
+            request.extensions["trace"]("http11.send_request_headers.started", {})  # as httpx tells it
+        came.append(sending.clock.now())
+        return httpx.Response(202)
+
+    sending.graph.otherwise = answer
+    sending.rollcall.drop(4_050)
+    sending.rollcall.house.send_runs()
+    assert len(came) == 81
+    assert most_in_a_window(came) == UPLOAD_CALLS
