@@ -112,8 +112,9 @@ def _people(around: Surroundings, *, first: bool) -> tuple[PeopleStore, str]:
 
 def _rejections(drop: FileDrop, source: Source, rejected: list[bytes]) -> Rejections:
     """The lines of rejected.csv, each with its faults apart where the mapping names them."""
-    rows = list(csv.reader(io.StringIO(b"".join(rejected).decode("utf-8", "replace"), newline="")))[1:]
-    reasons = {int(row[-2]): row[-1] for row in rows}
+    header, *rows = csv.reader(io.StringIO(b"".join(rejected).decode("utf-8", "replace"), newline=""))
+    line, reason = len(header) - 2, len(header) - 1  # cells that were too many stand behind these two
+    reasons = {int(row[line]): row[reason] for row in rows}
     table = read_records(drop.chunks(), source.csv)
     mapping = Mapping(source, table.header)
     found = []

@@ -83,3 +83,12 @@ def test_a_file_of_thousands_is_planned(rollcall: Rollcall, file: Path, root: Pa
     file.write_bytes(b"".join(encoded(employees(Feed(3000)))))
     told = rollcall("plan", file, "--source", "employees", "--sources", root / "sources", "--first", "--json")
     assert json.loads(told.stdout)["people"] > 2900
+
+
+def test_a_line_with_cells_too_many_is_told_like_any_other(rollcall: Rollcall, file: Path, root: Path) -> None:
+    rows = [list(row) for row in employees(Feed(3, clean=True))]
+    rows[2].append("Lee")
+    file.write_bytes(b"".join(encoded(rows)))
+    told = rollcall("plan", file, "--source", "employees", "--sources", root / "sources", "--first")
+    assert told.exit_code == 0
+    assert "rejected, line 3: the line has 25 cells, the header has 24" in told.stdout
