@@ -61,3 +61,4 @@ MAX_RATIO = 200  # what an archive unpacks to, against its size; text packs to a
 RATIO_COUNTS_FROM = 10 * 1024**2  # a small file of equal lines packs better than any bomb
 MAX_WORKBOOK_BYTES = 300 * 1024**2  # the XML of a workbook, which is read as a whole
 MAX_SHEET_CELLS = 10_000_000  # the rectangle from A1 to the last cell
+MAX_PART_BYTES = 20 * 1024**2  # of the lists of sheets and styles in a workbook

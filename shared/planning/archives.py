@@ -28,20 +28,31 @@ _DAMAGED = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError, EOFError, ValueError,
     OverflowError, struct.error, OSError,
 )  # fmt: skip
+_CHAFF = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_DOCUMENTS = {
+    "word/document.xml": "a Word document",
+    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
+    "content.xml": "an OpenDocument file",
+}
+_MEMBERS_SHOWN, _CHARACTERS_SHOWN = 5, 60
 _WITH_GZIP_HEADER = zlib.MAX_WBITS | 16
 
 
-def unpacked(pieces: Iterable[bytes], sheet: str) -> Iterator[bytes]:
-    """The text in these bytes, which are the text themselves where they are no archive. Raises DropError."""
+def unpacked(pieces: Iterable[bytes], sheet: str, seen: list[str]) -> Iterator[bytes]:
+    """The text in these bytes, which are the text themselves where they are no archive. Raises DropError.
+
+    What they turn out to be is noted in `seen`, for messages.
+    """
     stream = iter(pieces)
     start = b""
     while len(start) < len(ZIP) and (piece := next(stream, None)) is not None:
         start += piece
     whole = chain([start], stream)
     if start.startswith(GZIP):
+        seen.append("a gzip archive")
         return _from_gzip(whole)
     if start.startswith((ZIP, EMPTY_ZIP)):
-        return _from_zip(whole, sheet)
+        return _from_zip(whole, sheet, seen)
     return whole
 
 
@@ -94,26 +105,30 @@ def _from_gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise DropError("the gzip archive ends in the middle; it may not be written to its end: drop it again")
 
 
-def _from_zip(pieces: Iterable[bytes], sheet: str) -> Iterator[bytes]:
+def _from_zip(pieces: Iterable[bytes], sheet: str, seen: list[str]) -> Iterator[bytes]:
     meter = _Meter()
     with tempfile.TemporaryFile(prefix="drop-") as file:
         file.writelines(meter.passing(pieces))
         try:
             with zipfile.ZipFile(file) as archive:
                 if is_workbook(archive):
-                    yield from rows_as_csv(file, archive, sheet)
+                    yield from rows_as_csv(file, archive, sheet, seen)
                 else:
-                    yield from _member(archive, meter)
+                    yield from _member(archive, meter, seen)
         except _DAMAGED as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise  # the disk's trouble, not the archive's
             raise DropError(f"the zip archive is damaged or not supported ({error}); pack it again") from None
 
 
-def _member(archive: zipfile.ZipFile, meter: _Meter) -> Iterator[bytes]:
+def _member(archive: zipfile.ZipFile, meter: _Meter, seen: list[str]) -> Iterator[bytes]:
     members = [each for each in archive.infolist() if not each.is_dir() and not _is_chaff(each.filename)]
+    for name, kind in _DOCUMENTS.items():
+        if name in archive.namelist():
+            raise DropError(f"this is {kind}; save it as an Excel workbook (.xlsx) or as CSV")
     if len(members) != 1:
-        raise DropError(f"the zip archive holds {len(members)} files; drop one with exactly one file in it")
+        raise DropError(f"the zip archive holds {_listed(members)}; drop one with exactly one file in it")
+    seen.append(f"a zip archive with {members[0].filename!r} in it")
     if members[0].flag_bits & 1:
         raise DropError("the zip archive is protected by a password; drop it without one")
     with archive.open(members[0]) as stream:
@@ -130,9 +145,15 @@ def _read(stream: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
+def _listed(members: list[zipfile.ZipInfo]) -> str:
+    names = ", ".join(repr(each.filename[:_CHARACTERS_SHOWN]) for each in members[:_MEMBERS_SHOWN])
+    more = " ..." if len(members) > _MEMBERS_SHOWN else ""
+    return f"{len(members):,} files" + (f" ({names}{more})" if names else "")
+
+
 def _is_chaff(name: str) -> bool:
-    """What a Mac adds to an archive by itself."""
-    return name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
+    """What a Mac or Windows adds to a folder by itself."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2].casefold() in _CHAFF
 
 
 def _is_no_archive(start: bytes) -> None:

@@ -119,7 +119,8 @@ def read_records(content: Iterable[bytes], reading: Csv) -> Table:
 
     A `rejected.csv` reads as Rollcall wrote it, whatever the source says of lines above the header.
     """
-    text = Text(unpacked(content, reading.sheet))
+    seen = list[str]()
+    text = Text(unpacked(content, reading.sheet, seen))
     pieces = text.passing()
     sample = sample_of(pieces)
     form = recognise(sample, reading)
