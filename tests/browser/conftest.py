@@ -16,6 +16,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser import machine
@@ -48,7 +49,13 @@ class Window:
         self.driver.get(f"{self.site.url}/{path}")
 
     def press(self, text: str) -> None:
-        """Press a button or follow a link that reads so."""
+        """Press a button or follow a link that reads so, and wait for the page it leads to."""
+        before = self.find("/html")
+        self.click(text)
+        WebDriverWait(self.driver, SECONDS).until(staleness_of(before), f"{text!r} leads nowhere")
+
+    def click(self, text: str) -> None:
+        """Press a button or a link that reads so, and wait for nothing."""
         self.find(f"//button[normalize-space()='{text}'] | //a[normalize-space()='{text}']").click()
 
     def fill(self, name: str, value: str) -> None:

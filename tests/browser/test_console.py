@@ -58,7 +58,7 @@ def test_a_reason_is_asked_for_before_anything_is_sent(made: Desk, window: Windo
     run = held(made)
     window.enter()
     window.open(f"runs/{run.run_id}")
-    window.press("Cancel this run")
+    window.click("Cancel this run")
     assert window.driver.find_element(By.CSS_SELECTOR, "textarea:invalid")
     assert made.run(run).state is RunState.HELD
 
