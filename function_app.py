@@ -7,27 +7,29 @@ import logging
 import os
 import threading
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
-from shared import wiring
-from shared.adapters.console_http import answer_http
+if TYPE_CHECKING:
+    from shared.wiring import House
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
 _building = threading.Lock()
 
 
-def house() -> wiring.House:
+def house() -> House:
     """The house, built once a process, at the first call; a second call waits for the first one's."""
     with _building:
         return _built()
 
 
 @cache
-def _built() -> wiring.House:
+def _built() -> House:
+    from shared import wiring
+
     return wiring.live(os.environ)
 
 
@@ -39,7 +41,9 @@ def _built() -> wiring.House:
 )
 def plan_drop(client: blob.BlobClient) -> None:
     """A drop has arrived: plan it."""
-    run = house().plan_drop(wiring.drop_of(client))
+    from shared.adapters.blobs import BlobDrop
+
+    run = house().plan_drop(BlobDrop(client))
     _event("drop_planned", run_id=run.run_id, source=run.source, state=run.state, **vars(run.figures))
 
 
@@ -80,6 +84,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
+    from shared.adapters.console_http import answer_http
+
     return answer_http(house().console, req)
 
 

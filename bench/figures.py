@@ -17,7 +17,7 @@ class Figure:
 
     what: str
     ratio: float
-    to_reach: str
+    to_reach: str  # "" where nothing was promised
     reached: bool
     floor: str  # what it is a ratio to, with its figure
     note: str = ""
@@ -58,11 +58,16 @@ def table(figures: Iterable[Figure]) -> str:
     """The figures as a Markdown table."""
     rows = ["| what | ratio | to reach | | measured beside it | note |", "|---|---|---|---|---|---|"]
     rows += [
-        f"| {each.what} | {each.ratio:.2f} | {each.to_reach} | {'reached' if each.reached else '**missed**'} "
-        f"| {each.floor} | {each.note} |"
+        f"| {each.what} | {each.ratio:.2f} | {each.to_reach} | {_verdict(each)} | {each.floor} | {each.note} |"
         for each in figures
     ]
     return "\n".join(rows)
+
+
+def _verdict(figure: Figure) -> str:
+    if not figure.to_reach:
+        return ""
+    return "reached" if figure.reached else "**missed**"
 
 
 def keep(figures: Iterable[Figure], machine: dict[str, object], file: Path) -> None:

@@ -16,8 +16,8 @@ from azure.core.credentials import AccessToken
 from bench.figures import Figure, Options
 from local.entra import Dials, Entra, EntraTransport
 from shared.adapters.clock import SystemClock
-from shared.adapters.graph import Tokens
 from shared.adapters.storage import twins
+from shared.adapters.tokens import Tokens
 from shared.limits import MAX_OPERATIONS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.runs import RunState
 from shared.settings import Settings
@@ -105,7 +105,7 @@ def _send(folder: Path) -> tuple[Slow, float]:
         identity = Identity(entra)
         storage = twins()
         settings = Settings.read(SETTINGS | {"SOURCES_DIR": str(folder)})
-        house = assemble(settings, storage, client, Tokens(lambda: identity, clock.now), clock, lambda: 0.5)
+        house = assemble(settings, storage, lambda: client, Tokens(lambda: identity, clock.now), clock, lambda: 0.5)
         rows = "".join(f"p{at:06d},Active\n" for at in range(CHUNKS * MAX_OPERATIONS))
         storage.drops.put("employees/drop.csv", b"id,status\n" + rows.encode(), None)
         run = house.plan_drop(storage.drops.drop("employees/drop.csv"))

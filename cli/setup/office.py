@@ -26,10 +26,11 @@ from cli.options import sources_folder
 from cli.setup.folder import DEFAULT, Folder
 from cli.setup.source_file import file_of, write_endpoint
 from shared.adapters.clock import SystemClock
-from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload, Tokens
+from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload
 from shared.adapters.graph_setup import GraphTenant
 from shared.adapters.graph_setup_calls import GraphCalls
 from shared.adapters.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
+from shared.adapters.tokens import Tokens
 from shared.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
 from shared.errors import ConfigurationError
 from shared.limits import LOG_CALLS, LOG_WINDOW
@@ -166,7 +167,7 @@ class Office:
 
     def upload(self) -> GraphUpload:
         """Sends as the person."""
-        return GraphUpload(self.client, self.tokens, self.hosts, self.clock.now)
+        return GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now)
 
     def log(self) -> GraphLog:
         """Reads the log as the person."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 
-from shared.alerting.messages import encoded, plain, signed
-from shared.alerting.raise_alerts import Alert
+from shared.alerting.messages import encoded, plain, signed, slack, teams
+from shared.alerting.raise_alerts import Alert, Channel
 from shared.errors import ChannelError
+from shared.settings import Settings
 
 TIMEOUT = 10.0  # seconds; a channel that takes longer is tried again at the next tick
 
@@ -59,3 +60,18 @@ class LogChannel:
             for name in ("key", "severity", "rule", "source", "run_id", "raised_at", "resolved_at", "link")
         }
         self.log.info(encoded(event).decode())
+
+
+def channels(settings: Settings, client: httpx.Client, now: Callable[[], datetime]) -> tuple[Channel, ...]:
+    """The channels that the settings name, and the log, which is always there."""
+
+    def link(run_id: str) -> str:
+        return f"{settings.console_url.rstrip('/')}/runs/{run_id}" if settings.console_url and run_id else ""
+
+    web = (
+        ("teams", settings.teams_url, teams, ""),
+        ("slack", settings.slack_url, slack, ""),
+        ("webhook", settings.webhook_url, plain, settings.webhook_key),
+    )
+    named = [WebChannel(name, url, text, client, link, now, key) for name, url, text, key in web if url]
+    return (*named, LogChannel(logging.getLogger("rollcall"), link))

@@ -6,9 +6,12 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 from shared.adapters.container import Container
 from shared.errors import Missing, Present
+from shared.reporting.access import Door
+from shared.settings import Settings
 
 KEY_BYTES = 32
 _KEY = "console/key"
@@ -44,3 +47,11 @@ class ConsoleSecrets:
         with suppress(Present):  # where another process was quicker, its key counts
             self._container.put(_KEY, self._fresh(KEY_BYTES), None)
         return self._container.get(_KEY)[0]
+
+
+def door(settings: Settings, state: Container, now: Callable[[], datetime]) -> Door:
+    """Who may enter: those whom the platform signs in; on a laptop, whose storage is the emulator's, one token."""
+    secrets = ConsoleSecrets(state)
+    local = bool(settings.connection_string)
+    token = settings.console_token if local else ""
+    return Door(settings.signed_in and not local, token, secrets.key, secrets.spend, now)

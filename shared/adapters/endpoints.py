@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from shared.adapters.graph_job import GraphJob
+from typing import TYPE_CHECKING
+
 from shared.adapters.source_folder import SourceFolder
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import ConfigurationError, DropError
 from shared.sources import Source
+
+if TYPE_CHECKING:
+    from shared.adapters.graph_job import GraphJob  # which loads httpx: not every trigger calls anybody
 
 
 class Endpoints:

@@ -6,7 +6,6 @@ Uploads never raise: whatever happens is a `Reply` the sender judges. Reading th
 from __future__ import annotations
 
 import math
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,9 +15,9 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
-from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
+from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry, graph_time, read_entry
 from shared.endpoint import Endpoint, TrustedHosts
@@ -32,7 +31,6 @@ LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
 _CONNECTED = "http11.send_request_headers.started"  # as httpx tells it; a transport of a test does not
-_EARLY = 300  # seconds before its end a token is not used any more
 
 
 class Clock(Protocol):
@@ -47,36 +45,16 @@ class Clock(Protocol):
         ...
 
 
-class Tokens:
-    """Access tokens of the app's identity, kept until shortly before they end."""
-
-    def __init__(self, credential: Callable[[], TokenCredential], now: Callable[[], datetime]) -> None:
-        self._make = credential
-        self._now = now
-        self._credential: TokenCredential | None = None
-        self._tokens: dict[str, AccessToken] = {}
-        self._lock = threading.Lock()
-
-    def get(self, scope: str) -> str:
-        """A token for this scope. Raises ClientAuthenticationError."""
-        with self._lock:
-            token = self._tokens.get(scope)
-            if token is None or token.expires_on - _EARLY <= self._now().timestamp():
-                self._credential = self._credential or self._make()
-                token = self._tokens[scope] = self._credential.get_token(scope)
-            return token.token
-
-    def renew(self) -> None:
-        """Forget every token, and the credential with its own cache."""
-        with self._lock:
-            self._credential = None
-            self._tokens.clear()
-
-
 class GraphUpload:
     """The upload API of provisioning jobs."""
 
-    def __init__(self, client: httpx.Client, tokens: Tokens, hosts: TrustedHosts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], httpx.Client],  # asked for at the first call: most ticks have nothing to send
+        tokens: Tokens,
+        hosts: TrustedHosts,
+        now: Callable[[], datetime],
+    ) -> None:
         self._client = client
         self._tokens = tokens
         self._hosts = hosts
@@ -95,7 +73,7 @@ class GraphUpload:
         try:
             token = self._tokens.get(self._hosts.scope_for(endpoint.url))
             leaving()
-            response = self._client.post(
+            response = self._client().post(
                 endpoint.url,
                 content=body,
                 headers={

@@ -10,7 +10,8 @@ import httpx
 import msgspec
 from azure.core.exceptions import ClientAuthenticationError
 
-from shared.adapters.graph import Tokens, reply_of
+from shared.adapters.graph import reply_of
+from shared.adapters.tokens import Tokens
 from shared.alerting.findings import JobState
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable
@@ -21,7 +22,13 @@ from shared.sending.replies import Verdict
 class GraphJob:
     """The job behind an endpoint."""
 
-    def __init__(self, client: httpx.Client, tokens: Tokens, hosts: TrustedHosts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], httpx.Client],  # asked for at the first call
+        tokens: Tokens,
+        hosts: TrustedHosts,
+        now: Callable[[], datetime],
+    ) -> None:
         self._client = client
         self._tokens = tokens
         self._hosts = hosts
@@ -56,7 +63,7 @@ class GraphJob:
         scope = self._hosts.scope_for(url)
         try:
             headers = {"Authorization": f"Bearer {self._tokens.get(scope)}"}
-            response = self._client.get(url, headers=headers)
+            response = self._client().get(url, headers=headers)
         except ClientAuthenticationError as error:
             raise Refused(f"the app's identity got no token: {type(error).__name__}", status=401) from error
         except httpx.HTTPError as error:

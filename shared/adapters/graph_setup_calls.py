@@ -14,7 +14,8 @@ import httpx
 import msgspec
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from shared.adapters.graph import Clock, Tokens, reply_of
+from shared.adapters.graph import Clock, reply_of
+from shared.adapters.tokens import Tokens
 from shared.endpoint import TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable
 from shared.sending.pacing import pause_after

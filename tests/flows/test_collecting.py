@@ -36,7 +36,7 @@ from tests.support.graph import (
     window_of,
 )
 from tests.support.guillotine import Guillotine, Killed
-from tests.support.house import Sending, scripted
+from tests.support.house import Sending, fitted, scripted
 
 
 @dataclass
@@ -479,7 +479,7 @@ def test_the_checkpoint_moves_only_after_everything_is_safe(sending: Sending, po
 def under(guillotine: Guillotine, house: House) -> House:
     names = ("ledger", "artefacts", "log", "store", "checkpoints", "outcomes", "people")
     ports = {name: guillotine.over(getattr(house.collector, name)) for name in names}
-    return replace(house, collector=replace(house.collector, **ports))
+    return fitted(house, collector=replace(house.collector, **ports))
 
 
 def told(folder: Path) -> Sent:

@@ -15,6 +15,7 @@ from shared.runs import Run, RunState
 from tests.browser.scene import made_desk
 from tests.support.console import BASE, HOST, OBJECT_ID, ORIGIN, Visitor, principal, text, words
 from tests.support.desk import Desk, people
+from tests.support.house import fitted
 
 TOKEN = "one-time"
 
@@ -237,7 +238,7 @@ def test_a_cookie_that_was_made_up_opens_nothing(laptop: Desk, cookie: str) -> N
 def test_a_session_of_an_earlier_start_opens_nothing(laptop: Desk, tmp_path: Path) -> None:
     entered = visitor(laptop).signed_in(TOKEN)
     door = replace(laptop.rollcall.house.console.door, token="another")
-    house = replace(laptop.rollcall.house, console=replace(laptop.rollcall.house.console, door=door))
+    house = fitted(laptop.rollcall.house, console=replace(laptop.rollcall.house.console, door=door))
     assert Visitor(house, entered.headers).get("").status == 401
 
 

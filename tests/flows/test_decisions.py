@@ -15,6 +15,7 @@ from shared.planning.records import Drop
 from shared.runs import Run, RunState
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import FORBIDDEN
+from tests.support.house import fitted
 
 S = RunState
 
@@ -198,7 +199,7 @@ def test_a_run_cancelled_while_it_is_planned_stays_cancelled(made: Desk) -> None
         cancelled(made, run)
         return made.drops.drop(path)
 
-    house = replace(made.rollcall.house, planner=replace(whole, drop=opened))
+    house = fitted(made.rollcall.house, planner=replace(whole, drop=opened))
     assert house.sweep() == (1, 0)
     assert made.states() == ["cancelled"]
 

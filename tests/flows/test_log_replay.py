@@ -24,7 +24,7 @@ from shared.wiring import House
 from tests.support.clock import MORNING
 from tests.support.graph import JOB, Json, entry, status, window_of
 from tests.support.guillotine import Killed
-from tests.support.house import Rollcall, Sending, scripted
+from tests.support.house import Rollcall, Sending, fitted, scripted
 
 ENTRIES = 20_000
 PEOPLE = 1_500
@@ -187,7 +187,7 @@ def _reads_again_and_writes_nothing(living: Rollcall) -> None:
     etags = [row.etag for row in storage.logs_table.rows(Query())]
     again = CheckpointTable(MemoryTable())
     again.move(JOB, MORNING - timedelta(hours=1))
-    house = replace(house, collector=replace(house.collector, checkpoints=again))
+    house = fitted(house, collector=replace(house.collector, checkpoints=again))
     read = new = 0
     for _ in range(4):
         collected = house.collect_logs()

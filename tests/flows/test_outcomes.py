@@ -16,7 +16,7 @@ from shared.runs import Run, RunState
 from tests.flows.test_collecting import Sent, later, sent
 from tests.support.graph import entry, refuses, status
 from tests.support.guillotine import Guillotine, Killed
-from tests.support.house import Sending, scripted
+from tests.support.house import Sending, fitted, scripted
 
 
 def failing(sending: Sending, people: list[str]) -> Sent:
@@ -83,7 +83,7 @@ def test_killed_at_any_step_of_healing_the_files_and_figures_agree(tmp_path: Pat
         ports = {name: guillotine.over(getattr(house.collector, name)) for name in names}
         sent_run.sending.clock.advance(minutes=5)
         try:
-            replace(house, collector=replace(house.collector, **ports)).collect_logs()
+            fitted(house, collector=replace(house.collector, **ports)).collect_logs()
             finished = True
         except Killed:
             finished = False
@@ -180,7 +180,7 @@ def counted(sent_run: Sent, minutes: float = 5) -> list[str]:
     house = sent_run.sending.rollcall.house
     counting = Counting(house.outcomes)
     sent_run.sending.clock.advance(minutes=minutes)
-    replace(house, collector=replace(house.collector, outcomes=counting)).collect_logs()
+    fitted(house, collector=replace(house.collector, outcomes=counting)).collect_logs()
     return counting.calls
 
 
@@ -219,7 +219,7 @@ def test_figures_are_right_again_when_a_process_died_before_it_wrote_the_tally(s
 
     sending.clock.advance(minutes=5)
     with pytest.raises(Killed):
-        replace(house, collector=replace(house.collector, outcomes=Dying())).collect_logs()
+        fitted(house, collector=replace(house.collector, outcomes=Dying())).collect_logs()
     sent_run.collect()
     assert sent_run.outcomes == {"created": 1}
     assert outcomes.tallies(sent_run.run.run_id) == {"": {"created": 1}}

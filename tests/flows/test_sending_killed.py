@@ -12,7 +12,7 @@ from shared.runs import Answer, Run, RunState
 from shared.wiring import House
 from tests.support.graph import refuses
 from tests.support.guillotine import Guillotine, Killed
-from tests.support.house import Sending, scripted
+from tests.support.house import Sending, fitted, scripted
 
 PEOPLE = 52  # two chunks, the second of two people
 BAD = "p00050"
@@ -23,7 +23,7 @@ def under(guillotine: Guillotine, house: House) -> House:
     sender = house.sender
     ports = {name: guillotine.over(getattr(sender, name)) for name in ("ledger", "artefacts", "upload", "people")}
     quota = replace(sender.quota, book=guillotine.over(sender.quota.book))
-    return replace(house, sender=replace(sender, quota=quota, **ports))
+    return fitted(house, sender=replace(sender, quota=quota, **ports))
 
 
 def prepared(tmp_path: Path) -> tuple[Sending, Run]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.graph import GraphLog, GraphUpload, Tokens
+from shared.adapters.graph import GraphLog, GraphUpload
+from shared.adapters.tokens import Tokens
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.endpoint import TrustedHosts
@@ -32,7 +33,7 @@ class Stage:
         hosts = TrustedHosts()
         self.rehearsal = Rehearsal(
             hosts.endpoint(office.endpoint),
-            GraphUpload(office.client, tokens, hosts, office.clock.now),
+            GraphUpload(lambda: office.client, tokens, hosts, office.clock.now),
             GraphLog(office.client, tokens, hosts, office.clock, Pacer(1000, timedelta(seconds=10))),
             self,
             office.said.append,

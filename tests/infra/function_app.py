@@ -6,10 +6,12 @@ The source is not run, so a changed copy can be read. Types come from `shared`, 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, get_type_hints
 
 from shared import wiring
@@ -103,5 +105,16 @@ def _type(node: ast.expr, known: dict[str, Any]) -> Any:
         return get_type_hints(owner).get(node.attr) if isinstance(owner, type) else None
     method = node.func if isinstance(node, ast.Call) else None
     if isinstance(method, ast.Attribute) and ast.unparse(method.value) == "house()":
-        return get_type_hints(getattr(wiring.House, method.attr)).get("return")
+        return get_type_hints(getattr(wiring.House, method.attr), localns=_imported()).get("return")
     return None
+
+
+def _imported() -> dict[str, Any]:
+    """What `wiring` imports by name, also for its hints only."""
+    tree = ast.parse(inspect.getsource(wiring))
+    return {
+        alias.name: getattr(import_module(node.module), alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }

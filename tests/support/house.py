@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import httpx
 from azure.core.credentials import TokenCredential
 
-from shared.adapters.graph import Tokens
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.storage import Storage
+from shared.adapters.tokens import Tokens
 from shared.runs import Receipt, Run
 from shared.settings import Settings
 from shared.wiring import SENDING_LEASE, House, assemble
@@ -30,6 +31,13 @@ attributes:
   displayName: name
   urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: manager
 """
+
+
+def fitted(house: House, **rooms: object) -> House:
+    """The same house, with these in place of its own rooms."""
+    other = copy(house)
+    vars(other).update(rooms)
+    return other
 
 
 @dataclass
@@ -72,17 +80,17 @@ class Rollcall:
 
     def with_sender(self, **changes: Any) -> House:
         """The house with other parts in its sender."""
-        return replace(self.house, sender=replace(self.house.sender, **changes))
+        return fitted(self.house, sender=replace(self.house.sender, **changes))
 
     def with_collector(self, **changes: Any) -> House:
         """The house with other parts in its collector."""
-        return replace(self.house, collector=replace(self.house.collector, **changes))
+        return fitted(self.house, collector=replace(self.house.collector, **changes))
 
     def restarted(self) -> Rollcall:
         """What a new process finds: the same storage, nothing in memory."""
         settings, storage = self.house.settings, self.house.storage
         tokens = Tokens(lambda: self.identity, self.clock.now)
-        house = assemble(settings, storage, self.client, tokens, self.clock, lambda: 0.5)
+        house = assemble(settings, storage, lambda: self.client, tokens, self.clock, lambda: 0.5)
         return replace(self, house=house)
 
     @property
@@ -99,7 +107,7 @@ def rollcall(
     read = Settings.read(environment(SOURCES_DIR=str(folder), **settings))
     client = httpx.Client(transport=transport)
     tokens = Tokens(lambda: identity, clock.now)
-    house = assemble(read, twins(clock), client, tokens, clock, lambda: 0.5)
+    house = assemble(read, twins(clock), lambda: client, tokens, clock, lambda: 0.5)
     made = Rollcall(house, clock, client, identity, folder)
     made.add_source("employees")
     return made

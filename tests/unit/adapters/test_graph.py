@@ -13,7 +13,8 @@ from azure.core.exceptions import ServiceRequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.graph import GraphUpload, Tokens, reply_of
+from shared.adapters.graph import GraphUpload, reply_of
+from shared.adapters.tokens import Tokens
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import UntrustedHost
 from shared.sending.replies import Verdict
@@ -76,7 +77,8 @@ class World:
         self.graph = ScriptedGraph(self.clock)
         self.identity = Identity(self.clock)
         self.tokens = Tokens(lambda: self.identity, self.clock.now)
-        self.upload = GraphUpload(httpx.Client(transport=self.graph), self.tokens, HOSTS, self.clock.now)
+        self.client = httpx.Client(transport=self.graph)
+        self.upload = GraphUpload(lambda: self.client, self.tokens, HOSTS, self.clock.now)
 
     def post(self, at: Endpoint | None = None) -> Verdict:
         body = b'{"Operations": []}'
@@ -127,7 +129,7 @@ def test_an_identity_endpoint_that_does_not_answer_is_a_reply(world: World) -> N
             raise ServiceRequestError("no route")
 
     tokens = Tokens(lambda: Away(world.clock), world.clock.now)
-    world.upload = GraphUpload(httpx.Client(transport=world.graph), tokens, HOSTS, world.clock.now)
+    world.upload = GraphUpload(lambda: world.client, tokens, HOSTS, world.clock.now)
     assert world.post() is Verdict.UNAVAILABLE
 
 

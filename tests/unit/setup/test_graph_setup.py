@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.adapters.graph import Tokens
 from shared.adapters.graph_setup import GraphTenant
 from shared.adapters.graph_setup_calls import GraphCalls
+from shared.adapters.tokens import Tokens
 from shared.endpoint import TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable, UntrustedHost
 from shared.setup.tenant import TEMPLATES, JobPlace

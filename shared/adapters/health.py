@@ -1,0 +1,29 @@
+"""Whether the app can work. Enters: source files, books, drops. Leaves: what is wrong, as the trigger says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.adapters.container import Container
+from shared.adapters.ledger import TableLedger
+from shared.adapters.source_folder import SourceFolder
+from shared.errors import RollcallError
+
+
+def health(sources: SourceFolder, ledger: TableLedger, drops: Container) -> dict[str, object]:
+    """Its sources read, their endpoints are trusted, its storage answers."""
+    faults = [*sources.faults()]
+    for name, source in sources.sources().items():
+        if not source.endpoint:
+            faults.append(f"{name}: no endpoint yet")
+    faults += _storage_faults(ledger, drops)
+    return {"healthy": not faults, "sources": sorted(sources.sources()), "faults": faults}
+
+
+def _storage_faults(ledger: TableLedger, drops: Container) -> Iterable[str]:
+    try:
+        ledger.runs("-")
+        next(iter(drops.versions("-")), None)
+    except RollcallError as error:
+        return [str(error)]
+    return []
