@@ -1,4 +1,5 @@
-"""One process that imports the app, as a worker does, then plans a drop, and prints both memories in megabytes.
+"""One process that imports the app and its house, as a worker does, plans a drop, and prints its memory in megabytes:
+idle, and the most of it.
 
 Run as `python -m bench.memory FILE DAY FOLDER`. The peak is that of this process's own memory (VmHWM), Linux only.
 """
@@ -22,7 +23,8 @@ def megabytes(name: str) -> float:
 def main(file: Path, day: int, told: Path) -> None:
     """Measure, and print."""
     os.environ["ROLLCALL_LOCAL"] = "1"
-    importlib.import_module("function_app")
+    for name in ("function_app", "shared.wiring"):  # a worker that has answered before has both
+        importlib.import_module(name)
     idle = megabytes("VmRSS")
     from bench.house import House
 
