@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser import machine
@@ -52,7 +51,7 @@ class Window:
         """Press a button or follow a link that reads so, and wait for the page it leads to."""
         before = self.find("/html")
         self.click(text)
-        WebDriverWait(self.driver, SECONDS).until(staleness_of(before), f"{text!r} leads nowhere")
+        WebDriverWait(self.driver, SECONDS).until(lambda _: _is_gone(before), f"{text!r} leads nowhere")
 
     def click(self, text: str) -> None:
         """Press a button or a link that reads so, and wait for nothing."""
@@ -94,13 +93,24 @@ class Window:
 
     def _steadily(self, look: Callable[[], str]) -> str:
         """Look again where the page was being replaced meanwhile."""
-        wait = WebDriverWait(self.driver, SECONDS, ignored_exceptions=(StaleElementReferenceException,))
+        wait = WebDriverWait(self.driver, SECONDS, ignored_exceptions=(WebDriverException,))
         return wait.until(lambda _: (look(),))[0]
 
     @property
     def complaints(self) -> list[str]:
         """What the browser has written into its console since the last look."""
         return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
+
+
+def _is_gone(element: WebElement) -> bool:
+    """Whether its page was replaced, which the driver tells in either of two ways while that goes on."""
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        return "does not belong to the document" in str(error)
+    return False
 
 
 @pytest.fixture(scope="session")
