@@ -53,6 +53,7 @@ class LineRows:
         self.read = read
         self._delimiter = delimiter
         self._all = list(read.values()) if len(read) == len(texts) else []
+        self._width = 0  # cells of each row, where that is known
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -72,14 +73,17 @@ class LineRows:
         delimiters = list(map(methodcaller("count", self._delimiter), self.texts))
         for at, row in self.read.items():
             delimiters[at] = len(row) - 1
-        return set(delimiters) == {width - 1}
+        self._width = width if set(delimiters) == {width - 1} else 0
+        return self._width == width
 
     def column(self, index: int) -> list[str]:
         """The cells of one column, where each row is wide enough."""
         if self._all:
             return list(map(itemgetter(index), self._all))
         delimiter = self._delimiter
-        cells = [text.split(delimiter, index + 1)[index].rstrip("\r\n") for text in self.texts]
+        cells = [text.split(delimiter, index + 1)[index] for text in self.texts]
+        if index >= self._width - 1:  # the last one, or it may be
+            cells = [cell.rstrip("\r\n") for cell in cells]
         for at, row in self.read.items():
             cells[at] = row[index]
         return cells

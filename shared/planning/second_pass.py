@@ -111,7 +111,8 @@ class SecondPass:
             counts = [each for each in zip(keys, lines, last, strict=True) if each[1] == each[2]]
             self.duplicates += len(keys) - len(counts)
             keys, lines = [key for key, _, _ in counts], [line for _, line, _ in counts]
-        self.survey.unreadable.difference_update(page.keys)
+        if self.survey.unreadable:
+            self.survey.unreadable.difference_update(page.keys)
         self.survey.managers.difference_update(keys)
         if keys:
             self.tally.actions[Action.UNCHANGED] += len(keys)

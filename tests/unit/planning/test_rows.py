@@ -64,6 +64,8 @@ def line_rows() -> Iterator[LineRows]:
 
 @pytest.mark.parametrize("rows", list(line_rows()))
 def test_a_column_is_the_same_whether_the_rows_were_cut_before_or_not(rows: LineRows) -> None:
+    assert rows.column(2) == ["x", "y", "z"]
+    assert rows.are_as_wide_as(3)
     assert rows.column(0) == ["1", "2", "3"]
     assert rows.column(1) == ["a", "b, c", "d"]
     assert rows.column(2) == ["x", "y", "z"]
