@@ -92,6 +92,8 @@ Part = Always | Sometimes
 
 def joined(parts: Sequence[Part]) -> Part:
     """These parts with commas between those that are there."""
+    if len(parts) == 1:
+        return parts[0]
     first = next((at for at, part in enumerate(parts) if isinstance(part, Always)), None)
     if first is None:
         rows = zip(*(part.texts() for part in parts if isinstance(part, Sometimes)), strict=True)
