@@ -73,7 +73,7 @@ class Lines:
         lines: list[str] = []
         while not lines:
             text = next(self._texts, "")
-            lines = io.StringIO(self._rest + text, newline="").readlines()
+            lines = cut_lines(self._rest + text)
             self._rest = ""
             if not text:
                 break
@@ -100,6 +100,14 @@ class Lines:
         self._ready.extendleft(reversed(others))
         self.next_record()
         return first[:MAX_CELL_CHARACTERS].rstrip("\r\n")
+
+
+def cut_lines(text: str) -> list[str]:
+    """The lines of a text, each with its end. Where LF ends them all, the quick way finds no others."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) == text.count("\n") + (not text.endswith("\n")):
+        return lines
+    return io.StringIO(text, newline="").readlines()
 
 
 def _texts(content: Iterable[bytes], encoding: str) -> Iterator[str]:
