@@ -13,6 +13,7 @@ import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
 if TYPE_CHECKING:
+    from shared.runs import Run
     from shared.wiring import House
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -43,8 +44,7 @@ def plan_drop(client: blob.BlobClient) -> None:
     """A drop has arrived: plan it."""
     from shared.adapters.blobs import BlobDrop
 
-    run = house().plan_drop(BlobDrop(client))
-    _event("drop_planned", run_id=run.run_id, source=run.source, state=run.state, **vars(run.figures))
+    _planned(house().plan_drop(BlobDrop(client), _planned))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
@@ -68,7 +68,7 @@ def raise_alerts(timer: func.TimerRequest) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep(timer: func.TimerRequest) -> None:
     """Find drops whose event was missed, and plan runs whose turn has come."""
-    found, planned = house().sweep()
+    found, planned = house().sweep(_planned)
     _event("swept", found=found, planned=planned)
 
 
@@ -87,6 +87,11 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
     from shared.adapters.console_http import answer_http
 
     return answer_http(house().console, req)
+
+
+def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way
+    told = run.figures
+    _event("drop_planned", run_id=run.run_id, source=run.source, state=run.state, again_of=run.again_of, **vars(told))
 
 
 def _event(event: str, **fields: Any) -> None:

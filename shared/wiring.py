@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from threading import RLock
@@ -92,11 +92,11 @@ class House:
     quotas: QuotaTable
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
-    def plan_drop(self, drop: Drop) -> Run:
-        """A drop has arrived."""
+    def plan_drop(self, drop: Drop, tell: Callable[[Run], object] = lambda run: None) -> Run:
+        """A drop has arrived. `tell` hears of other runs that were planned, or came to their end, on the way."""
         from shared.planning.receive_drop import receive_drop
 
-        return receive_drop(self.planner, drop)
+        return receive_drop(replace(self.planner, tell=tell), drop)
 
     def send_runs(self) -> Sent:
         """Send what may be sent now."""
@@ -127,17 +127,16 @@ class House:
 
         return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.clock.now())
 
-    def sweep(self) -> tuple[int, int]:
-        """Drops whose event was missed, and runs that wait for their turn: how many of each. Also writes
-        missing reports, and forgets what is older than RETENTION_DAYS.
-        """
+    def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
+        """Drops whose event was missed, and runs whose turn has come: how many of each, and `tell` hears of each. Also
+        writes missing reports, and forgets what is old."""
         from shared.collecting.retention import forget_old
         from shared.planning.receive_drop import sweep
         from shared.reporting.report import missing_reports, write_reports
 
         since = self.clock.now() - timedelta(days=MISSED_DAYS)
         versions = (version for version in self.storage.drops.versions() if version.last_modified > since)
-        counts = sweep(self.planner, versions)
+        counts = sweep(replace(self.planner, tell=tell), versions)
         write_reports(self.reporter, missing_reports(self.reporter))
         forget_old(self.retention)
         return counts

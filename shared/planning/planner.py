@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.planning.people import PeopleStore
 from shared.planning.records import Drop
-from shared.runs import Artefacts, Ledger
+from shared.runs import Artefacts, Ledger, Run
 from shared.sources import Source
 
 
@@ -24,3 +24,4 @@ class Planner:
     nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]
     claim: timedelta = timedelta(minutes=15)
+    tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended

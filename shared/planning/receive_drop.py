@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from shared.errors import DropChanged, DropError, Missing, RollcallError, StaleRun
 from shared.planning.corrections import holds_everybody
@@ -23,10 +24,13 @@ from shared.runs import FINISHED, DropVersion, Run, RunState, new_run
 
 
 def receive_drop(planner: Planner, drop: Drop) -> Run:
-    """Enter the run of a drop and plan what may be planned now. Returns the run of this drop as it then stands."""
+    """Enter the run of a drop and plan what may be planned now. Returns the run of this drop as it then stands, and
+    tells of the others that were planned, or gave way.
+    """
     run = new_run(drop.version, planner.now())
     planner.ledger.add(run)
-    plan_waiting(planner, run.source)
+    of_others = replace(planner, tell=lambda each: each.run_id == run.run_id or planner.tell(each))
+    plan_waiting(of_others, run.source)
     return planner.ledger.get(run.run_id)
 
 
@@ -38,8 +42,10 @@ def sweep(planner: Planner, versions: Iterable[DropVersion]) -> tuple[int, int]:
     books = {run.run_id for run in planner.ledger.runs()}
     missed = [run for version in versions if (run := new_run(version, planner.now())).run_id not in books]
     missed.sort(key=lambda run: run.drop.last_modified)
-    found = sum(planner.ledger.add(run) for run in missed)
-    return found, _plan_each(planner, sorted({run.source for run in planner.ledger.runs(states=WAITING)}))
+    found = [run for run in missed if planner.ledger.add(run)]
+    for run in found:
+        planner.tell(run)
+    return len(found), _plan_each(planner, sorted({run.source for run in planner.ledger.runs(states=WAITING)}))
 
 
 def _plan_each(planner: Planner, sources: Iterable[str]) -> int:
@@ -59,6 +65,7 @@ def plan_waiting(planner: Planner, source: str) -> int:
     done = 0
     while (run := plan_next(planner, source)) is not None:
         done += 1
+        planner.tell(run)
         if run.state not in FINISHED:
             break
     return done

@@ -115,7 +115,7 @@ def _supersede(planner: Planner, run: Run, by: DropVersion) -> None:
 
 def _end(planner: Planner, run: Run, state: RunState, reason: str) -> None:
     try:
-        planner.ledger.save(run.moved(state, planner.now(), reasons=(reason,)))
+        planner.tell(planner.ledger.save(run.moved(state, planner.now(), reasons=(reason,))))
     except StaleRun:
         return  # somebody was quicker; what it is now is seen the next time
 

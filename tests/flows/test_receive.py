@@ -140,6 +140,30 @@ def test_a_rejected_drop_does_not_keep_the_next_one_waiting(partial: Desk) -> No
     assert partial.states() == ["sent", "rejected", "planned"]
 
 
+def test_a_sweep_tells_of_each_run_when_it_is_entered_and_when_it_is_planned_or_gives_way(made: Desk) -> None:
+    told: list[Run] = []
+    made.put(people(3), "old.csv")
+    made.put(people(4), "new.csv")
+    made.rollcall.house.sweep(told.append)
+    assert [(run.drop.path, str(run.state)) for run in told] == [
+        ("employees/old.csv", "received"),
+        ("employees/new.csv", "received"),
+        ("employees/old.csv", "superseded"),
+        ("employees/new.csv", "planned"),
+    ]
+    assert told[-1].figures.people == 4
+
+
+def test_an_event_tells_of_the_other_runs_whose_turn_comes_with_it(partial: Desk) -> None:
+    told: list[Run] = []
+    partial.drop(people(1), "1.csv")
+    second = partial.drop(people(1, start=2), "2.csv")
+    partial.rollcall.house.send_runs()
+    drop = partial.drops.drop(partial.put(people(1, start=3), "3.csv"))
+    partial.rollcall.house.plan_drop(drop, told.append)
+    assert [(run.run_id, run.state) for run in told] == [(second.run_id, RunState.PLANNED)]
+
+
 def test_bad_drops_that_wait_are_all_told_at_once(partial: Desk) -> None:
     for number in (1, 2):
         partial.put(b"nothing,here\n", f"{number}.csv")

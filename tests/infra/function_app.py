@@ -44,8 +44,11 @@ class FunctionApp:
 
     @property
     def events(self) -> dict[str, frozenset[str]]:
-        """Every event the app logs, with its fields."""
-        return {event: fields for function in self.functions.values() for event, fields in function.events.items()}
+        """Every event the app logs, with its fields: those of its functions, and of what they share."""
+        tree = ast.parse(self.source)
+        shared = _imports(tree)
+        nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        return {event: fields for node in nodes for event, fields in _events(node, shared)}
 
     @property
     def settings(self) -> set[str]:
@@ -67,12 +70,12 @@ def _function(node: ast.FunctionDef) -> Function | None:
                 if word.arg and isinstance(word.value, ast.Constant)
             }
             trigger = ast.unparse(decorator.func).removeprefix("app.")
-            return Function(node.name, trigger, constants, dict(_events(node)))
+            return Function(node.name, trigger, constants, dict(_events(node, {})))
     return None
 
 
-def _events(node: ast.FunctionDef) -> Iterator[tuple[str, frozenset[str]]]:
-    known: dict[str, Any] = {}
+def _events(node: ast.FunctionDef, types: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    known = {each.arg: types.get(ast.unparse(each.annotation)) for each in node.args.args if each.annotation}
     for part in ast.walk(node):
         if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
             known[part.targets[0].id] = _type(part.value, known)
@@ -111,7 +114,10 @@ def _type(node: ast.expr, known: dict[str, Any]) -> Any:
 
 def _imported() -> dict[str, Any]:
     """What `wiring` imports by name, also for its hints only."""
-    tree = ast.parse(inspect.getsource(wiring))
+    return _imports(ast.parse(inspect.getsource(wiring)))
+
+
+def _imports(tree: ast.Module) -> dict[str, Any]:
     return {
         alias.name: getattr(import_module(node.module), alias.name)
         for node in ast.walk(tree)

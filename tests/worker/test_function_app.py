@@ -145,6 +145,8 @@ def test_the_sweep_plans_a_drop_whose_event_was_missed(app: App, caplog: pytest.
     assert app.worker.invoke("sweep", wire.timer(past_due=True)).succeeded
     (told,) = events(caplog, "swept")
     assert told["found"] == 1
+    planned = events(caplog, "drop_planned")
+    assert [line["state"] for line in planned if line["run_id"] == planned[-1]["run_id"]] == ["received", "planned"]
 
 
 def test_health_answers_with_what_is_wrong(app: App) -> None:
