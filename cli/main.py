@@ -5,6 +5,7 @@ Those modules are imported when their command runs, so that `rollcall --help` an
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from enum import StrEnum
@@ -72,6 +73,7 @@ def rollcall() -> None:
     from local.environment import without_proxy
 
     os.environ.update(without_proxy(os.environ))
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)  # each way that is not open would be a warning
     signal.signal(signal.SIGTERM, _end)
 
 

@@ -5,6 +5,7 @@ RollcallError
 │   ├── SettingsError           settings missing or malformed; names every one at once
 │   ├── SourceError             a source file with faults; names every one with its line
 │   └── UntrustedHost           an address outside the Graph hosts: no token goes there
+├── NotSignedIn                 nobody is signed in here whom storage would let in
 ├── DropError                   the drop cannot be planned as a whole (unreadable, columns missing)
 │   └── DropChanged             the drop was overwritten or deleted while it was read
 ├── LedgerError
@@ -55,6 +56,10 @@ class SourceError(ConfigurationError):
 
 class UntrustedHost(ConfigurationError):
     """An address that is none of the Graph hosts; no token is attached to it."""
+
+
+class NotSignedIn(RollcallError):
+    """Nobody is signed in on this machine; the text says how to. The app itself always is: it has an identity."""
 
 
 class DropError(RollcallError):

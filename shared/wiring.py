@@ -26,7 +26,7 @@ from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.storage import Storage, live_storage, local_storage
-from shared.adapters.tokens import Tokens
+from shared.adapters.tokens import OfPerson, Tokens
 from shared.endpoint import TrustedHosts
 from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.records import Drop
@@ -272,7 +272,8 @@ def live(environ: Mapping[str, str]) -> House:
             return ManagedIdentityCredential(client_id=settings.client_id or None)
         return DefaultAzureCredential()
 
-    storage = local_storage(settings) if settings.connection_string else live_storage(settings, credential())
+    opens = credential if "IDENTITY_ENDPOINT" in environ else lambda: OfPerson(credential())
+    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens())
     return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
 
 

@@ -20,6 +20,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, ContainerClient, StorageErrorCode
 
 from shared.adapters.container import BLOCK_BYTES
+from shared.adapters.tokens import NO_ENTRY
 from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.runs import DropVersion
 
@@ -232,7 +233,8 @@ def _translated(verb: str, path: str) -> Iterator[None]:
         raise Present(f"{path} is there already") from error
     except AzureError as error:
         status = getattr(error, "status_code", None) or "no answer"
-        raise StorageError(f"storage did not {verb} {path}: {status} {type(error).__name__}") from error
+        remedy = NO_ENTRY if status == 403 else ""
+        raise StorageError(f"storage did not {verb} {path}: {status} {type(error).__name__}{remedy}") from error
 
 
 def _etag(text: str) -> str:

@@ -12,6 +12,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from shared.adapters.table import Entity, Query, Row, batches, checked
+from shared.adapters.tokens import NO_ENTRY
 from shared.adapters.transactions import Transactions
 from shared.errors import Changed, Missing, Present, StorageError
 
@@ -127,7 +128,8 @@ class StorageTable:
         except HttpResponseError as error:
             if error.status_code == 412:
                 raise Changed(f"an entity of table {name} was changed by somebody else") from error
-            raise StorageError(f"table {name} answered {error.status_code} {type(error).__name__}") from error
+            remedy = NO_ENTRY if error.status_code == 403 else ""
+            raise StorageError(f"table {name} answered {error.status_code} {type(error).__name__}{remedy}") from error
         except AzureError as error:
             raise StorageError(f"table {name} gave no answer: {type(error).__name__}") from error
 

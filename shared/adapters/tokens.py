@@ -5,9 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 
+from shared.errors import NotSignedIn
+
+NO_ENTRY = (  # what a 403 of storage means, whoever asks
+    "; it lets in who has a role on it, some minutes after that was given, and who comes from a network that is let in"
+)
+_HOW = (
+    "run `az login` with an account that may `operate` (docs/deploy.md), "
+    "or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET to a service principal's"
+)
 _EARLY = 300  # seconds before its end a token is not used any more
 
 
@@ -35,3 +46,27 @@ class Tokens:
         with self._lock:
             self._credential = None
             self._tokens.clear()
+
+
+class OfPerson:
+    """The credential of whoever works on this machine. Where it gives no token it says what to do, and at once: what is
+    no error of the SDK is not tried again for minutes.
+    """
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token for these scopes. Raises NotSignedIn."""
+        try:
+            return self._credential.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise NotSignedIn(f"nobody is signed in here ({_reason(error)}); {_HOW}") from error
+
+
+def _reason(error: ClientAuthenticationError) -> str:
+    """What the Azure CLI said, else the last of the ways that were tried: each has a line of its own."""
+    told = str(error).splitlines() or [type(error).__name__]
+    ways = [line.strip() for line in told if line.startswith("\t")]
+    by_cli = [line for line in ways if line.startswith("AzureCliCredential")]
+    return (by_cli or ways or told[:1])[-1]
