@@ -38,7 +38,7 @@ var rules = [
   }
   {
     name: 'nothing-ran'
-    description: 'A timer has not run for an hour. See whether the app is stopped, and whether it can reach its storage.'
+    description: 'A timer has not run for an hour. See whether the app is stopped, whether it can reach its storage, and whether the workspace has reached its daily cap: then no other rule sees anything, either.'
     severity: 1
     query: loadTextContent('../queries/nothing-ran.kql')
     every: 'PT30M'
@@ -68,7 +68,7 @@ var rules = [
   }
   {
     name: 'checkpoint-age'
-    description: 'The provisioning log has not been read without a fault for an hour, so outcomes are missing.'
+    description: 'The provisioning log has not been read without a fault for an hour and a half, so outcomes are missing.'
     severity: 2
     query: loadTextContent('../queries/checkpoint-age.kql')
     every: 'PT30M'
