@@ -1,4 +1,5 @@
 # After the code is there, the key of the event subscription exists: deploy the events. `azd` passes the outputs of main.bicep as variables.
+#Requires -Version 7.2
 $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $false # a failed look is tried again; what must not fail is asked for its exit code
 
@@ -13,7 +14,7 @@ $subscription = @(if ($env:AZURE_SUBSCRIPTION_ID) { '--subscription', $env:AZURE
 # The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
 for ($tries = 1; ; $tries++) {
     $key = az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME `
-        --query 'systemKeys.blobs_extension != null' --output tsv 2>$null
+        --query 'systemKeys.blobs_extension != null' --output tsv --only-show-errors 2>$null
     if ($key -eq 'true') { break }
     if ($tries -ge 20) {
         [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys:')

@@ -13,13 +13,14 @@ set -- ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}
 # The host writes the key when it has indexed the trigger, which may take a minute after the first deployment.
 tries=0
 while :; do
-    told=$(az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
-        --query "systemKeys.blobs_extension != null" --output tsv --only-show-errors 2>&1 || true)
-    [ "$told" = "true" ] && break
+    key=$(az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
+        --query "systemKeys.blobs_extension != null" --output tsv --only-show-errors 2>/dev/null || true)
+    [ "$key" = "true" ] && break
     tries=$((tries + 1))
     if [ "$tries" -ge 20 ]; then
-        echo "rollcall: the app has not indexed its blob trigger after five minutes; Azure's last answer: $told" >&2
-        echo "rollcall: read the app's log, then run infra/hooks/postdeploy.sh again, or: azd hooks run postdeploy" >&2
+        echo "rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys:" >&2
+        az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --output none || true
+        echo "rollcall: read the log of the app, then run infra/hooks/postdeploy.sh again, or: azd hooks run postdeploy" >&2
         exit 1
     fi
     sleep 15

@@ -15,7 +15,7 @@ CLI = """#!/bin/sh
 printf '%s\\n' "$*" >> "$(dirname "$0")/called"
 case "$1 $2" in
     "deployment sub") cat "$(dirname "$0")/outputs" ;;
-    "functionapp keys") echo true ;;
+    "functionapp keys") echo 'a warning that says nothing of keys' >&2; echo true ;;
     "eventgrid system-topic") cat "$(dirname "$0")/topic" ;;
 esac
 """
@@ -85,3 +85,18 @@ def test_a_system_topic_that_the_account_has_already_is_shared(root: Path, cli: 
 def test_a_private_app_gets_no_events(root: Path, cli: Path) -> None:
     run(root, cli, "postdeploy.sh", PRIVATE_NETWORK="true")
     assert not (cli / "called").exists()
+
+
+def calls(source: str) -> list[tuple[str, list[str]]]:
+    """How a hook calls the Azure CLI: its words, and the options and names of parameters in their order."""
+    source = re.sub(r"(?m)^\s*#.*$", "", re.sub(r"[`\\]\n\s*", "", source))
+    found = re.findall(r"\baz ((?:[a-z-]+ )+)(.*)", source)
+    return [(words, re.findall(r"--[a-z-]+|\b[a-zA-Z]+(?==\S*[A-Z_]{6})", options)) for words, options in found]
+
+
+def test_the_hook_for_windows_calls_azure_as_the_other_does(root: Path) -> None:
+    posix, windows = (
+        calls((root / "infra" / "hooks" / f"postdeploy.{kind}").read_text(encoding="utf-8")) for kind in ("sh", "ps1")
+    )
+    assert len(posix) == 4
+    assert windows == posix
