@@ -22,7 +22,11 @@ param retentionDays int = 90
 
 @description('Optional. Who is told of alerts: mail addresses, the URL of a webhook that reads the common alert schema, and for the channels of Rollcall itself (Teams, Slack, a signed webhook) the key vault secrets that hold their addresses. Secure, since such a URL often carries a signature.')
 @secure()
-param alertTargets alertTargetsType = {}
+param alertTargets {
+  mail: string[]?
+  webhook: string?
+  vaultUris: vaultUrisType?
+} = {} // written out here: a named type cannot be secure
 
 @description('Optional. Who else may reach the drops account. `people` are users, groups or service principals by object id, who may `drop` files or `operate` Rollcall. `sftpUsers` switch the SFTP endpoint on: one local user per source, by SSH public key. Switching it on or off later needs a new drops account.')
 param access accessType = {}
@@ -104,6 +108,7 @@ module sftp 'modules/sftp-users.bicep' = if (!empty(sftpUsers)) {
     container: settings.DROPS_CONTAINER
     users: sftpUsers
   }
+  dependsOn: [personalData] // an account takes one change at a time
 }
 
 module identities 'modules/identities.bicep' = {
@@ -173,6 +178,7 @@ module storageEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) 
       name: 'privatelink.${service}.${environment().suffixes.storage}'
     })
   }
+  dependsOn: [personalData, sftp]
 }
 
 // The access control lists of the folders are set through the Data Lake service, which has an address of its own.
@@ -285,10 +291,4 @@ output DropStorage__tableServiceUri string = dropStorage.outputs.uris.table
 type accessType = {
   people: personType[]?
   sftpUsers: sftpUserType[]?
-}
-
-type alertTargetsType = {
-  mail: string[]?
-  webhook: string?
-  vaultUris: vaultUrisType?
 }

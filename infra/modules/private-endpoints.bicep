@@ -43,6 +43,8 @@ resource dnsLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06
   }
 }]
 
+// One after the other: a storage account takes one change at a time, and refuses the second (StorageAccountOperationInProgress).
+@batchSize(1)
 resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [for endpoint in endpoints: {
   name: 'pep-${endpoint.name}'
   location: location

@@ -33,6 +33,11 @@ def hooks(project: Project) -> Iterator[str]:
         required = {each.name for each in events.of("parameter") if each.value is None}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
         yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
+    wanted = project.yaml("azure.yaml").get("requiredVersions", {}).get("azd", "")
+    if not (told := re.search(r"`azd` ([\d.]+) or newer", project.text("docs/deploy.md"))) or (
+        wanted.removeprefix(">= ") != f"{told[1]}.0"
+    ):
+        yield f"azure.yaml: azd {wanted or 'of any version'} is taken, and docs/deploy.md tells another"
     for hook in ("postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
         for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", project.text(f"infra/hooks/{hook}")):
             if not re.search(r'"\$@"|@subscription|AZURE_SUBSCRIPTION_ID', call):

@@ -17,6 +17,7 @@ from tests.infra.project import Project
 FUNCTIONS = {
     "array",
     "base64",
+    "batchSize",
     "bool",
     "cidrSubnet",
     "coalesce",
@@ -36,6 +37,7 @@ FUNCTIONS = {
     "int",
     "intersection",
     "items",
+    "join",
     "json",
     "last",
     "length",
@@ -52,6 +54,7 @@ FUNCTIONS = {
     "minValue",
     "newGuid",
     "objectKeys",
+    "padLeft",
     "range",
     "readEnvironmentVariable",
     "reduce",
@@ -189,4 +192,13 @@ def descriptions(project: Project) -> Iterator[str]:
                 yield f"{name}:{each.line}: is {each.name} required or optional? The description does not say it"
 
 
-CHECKS = (syntax, duplicates, names, order, descriptions)
+def named_types(project: Project) -> Iterator[str]:
+    """A parameter of a named type is decorated with no more than a description: BCP308 for `secure` and the limits."""
+    for name, file in project.files.items():
+        types = {each.name for each in file.of("type")} | set(file.imports)
+        for each in file.of("parameter", "output"):
+            if each.type_text.rstrip("?") in types and (more := set(each.decorators) - {"description", "metadata"}):
+                yield f"{name}:{each.line}: {each.name} has a named type, which cannot be {', '.join(sorted(more))}"
+
+
+CHECKS = (syntax, duplicates, names, order, descriptions, named_types)

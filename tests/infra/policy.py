@@ -13,6 +13,7 @@ from tests.infra.bicep import Choice, Declaration, Expression, at, plain, proper
 from tests.infra.project import Project
 
 PRIVATE = Choice("isPrivate", "Disabled", "Enabled")
+SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
 
 # Resource type -> what each of its resources says, wherever it is made.
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -33,7 +34,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties.publicAccess": "None"},
     "Microsoft.Storage/storageAccounts/localUsers": {
-        "name": Expression("replace(user.source, '-', '')"),  # letters and digits only: the REST reference
+        "name": Expression("names[index]"),
         "properties.hasSshPassword": False,
         "properties.hasSharedKey": False,
         "properties.hasSshKey": True,
@@ -130,6 +131,46 @@ def _named(project: Project, module: str) -> Declaration:
     return found
 
 
+def sftp_names(project: Project) -> Iterator[str]:
+    """No two sources share an SFTP user, whose name holds letters and digits only.
+
+    A name with hyphens begins with a digit, which no source does; two digits of length before each part make it clear
+    where one part ends.
+    """
+    names = project.files["modules/sftp-users.bicep"].named("names")
+    told = "" if names is None or names.value is None else re.sub(r"\s+", " ", text(names.value))
+    parts = "map(split(user.source, '-'), part => '${padLeft(length(part), 2, '0')}${part}')"
+    if told != f"map(users, user => contains(user.source, '-') ? join({parts}, '') : user.source)":
+        yield "modules/sftp-users.bicep: two sources may share a user"
+
+
+def one_change_at_a_time(project: Project) -> Iterator[str]:
+    """A storage account takes one change at a time: what loops and modules make on it has an order."""
+    for kind in ("Microsoft.Storage/storageAccounts/localUsers", "Microsoft.Network/privateEndpoints"):
+        for name, each in made(project, kind):
+            if each.is_loop and each.decorators.get("batchSize") != "1":
+                yield f"{name}:{each.line}: {each.name} are made all at once"
+    for module, before in (
+        ("sftp", {"personalData"}),
+        ("storageEndpoints", {"personalData", "sftp"}),
+        ("lakeEndpoint", {"storageEndpoints"}),
+    ):
+        waits = dict(properties(_named(project, module).body)).get("dependsOn")
+        if waits is None or not before <= set(re.findall(r"\w+", text(waits))):
+            yield f"main.bicep: {module} does not wait for {', '.join(sorted(before))}"
+
+
+def network_stays(project: Project) -> Iterator[str]:
+    """A second deployment leaves what others added to the network: no list of subnets, and the way out is named."""
+    network = made(project, "Microsoft.Network/virtualNetworks")[0][1]
+    if at(plain(network.body), "properties.subnets") is not None:
+        yield "modules/network.bicep: a list of subnets deletes those that others have added"
+    subnets = {at(plain(each.body), "name"): plain(each.body) for _, each in made(project, SUBNETS)}
+    for way_out in ("natGateway", "routeTable"):
+        if at(subnets.get("app"), f"properties.{way_out}") is None:
+            yield f"modules/network.bicep: a deployment takes the {way_out} off the subnet of the app"
+
+
 def no_keys(project: Project) -> Iterator[str]:
     """No key is read or stored; the one exception is that of the blob extension, in the URL it is made for."""
     for name, file in project.files.items():
@@ -209,4 +250,16 @@ def whole_files(project: Project) -> Iterator[str]:
         yield "events.bicep: a half-written file is announced, or a whole one is not"
 
 
-CHECKS = (required, private_network, no_keys, outputs, secure_parameters, deletion, sign_in, whole_files)
+CHECKS = (
+    required,
+    private_network,
+    sftp_names,
+    one_change_at_a_time,
+    network_stays,
+    no_keys,
+    outputs,
+    secure_parameters,
+    deletion,
+    sign_in,
+    whole_files,
+)

@@ -16,6 +16,7 @@ from tests.infra.function_app import FunctionApp
 # What a copy of the project must hold for the checks to run on it.
 PARTS = (
     "azure.yaml",
+    "docs/deploy.md",
     "docs/settings.md",
     "function_app.py",
     "host.json",
