@@ -58,7 +58,7 @@ def check(
 
     must_be_files([source, file])
     wanted = _source(source)
-    table = read_records(pieces(file), wanted.csv)
+    table = read_records(pieces(file), wanted.csv, wanted.columns)
     made = mapping_of(wanted, table)
     reasons: Counter[str] = Counter()
     records = rejected = 0

@@ -52,7 +52,7 @@ class Difference:
 
 def difference(old: Source, new: Source, file: Path) -> Difference:
     """What the new one would change for the records of a file, each of which is read as its source says."""
-    tables = [read_records(pieces(file), source.csv) for source in (old, new)]
+    tables = [read_records(pieces(file), source.csv, source.columns) for source in (old, new)]
     mappings = [mapping_of(source, table) for source, table in zip((old, new), tables, strict=True)]
     found = Difference()
     for one, other in zip(tables[0].records, tables[1].records, strict=False):

@@ -76,7 +76,7 @@ def preview(office: Office, key: str, file: Path | None, *, as_json: bool) -> No
 
 def person_of(office: Office, key: str, file: Path | None) -> Person:
     """The person as the file, or the source's newest drop, tells it. Raises CommandError."""
-    table = read_records(_content(office, file), office.source.csv)
+    table = read_records(_content(office, file), office.source.csv, office.source.columns)
     mapping = Mapping(office.source, table.header)
     latest = None
     for record in table.records:

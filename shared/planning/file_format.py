@@ -1,46 +1,34 @@
 """What a file is written in: its encoding, and what stands between two cells. A sample of bytes in, a Format out. Pure.
 
-The surest sign goes first: a byte order mark, then what the source file states unless the bytes contradict it, then
-what the bytes allow, and only then a guess. So `rejected.csv`, which is UTF-8 with commas, reads again in every source.
+The surest sign goes first: what the file says of itself, then what the source file states unless the bytes contradict
+it, and only then a guess. So `rejected.csv`, which is UTF-8 with commas, reads again in every source.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from charset_normalizer import from_bytes
-
-from shared.errors import DropError
+from shared.planning.encodings import decoded, encoding_of, telling_words
+from shared.planning.encodings import is_wide as is_wide
+from shared.planning.header_names import folded
+from shared.planning.other_formats import check_bytes, check_text
 from shared.sources import Csv
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 100
+HEAD_ROWS = 20
 DELIMITERS = (",", ";", "\t", "|")
+_SPELLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_DECLARED = re.compile(r'"?sep=([,;\t|])"?[;,\t|]*\r?\n?', re.IGNORECASE)  # a first line as Excel understands it
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_UNDECODED = re.compile("[\udc80-\udcff]+")
-_NOT_ASCII = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]+")
-_SEPARATOR = re.compile(r"[\r\n,;\t|]")
-_NOT_TEXT = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF"),
-)
-# What HR systems without UTF-8 write, the likeliest first
-_GUESSES = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp932", "gb18030", "big5"]
-_GUESSES += ["cp949", "cp874"]
+Head = tuple[tuple[int, tuple[str, ...]], ...]
+"""The first rows that are not blank, each with the line it begins on."""
 
 
 @dataclass(frozen=True)
@@ -49,85 +37,65 @@ class Format:
 
     encoding: str
     delimiter: str
-    first_row: tuple[str, ...] = ()
+    head: Head = ()
     blank_after_delimiter: bool = False  # the writer puts a blank behind each delimiter, also before a quote
+    above: int = 0  # lines above the header, as the source file or the file itself says
+    is_guess: bool = False  # the encoding is one of several that fit
+    examples: tuple[str, ...] = ()  # words that show whether the guess is right
+
+    @property
+    def told(self) -> str:
+        """How the file was read, in words; without examples, which may be names of people."""
+        guess = ", which is a guess," if self.is_guess else ""
+        return (
+            f"It was read as {self.encoding}{guess} with {_SPELLED.get(self.delimiter, self.delimiter)} between cells"
+        )
+
+    @property
+    def first_row(self) -> tuple[str, ...]:
+        """The cells of the first row of all, also where it is above the header."""
+        return self.head[0][1] if self.head else ()
 
 
-def recognise(sample: bytes, reading: Csv) -> Format:
-    """The format of the file that begins with this sample. Raises DropError where it is no text."""
-    for magic, kind in _NOT_TEXT:
-        if sample.startswith(magic):
-            raise DropError(f"this is {kind}, not CSV text; save or export it as CSV")
-    encoding = _encoding(sample, reading.encoding)
-    whole = _decoded(sample[:SAMPLE_BYTES], encoding)
-    text = "".join(io.StringIO(whole, newline="").readlines()[reading.skip_lines :]) or whole
-    delimiter: str = reading.delimiter
+def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Format:
+    """The format of the file that begins with this sample. Raises DropError where it is no text with cells.
+
+    A file that names a wanted column is what it should be, whatever stands above that.
+    """
+    check_bytes(sample)
+    encoding, is_guess = encoding_of(sample, reading.encoding)
+    whole = decoded(sample[:SAMPLE_BYTES], encoding)
+    lines = io.StringIO(whole, newline="").readlines()
+    declared = _DECLARED.fullmatch(lines[0]) if lines else None
+    above = max(reading.skip_lines, 1 if declared else 0)
+    text = "".join(lines[above:]) or whole
+    delimiter: str = declared[1] if declared else reading.delimiter
     if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
         delimiter = _delimiter(text)
-    first_row = tuple(name.strip() for name in _first_row(whole, delimiter))
-    return Format(encoding, delimiter, first_row, _blank_after(text, delimiter))
+    head = tuple(_head(whole, delimiter))
+    if not _names_some(wanted, [*(row for _, row in head), _first_row(text, delimiter)]):
+        check_text(whole)
+    examples = telling_words(whole) if is_guess else ()
+    return Format(encoding, delimiter, head, _blank_after(text, delimiter), above, is_guess, examples)
 
 
-def is_wide(encoding: str) -> bool:
-    """Whether a character of this encoding is two or four bytes."""
-    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+def _names_some(wanted: Collection[str], rows: Collection[Collection[str]]) -> bool:
+    """Whether one of these rows names a column that is wanted."""
+    names = {folded(name) for name in wanted}
+    return any(folded(cell) in names for row in rows for cell in row)
 
 
-def _encoding(sample: bytes, stated: str) -> str:
-    for mark, name in _BOMS:
-        if sample.startswith(mark):
-            return name
-    if stated != "auto":
-        return "utf-8" if _contradicts(sample, stated) else stated
-    return _wide(sample) or ("utf-8" if _is_utf8(sample) else _guess(sample))
-
-
-def _contradicts(sample: bytes, stated: str) -> bool:
-    """Whether the bytes are UTF-8 for certain, where another encoding would read wrong letters without any error."""
-    if _UNDECODED.search(_decoded(sample, "utf-8", "surrogateescape")):
-        return False
-    if is_wide(stated):
-        return not _wide(sample)
-    one_byte_each = len(bytes(range(128, 256)).decode(stated, "replace")) == 128
-    return one_byte_each and not sample.isascii()
-
-
-def _is_utf8(sample: bytes) -> bool:
-    """Whether more characters than not read as UTF-8: a few broken bytes do not make it another encoding."""
-    text = _decoded(sample, "utf-8", "surrogateescape")
-    broken = sum(map(len, _UNDECODED.findall(text)))
-    return broken == 0 or sum(map(len, _NOT_ASCII.findall(text))) > broken
-
-
-def _wide(sample: bytes) -> str:
-    """UTF-16 and UTF-32 without a mark show as zeros at every other place, or at two or three of four."""
-    head = sample[: min(4_000, len(sample) // 4 * 4)]
-    zeros = [head[place::4].count(0) for place in range(4)]
-    quarter = len(head) // 4
-    if quarter and min(zeros[2:]) > 0.9 * quarter > 1.8 * zeros[0]:
-        return "utf-32-le"
-    if quarter and min(zeros[:2]) > 0.9 * quarter > 1.8 * zeros[3]:
-        return "utf-32-be"
-    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
-    name = "utf-16-le" if odd > even else "utf-16-be"
-    if max(even, odd) > max(5 * min(even, odd), 0.2 * quarter) and _SEPARATOR.search(_decoded(head, name)):
-        return name
-    return ""
-
-
-def _decoded(sample: bytes, encoding: str, errors: str = "replace") -> str:
-    return codecs.getincrementaldecoder(encoding)(errors).decode(sample).removeprefix("\ufeff")
-
-
-def _guess(sample: bytes) -> str:
-    """The likeliest encoding; cp1252 where nothing tells it from others, UTF-8 with broken bytes where none fits."""
-    telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())
-    found = from_bytes(telling[:64_000], cp_isolation=_GUESSES)
-    best = found.best()
-    if best is None:
-        return "utf-8"
-    equals = [match for match in found if (match.chaos, match.coherence) == (best.chaos, best.coherence)]
-    return "cp1252" if any("cp1252" in match.could_be_from_charset for match in equals) else best.encoding
+def _head(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    line = 1
+    for _ in range(HEAD_ROWS):
+        try:
+            row = next(reader)
+        except (csv.Error, StopIteration):
+            return
+        if "".join(row).strip(" ,;\t|"):
+            yield line, tuple(name.strip() for name in row)
+        line = reader.line_num + 1
 
 
 def _delimiter(text: str) -> str:

@@ -47,7 +47,7 @@ class Keyed:
 def survey(drop: Drop, source: Source, people: People, spool: Spool) -> tuple[Survey, Table]:
     """Pass 1. Raises DropError where the drop does not read."""
     digest = hashlib.sha256()
-    table = read_records(_hashed(drop.chunks(), digest), source.csv)
+    table = read_records(_hashed(drop.chunks(), digest), source.csv, source.columns)
     found = Survey(places_for(drop.version.size), bytearray(people.last_number + 1))
     first = FirstPass(source, mapping_of(source, table), people, found, spool, seed_of(table, source))
     for part in table.parts:

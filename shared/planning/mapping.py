@@ -17,13 +17,11 @@ import msgspec
 from shared import scim
 from shared.errors import DropError
 from shared.limits import KEY_LENGTH
+from shared.planning.header_names import SHOWN_CHARACTERS, SHOWN_COLUMNS, folded, line_of_header, shown, visible
 from shared.planning.records import Fault, Record, Table
 from shared.planning.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_text
 from shared.source_rules import Rule
 from shared.sources import Source
-
-SHOWN_COLUMNS = 50
-SHOWN_CHARACTERS = 60
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -191,44 +189,48 @@ def mapping_of(source: Source, table: Table) -> Mapping:
     try:
         return Mapping(source, table.header)
     except DropError as error:
-        raise DropError(f"{error}. {table.seen}") from None
+        raise DropError(f"{error}. {table.seen}{_hint(source, table)}") from None
+
+
+def _hint(source: Source, table: Table) -> str:
+    """Where the header may be, if it is not where it was looked for."""
+    line = line_of_header(table.form.head, source.columns)
+    if line and line != 1 + table.form.above:
+        return f". Line {line} looks like the header: set csv.skip_lines to {line - 1} in the source file"
+    if "with the sheets" in table.seen:
+        return ". If another sheet holds the list, name it as csv.sheet in the source file"
+    if len(table.header) == 1:
+        return ". The header is one cell: neither comma, semicolon, tab nor bar cuts the lines evenly"
+    return ""
 
 
 def _positions(source: Source, header: Sequence[str]) -> Lookup[str, int]:
     """Each wanted column's place. A name is compared as it is first, then without case and surplus blanks."""
-    position: dict[str, int] = {}
-    faults: list[str] = []
-    for column, uses in source.columns.items():
-        exact = [index for index, name in enumerate(header) if name == column]
-        places = exact or [index for index, name in enumerate(header) if _folded(name) == _folded(column)]
-        if len(places) == 1:
-            position[column] = places[0]
-        elif places:
-            faults.append(f"column {column!r} stands {len(places)} times in the header (used for {', '.join(uses)})")
-        else:
-            faults.append(f"column {column!r} is missing (used for {', '.join(uses)}){_near(column, header)}")
+    found = {column: _places(column, header) for column in source.columns}
+    faults = [
+        _misplaced(column, len(found[column]), uses, header)
+        for column, uses in source.columns.items()
+        if len(found[column]) != 1
+    ]
+    if not any(found.values()):
+        faults = [f"none of the columns is there that the source file reads: {shown(list(found))}"]
     if faults:
-        raise DropError("; ".join(faults) + f". The header has: {_shown(header)}")
-    return position
+        raise DropError("; ".join(faults) + f". The header has: {shown(header)}")
+    return {column: places[0] for column, places in found.items()}
 
 
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+def _places(column: str, header: Sequence[str]) -> list[int]:
+    exact = [index for index, name in enumerate(header) if name == column]
+    return exact or [index for index, name in enumerate(header) if folded(name) == folded(column)]
+
+
+def _misplaced(column: str, count: int, uses: Sequence[str], header: Sequence[str]) -> str:
+    if count:
+        return f"column {column!r} stands {count} times in the header (used for {', '.join(uses)})"
+    return f"column {column!r} is missing (used for {', '.join(uses)}){_near(column, header)}"
 
 
 def _near(column: str, header: Sequence[str]) -> str:
-    names = {_folded(name): name for name in header[:SHOWN_COLUMNS] if len(name) <= SHOWN_CHARACTERS}
-    near = get_close_matches(_folded(column), names, n=1, cutoff=0.6)
-    return f", perhaps it is now {_printable(names[near[0]])!r}" if near else ""
-
-
-def _shown(header: Sequence[str]) -> str:
-    """The header for a message: a file that is none may have a header of any size, with anything in it."""
-    names = [_printable(name) for name in header[:SHOWN_COLUMNS]]
-    more = f" and {len(header) - SHOWN_COLUMNS:,} more" if len(header) > SHOWN_COLUMNS else ""
-    return ", ".join(names) + more
-
-
-def _printable(name: str) -> str:
-    short = name if len(name) <= SHOWN_CHARACTERS else name[:SHOWN_CHARACTERS] + "…"
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in short)
+    names = {folded(name): name for name in header[:SHOWN_COLUMNS] if len(name) <= SHOWN_CHARACTERS}
+    near = get_close_matches(folded(column), names, n=1, cutoff=0.6)
+    return f", perhaps it is now {visible(names[near[0]])!r}" if near else ""

@@ -8,7 +8,7 @@ unreadable raises DropError.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
@@ -17,7 +17,10 @@ from typing import Protocol
 import msgspec
 
 from shared.csv_cells import unguarded
+from shared.errors import DropChanged, DropError
 from shared.planning.archives import unpacked
+from shared.planning.damage import Damage
+from shared.planning.encodings import marked_once
 from shared.planning.file_format import Format, is_wide, recognise
 from shared.planning.lines import Lines, sample_of
 from shared.planning.rows import Fault as Fault
@@ -29,7 +32,6 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 _LOST = "\ufffd"  # what the decoder of a wide encoding puts where bytes make no character
 _NEVER_CONTROL = bytes({9, 10, 13, *range(32, 256)} - {0x7F, 0xC2})  # C2 begins U+0080 to U+009F, and harmless ones
 _BYTES_SHOWN = 8
-_SPELLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 CORRECTED = ("line", "reason")  # the last two columns of a rejected.csv
 _GUARDED = re.compile("'[=+\\-@\t\r\n＝＋－＠]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -88,21 +90,13 @@ class Table:
     delimiter: str
     parts: Iterator[Batch | Record]
     text: Text
+    form: Format
+    seen: str = ""  # what the file looked like, for a message
 
     @property
     def is_correction(self) -> bool:
         """Whether these are lines of a rejected.csv: columns of a drop, and the two that Rollcall put behind them."""
         return self.header[-2:] == CORRECTED
-
-    @property
-    def seen(self) -> str:
-        """What the file looked like, for a message."""
-        start = self.text.start
-        bytes_seen = "" if start.isascii() and start.decode().isprintable() else f"; it begins with {start.hex(' ')}"
-        return (
-            f"It was read as {self.encoding} with {_SPELLED.get(self.delimiter, self.delimiter)} between the cells"
-            + bytes_seen
-        )
 
     @cached_property
     def records(self) -> Iterator[Record]:
@@ -114,25 +108,51 @@ class Table:
                 yield from (Record(line, cells) for line, cells in zip(part.lines, part.rows, strict=True))
 
 
-def read_records(content: Iterable[bytes], reading: Csv) -> Table:
+def read_records(content: Iterable[bytes], reading: Csv, wanted: Collection[str] = ()) -> Table:
     """The records in this content. Raises DropError, at once or on the way, where the file as a whole does not read.
 
-    A `rejected.csv` reads as Rollcall wrote it, whatever the source says of lines above the header.
+    A `rejected.csv` reads as Rollcall wrote it, whatever the source says of lines above the header. `wanted` are the
+    columns whose damage counts; all of them where none is named.
     """
-    seen = list[str]()
-    text = Text(unpacked(content, reading.sheet, seen))
+    wrapping = list[str]()
+    text = Text(unpacked(content, reading.sheet, wrapping))
+    try:
+        return _table(text, reading, wanted, wrapping)
+    except DropChanged:
+        raise
+    except DropError as error:
+        raise DropError(_told(str(error), wrapping, text.start)) from None
+
+
+def _table(text: Text, reading: Csv, wanted: Collection[str], wrapping: list[str]) -> Table:
     pieces = text.passing()
-    sample = sample_of(pieces)
-    form = recognise(sample, reading)
+    sample = marked_once(sample_of(pieces))
+    form = recognise(sample, reading, wanted)
     lines = Lines(chain([sample], pieces), form.encoding)
     is_correction = form.first_row[-2:] == CORRECTED
-    skipped = 0 if is_correction else _skip(lines, reading.skip_lines)
+    skipped = 0 if is_correction else _skip(lines, form.above)
     reader = Reader(lines, form, 1 + skipped)
-    header = header_of(reader) if reading.header is None or is_correction else tuple(reading.header)
-    parts = _parts(reader, len(header), form)
+    row = reader.first() if reading.header is None or is_correction else None
+    header = header_of(row) if reading.header is None or is_correction else tuple(reading.header)
+    damage = Damage(header, row.text if row else form.delimiter.join(header), wanted, reading.null_values)
+    parts = _parts(reader, len(header), form, damage)
     if reading.null_values:
         parts = _without_nulls(parts, frozenset(word.casefold() for word in reading.null_values))
-    return Table(header, form.encoding, form.delimiter, parts, text)
+    seen = _told("" if _is_sheet(wrapping) else form.told, wrapping, text.start)
+    return Table(header, form.encoding, form.delimiter, parts, text, form, seen)
+
+
+def _told(sentence: str, wrapping: Sequence[str], start: bytes) -> str:
+    """A sentence about a file, with what it was found in, and its first bytes where they are no text."""
+    found = [sentence, f"It is {', in '.join(reversed(wrapping))}" if wrapping else ""]
+    if not _is_sheet(wrapping) and not (start.isascii() and start.decode().isprintable()):
+        found.append(f"It begins with the bytes {start.hex(' ')}")
+    return ". ".join(filter(None, found))
+
+
+def _is_sheet(wrapping: Sequence[str]) -> bool:
+    """Whether the text is that of a workbook, of which encoding and delimiter tell nothing."""
+    return any(each.startswith("sheet ") for each in wrapping)
 
 
 class Text:
@@ -173,20 +193,37 @@ def _without_nulls(parts: Iterable[Batch | Record], nulls: frozenset[str]) -> It
             yield part
 
 
-def _parts(reader: Reader, width: int, form: Format) -> Iterator[Batch | Record]:
+def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator[Batch | Record]:
     encoding, delimiter = form.encoding, form.delimiter
     for found in reader.many():
         if isinstance(found, Row):
-            yield from _sorted_out([found], width, encoding)
+            yield from _undamaged(_sorted_out([found], width, encoding), damage)
             continue
         line, rows = found
         lines = range(line, line + len(rows))
         text = "".join(rows.texts)
         if _is_plain(rows, text, width, encoding):
-            yield Batch(lines, rows, rows.texts, _is_literal(rows, text, delimiter))
+            parts: Iterable[Batch | Record] = (Batch(lines, rows, rows.texts, _is_literal(rows, text, delimiter)),)
         else:
             kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
-            yield from _sorted_out(kept, width, encoding)
+            parts = _sorted_out(kept, width, encoding)
+        yield from _undamaged(parts, damage) if damage.may_be_in(text, rows.texts) else parts
+
+
+def _undamaged(parts: Iterable[Batch | Record], damage: Damage) -> Iterator[Batch | Record]:
+    """The same records, each damaged one by itself with its fault."""
+    for part in parts:
+        if isinstance(part, Record):
+            yield part
+            continue
+        faults = {at: fault for at, cells in enumerate(part.rows) if (fault := damage.of(cells))}
+        begin = 0
+        for at in (*faults, len(part.lines)):
+            if at > begin:
+                yield part.at(range(begin, at)) if faults else part
+            if at in faults:
+                yield Record(part.lines[at], list(part.rows[at]), faults[at])
+            begin = at + 1
 
 
 def _is_plain(rows: LineRows, text: str, width: int, encoding: str) -> bool:

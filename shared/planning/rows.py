@@ -182,9 +182,8 @@ def _broken(error: str, lines: Sequence[str]) -> Fault:
     return LONG_CELL if "limit" in error else STRAY_TEXT
 
 
-def header_of(reader: Reader) -> tuple[str, ...]:
-    """The header, which is the first row. Raises DropError where that does not read."""
-    row = reader.first()
+def header_of(row: Row | None) -> tuple[str, ...]:
+    """The names in the header, which is the first row. Raises DropError where that does not read."""
     if row is None:
         raise DropError("the file is empty: there is no header line")
     if row.fault:

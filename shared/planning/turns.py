@@ -127,7 +127,7 @@ def _reads(planner: Planner, run: Run) -> bool:
     try:
         drop = open_drop(planner, run)
         source = planner.source(run.source)
-        mapping_of(source, read_records(drop.chunks(), source.csv))
+        mapping_of(source, read_records(drop.chunks(), source.csv, source.columns))
     except (DropChanged, Missing) as error:
         _end(planner, run, RunState.SUPERSEDED, str(error))
     except DropError as error:

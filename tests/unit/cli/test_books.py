@@ -62,7 +62,7 @@ def test_what_people_typed_is_never_markup(made: Desk, rollcall: Rollcall) -> No
 
 def test_a_reason_is_told_in_words(made: Desk, rollcall: Rollcall) -> None:
     run = made.drop(b"nothing of use\n")
-    assert "column 'id' is missing" in rollcall("show", run.run_id).stdout
+    assert "none of the columns is there" in rollcall("show", run.run_id).stdout
 
 
 def test_the_files_of_a_run_are_copied(made: Desk, rollcall: Rollcall, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_without_a_terminal_each_state_is_a_line(made: Desk) -> None:
     lines = text.getvalue().splitlines()
     assert lines[0] == "[red]today.csv: planned, 2 records, 2 people, 2 to send"
     assert lines[1] == "[red]today.csv: rejected"
-    assert "column 'id' is missing" in lines[2]
+    assert "none of the columns is there" in lines[2]
 
 
 def test_in_a_terminal_bars_move_and_are_gone_at_the_end(made: Desk) -> None:

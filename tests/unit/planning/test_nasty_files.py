@@ -33,7 +33,7 @@ def read(name: str) -> tuple[dict[str, str | None], dict[str, str]]:
     content = (FILES / name).read_bytes()
     size = PIECE_BYTES if len(content) < 20_000 else len(content)
     source = read_source(SOURCE, "staff.yaml")
-    table = read_records((content[at : at + size] for at in range(0, len(content), size)), reading)
+    table = read_records((content[at : at + size] for at in range(0, len(content), size)), reading, source.columns)
     mapping = mapping_of(source, table)
     people: dict[str, str | None] = {}
     rejected: dict[str, str] = {}

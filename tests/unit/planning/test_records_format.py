@@ -61,6 +61,66 @@ def test_a_single_umlaut_of_windows_is_enough() -> None:
     assert (table.encoding, [record.cells for record in table.records]) == ("cp1252", [["1", "Müller"]])
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "cp850"])
+def test_letters_of_western_names_are_guessed_as_excel_saves_them(encoding: str) -> None:
+    table = read(NAMES.encode(encoding))
+    assert [record.cells for record in table.records] == CELLS
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "cp852", "mac_latin2"])
+def test_letters_of_eastern_names_are_guessed_as_excel_saves_them(encoding: str) -> None:
+    text = "Id;Name\n1;Łukasz Żółć\n2;Zofia Wałęsa\n3;Jiří Dvořák\n4;Růžena Šťastná\n5;Božena Brzęczyk\n"
+    table = read(text.encode(encoding))
+    assert [record.cells[1] for record in table.records] == [line[2:] for line in text.splitlines()[1:]]
+
+
+def test_a_few_odd_words_do_not_change_a_guess_that_fits_the_others() -> None:
+    odd = "Id;Name\n1;½tags\n2;McÉvoy\n" + "3;Jürgen Müller\n4;Zoë Groß\n" * 20
+    assert read(odd.encode("cp1252")).encoding == "cp1252"
+
+
+def test_where_no_encoding_makes_words_none_is_made_up() -> None:
+    lines = "Id;Имя\n1;Cергей\n" + "2;Иван Петров\n3;Мария Сидорова\n" * 20
+    table = read(lines.encode("cp1251"))
+    assert table.encoding == "utf-8"
+    assert all(record.fault for record in table.records)
+
+
+def test_a_line_of_utf8_does_not_change_what_the_others_are_guessed_as() -> None:
+    content = "Id;Name\n1;Jürgen Müller\n2;José Núñez\n".encode("cp1252") + "3;Zoë Groß\n".encode()
+    table = read(content)
+    assert (table.encoding, [record.line for record in table.records if record.fault]) == ("cp1252", [4])
+
+
+def test_a_guess_is_told_as_one_with_words_the_strangest_first() -> None:
+    form = read(("Id;Name\n1;Müller\n2;Weiß\n3;Groß\n4;Anna\n" * 9 + "5;M¤¼ller\n").encode("cp1252")).form
+    assert form.is_guess
+    assert form.examples[0].startswith("M¤")
+    assert form.examples[1:] == ("Müller", "Weiß")
+    assert form.told == f"It was read as {form.encoding}, which is a guess, with a semicolon between cells"
+
+
+@pytest.mark.parametrize(
+    ("content", "stated"),
+    [("Id;Name\n1;Müller\n".encode(), "auto"), (b"Id;Name\n1;Smith\n", "auto"), (b"Id;Name\n1;M\xfcller\n", "cp1252")],
+)
+def test_what_is_known_or_stated_is_no_guess(content: bytes, stated: str) -> None:
+    form = read(content, encoding=stated).form
+    assert (form.is_guess, form.examples) == (False, ())
+    assert "guess" not in form.told
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;;"])
+def test_a_first_line_that_names_the_delimiter_is_understood(line: str) -> None:
+    table = read(f"\ufeff{line}\r\nId;Name\r\n1;Lee, Anna\r\n".encode(), delimiter=",")
+    assert (table.delimiter, table.header) == (";", ("Id", "Name"))
+    assert [(record.line, record.cells) for record in table.records] == [(3, ["1", "Lee, Anna"])]
+
+
+def test_a_column_that_is_named_like_that_line_is_a_column() -> None:
+    assert read(b"sep=;x,Id\n1,2\n").header == ("sep=;x", "Id")
+
+
 def test_a_mark_goes_before_what_the_source_file_states() -> None:
     assert read(NAMES.encode("utf-8-sig"), encoding="cp1252").header == ("Id", "Name", "Stadt")
     assert read(NAMES.encode("utf-16"), encoding="utf-16-le").header == ("Id", "Name", "Stadt")
