@@ -115,7 +115,7 @@ def _rejections(drop: FileDrop, source: Source, rejected: list[bytes]) -> Reject
     header, *rows = csv.reader(io.StringIO(b"".join(rejected).decode("utf-8", "replace"), newline=""))
     line, reason = len(header) - 2, len(header) - 1  # cells that were too many stand behind these two
     reasons = {int(row[line]): row[reason] for row in rows}
-    table = read_records(drop.chunks(), source.csv)
+    table = read_records(drop.chunks(), source.csv, source.columns)
     mapping = Mapping(source, table.header)
     found = []
     for record in islice((each for each in table.records if each.line in reasons), len(reasons)):
@@ -141,6 +141,7 @@ def _told(made: Plan, rejections: Rejections, known: str) -> dict[str, Any]:
         "reasons": [gate.sentence for gate in made.gates],
         "compared": known,
         "encoding": made.encoding,
+        "guess_gives": list(made.guess_gives),
         "delimiter": made.delimiter,
         "records": figures.records,
         "people": figures.people,
@@ -157,6 +158,11 @@ def _told(made: Plan, rejections: Rejections, known: str) -> dict[str, Any]:
 def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     screen, figures = console.out(), made.figures
     screen.print(Text.assemble((file.name, "bold"), f": {made.encoding}, delimiter {made.delimiter!r}, {known}"))
+    if made.guess_gives:
+        words = ", ".join(made.guess_gives)
+        screen.print(
+            Text(f"{made.encoding} is a guess: do these read right? {words} (else set csv.encoding)", "yellow")
+        )
     table = Table(box=None, show_header=False)
     table.add_column(justify="right")
     table.add_column()

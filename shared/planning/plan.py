@@ -55,6 +55,7 @@ class Plan:
     full: bool
     gates: tuple[Tripped, ...] = ()
     whole_lines: bool = True  # the last line of the drop has an end
+    guess_gives: tuple[str, ...] = ()  # where the encoding is a guess: words that show whether it is right
 
     @property
     def held(self) -> bool:

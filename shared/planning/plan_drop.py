@@ -76,6 +76,7 @@ def plan_drop(
         planned_at=now,
         encoding=table.encoding,
         delimiter=table.delimiter,
+        guess_gives=table.form.examples,
         figures=second.figures(len(chunks)),
         actions=dict(second.tally.actions),
         attributes=dict(second.tally.attributes),

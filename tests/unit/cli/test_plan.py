@@ -92,3 +92,20 @@ def test_a_line_with_cells_too_many_is_told_like_any_other(rollcall: Rollcall, f
     told = rollcall("plan", file, "--source", "employees", "--sources", root / "sources", "--first")
     assert told.exit_code == 0
     assert "rejected, line 3: the line has 25 cells, the header has 24" in told.stdout
+
+
+def test_a_guessed_encoding_is_told_as_a_guess_with_words_to_look_at(
+    made: Desk, rollcall: Rollcall, file: Path
+) -> None:
+    file.write_bytes(as_csv([Row("p1", name="Jürgen Groß")]).decode().encode("cp1252"))
+    assert planned(rollcall, made, file)[1]["guess_gives"] == ["Jürgen", "Groß"]
+    told = rollcall("plan", file, "--source", "employees", "--sources", made.rollcall.folder)
+    assert "cp1252 is a guess: do these read right? Jürgen, Groß (else set csv.encoding)" in " ".join(
+        told.stdout.split()
+    )
+
+
+def test_an_encoding_that_is_known_is_not_told_as_a_guess(made: Desk, rollcall: Rollcall, file: Path) -> None:
+    file.write_bytes(as_csv([Row("p1", name="Jürgen Groß")]))
+    assert planned(rollcall, made, file)[1]["guess_gives"] == []
+    assert "guess" not in rollcall("plan", file, "--source", "employees", "--sources", made.rollcall.folder).stdout
