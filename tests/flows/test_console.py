@@ -16,7 +16,7 @@ from shared.reporting.people_view import RUNS_LOOKED_AT
 from shared.runs import Run, RunState
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words
-from tests.support.desk import Desk, Row, people
+from tests.support.desk import Desk, Row, as_csv, people
 
 
 @dataclass
@@ -100,6 +100,13 @@ def test_a_run_under_way_shows_how_far_it_is(scene: Scene) -> None:
     scene.desk.send()
     assert "Taken by Entra 120 of 120 people" in scene.page("")
     assert "120 people still wait for the log's answer" in scene.page(f"runs/{run.run_id}")
+
+
+def test_a_guessed_encoding_is_told_with_words_that_show_whether_it_is_right(scene: Scene) -> None:
+    rows = [Row(f"p{number:04d}", name=name) for number, name in enumerate(["Jürgen Größer", "Zoë Müller", "Ann Lee"])]
+    run = scene.desk.drop(as_csv(rows).decode().encode("cp1252"))
+    page = scene.page(f"runs/{run.run_id}")
+    assert "cp1252, a guess: do Jürgen, Größer, Zoë read right?" in page
 
 
 def test_an_empty_house_says_how_to_begin(scene: Scene) -> None:

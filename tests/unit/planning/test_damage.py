@@ -80,6 +80,13 @@ def test_only_the_damaged_records_are_taken_out_of_their_neighbours() -> None:
     assert found == [(2, "1", True), (3, "2", False), (4, "3", True), (5, "Id", False), (6, "4", True), (7, "5", False)]
 
 
+def test_damage_in_a_record_of_several_lines_is_noticed_and_none_beside_it() -> None:
+    assert faults('Id,Name,Note\n1,#N/A,"two\nlines"\n2,B,"two\nlines"\n3,#N/A,one\n') == {
+        2: "the cell holds an error of a spreadsheet",
+        6: "the cell holds an error of a spreadsheet",
+    }
+
+
 @pytest.mark.parametrize("line", ["x,#REF!,\n", "x,J\ufffdrgen,\n", "x,JÃ¼rgen,\n", "Id,Name,Note\n"])
 def test_damage_far_behind_the_beginning_of_a_file_is_noticed(line: str) -> None:
     assert list(faults("Id,Name,Note\n" + CLEAN * 50_000 + line + CLEAN)) == [50_002]
