@@ -18,6 +18,8 @@ from shared.errors import GraphError, Refused, Throttled, Unreachable
 from shared.planning.null_flow import flowing_nulls
 from shared.sending.replies import Verdict
 
+NEEDS = "; Synchronization.Read.All is needed: by the app's identity in Azure, elsewhere by whoever is signed in"
+
 
 class GraphJob:
     """The job behind an endpoint."""
@@ -65,7 +67,7 @@ class GraphJob:
             headers = {"Authorization": f"Bearer {self._tokens.get(scope)}"}
             response = self._client().get(url, headers=headers)
         except ClientAuthenticationError as error:
-            raise Refused(f"the app's identity got no token: {type(error).__name__}", status=401) from error
+            raise Refused(f"there is no token for the provisioning job: {type(error).__name__}", status=401) from error
         except httpx.HTTPError as error:
             raise Unreachable(f"the provisioning job gave no answer: {type(error).__name__}") from error
         reply = reply_of(response, self._now())
@@ -75,5 +77,5 @@ class GraphJob:
         text = f"the provisioning job answered {reply.told}"
         if reply.verdict is Verdict.THROTTLED:
             raise Throttled(text, status=429, request_id=reply.request_id, retry_after=reply.retry_after)
-        remedy = "; grant the app's identity Synchronization.Read.All" if reply.status == 403 else ""
+        remedy = NEEDS if reply.status == 403 else ""
         raise Refused(text + remedy, status=reply.status, request_id=reply.request_id)
