@@ -50,6 +50,7 @@ resource identityCredential 'Microsoft.Graph/applications/federatedIdentityCrede
 
 resource enterpriseApp 'Microsoft.Graph/servicePrincipals@v1.0' = {
   appId: registration.appId
+  tags: ['WindowsAzureActiveDirectoryIntegratedApp'] // the portal lists it under Enterprise applications
   appRoleAssignmentRequired: true // who has neither role is turned away before the app is asked
 }
 

@@ -234,6 +234,7 @@ module appEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork) {
     targets: [{ name: functionApp.outputs.name, resourceId: functionApp.outputs.id }]
     zones: [{ service: 'sites', name: 'privatelink.azurewebsites.net' }]
   }
+  dependsOn: [appSettings, auth] // an app, too, takes one change at a time
 }
 
 module auth 'modules/auth.bicep' = if (!empty(consoleClientId)) {

@@ -19,6 +19,9 @@ param natGatewayId string = ''
 @description('Optional. Resource id of the route table that leads what the app calls outside to a firewall.')
 param routeTableId string = ''
 
+@description('Optional. Addresses of the DNS servers that the network asks. Those named by hand, a deployment takes off as well. Empty: those of Azure.')
+param dnsServers string[] = []
+
 resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: 'nsg-rollcall-${environmentName}'
   location: location
@@ -62,6 +65,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   tags: tags
   properties: {
     addressSpace: { addressPrefixes: [addressPrefix] }
+    dhcpOptions: { dnsServers: dnsServers }
   }
 }
 

@@ -66,6 +66,9 @@ def graph_roles(project: Project) -> Iterator[str]:
     offered = at(plain(registration.body), "appRoles") if registration else []
     if [role.get("value") for role in offered] != ["Rollcall.Reader", "Rollcall.Operator"]:
         yield "console-registration.bicep: the app roles are Rollcall.Reader and Rollcall.Operator"
+    listed = project.files["console-registration.bicep"].named("enterpriseApp")
+    if listed is None or "WindowsAzureActiveDirectoryIntegratedApp" not in (at(plain(listed.body), "tags") or []):
+        yield "console-registration.bicep: without its tag the portal hides the app where people are assigned"
 
 
 CHECKS = (roles, graph_roles)

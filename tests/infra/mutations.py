@@ -225,11 +225,19 @@ MUTATIONS = (
         "",
     ),
     Mutation("one_change_at_a_time", "two modules change one account", MAIN, "dependsOn: [personalData, sftp]", ""),
+    Mutation("one_change_at_a_time", "two modules change the app", MAIN, "dependsOn: [appSettings, auth]", ""),
     Mutation(
         "network_stays",
         "a deployment takes the NAT gateway off",
         NETWORK,
         "    natGateway: empty(natGatewayId) ? null : { id: natGatewayId }\n",
+        "",
+    ),
+    Mutation(
+        "network_stays",
+        "a deployment takes the DNS servers off",
+        NETWORK,
+        "    dhcpOptions: { dnsServers: dnsServers }\n",
         "",
     ),
     Mutation(
@@ -273,6 +281,13 @@ MUTATIONS = (
         "infra/graph-roles.bicep",
         "'ProvisioningLog.Read.All'",
         "'AuditLog.Read.All'",
+    ),
+    Mutation(
+        "graph_roles",
+        "the portal does not list the console",
+        "infra/console-registration.bicep",
+        "  tags: ['WindowsAzureActiveDirectoryIntegratedApp']",
+        "  tags: ['Rollcall']",
     ),
     Mutation(
         "sign_in", "the console is open", "infra/modules/auth.bicep", "'/api/health']", "'/api/health', '/api/console']"

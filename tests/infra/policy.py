@@ -145,7 +145,7 @@ def sftp_names(project: Project) -> Iterator[str]:
 
 
 def one_change_at_a_time(project: Project) -> Iterator[str]:
-    """A storage account takes one change at a time: what loops and modules make on it has an order."""
+    """A storage account and an app take one change at a time: what loops and modules make on them has an order."""
     for kind in ("Microsoft.Storage/storageAccounts/localUsers", "Microsoft.Network/privateEndpoints"):
         for name, each in made(project, kind):
             if each.is_loop and each.decorators.get("batchSize") != "1":
@@ -154,6 +154,8 @@ def one_change_at_a_time(project: Project) -> Iterator[str]:
         ("sftp", {"personalData"}),
         ("storageEndpoints", {"personalData", "sftp"}),
         ("lakeEndpoint", {"storageEndpoints"}),
+        ("auth", {"appSettings"}),
+        ("appEndpoint", {"appSettings", "auth"}),
     ):
         waits = dict(properties(_named(project, module).body)).get("dependsOn")
         if waits is None or not before <= set(re.findall(r"\w+", text(waits))):
@@ -165,6 +167,8 @@ def network_stays(project: Project) -> Iterator[str]:
     network = made(project, "Microsoft.Network/virtualNetworks")[0][1]
     if at(plain(network.body), "properties.subnets") is not None:
         yield "modules/network.bicep: a list of subnets deletes those that others have added"
+    if at(plain(network.body), "properties.dhcpOptions.dnsServers") is None:
+        yield "modules/network.bicep: a deployment takes off DNS servers, and none can be named"
     subnets = {at(plain(each.body), "name"): plain(each.body) for _, each in made(project, SUBNETS)}
     for way_out in ("natGateway", "routeTable"):
         if at(subnets.get("app"), f"properties.{way_out}") is None:
