@@ -17,8 +17,10 @@ for ($tries = 1; ; $tries++) {
         --query 'systemKeys.blobs_extension != null' --output tsv --only-show-errors 2>$null
     if ($key -eq 'true') { break }
     if ($tries -ge 20) {
-        [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys:')
+        [Console]::Error.WriteLine('rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys, and its functions:')
         az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --output none
+        az functionapp function list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --query '[].name' --output tsv
+        [Console]::Error.WriteLine("rollcall: where no function stands above, its packages may be for another Python: docs/deploy.md, 'What only Azure can say'")
         [Console]::Error.WriteLine('rollcall: read the log of the app, then run: azd hooks run postdeploy')
         exit 1
     }

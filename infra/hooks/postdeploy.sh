@@ -18,8 +18,10 @@ while :; do
     [ "$key" = "true" ] && break
     tries=$((tries + 1))
     if [ "$tries" -ge 20 ]; then
-        echo "rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys:" >&2
+        echo "rollcall: the app has not indexed its blob trigger after five minutes. What Azure says of its keys, and its functions:" >&2
         az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --output none || true
+        az functionapp function list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --query "[].name" --output tsv >&2 || true
+        echo "rollcall: where no function stands above, its packages may be for another Python: docs/deploy.md, 'What only Azure can say'" >&2
         echo "rollcall: read the log of the app, then run infra/hooks/postdeploy.sh again, or: azd hooks run postdeploy" >&2
         exit 1
     fi

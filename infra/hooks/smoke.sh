@@ -22,6 +22,11 @@ health() {
             fi
             echo "rollcall: it runs; what it still lacks stands above"
             ;;
+        404)
+            echo "rollcall: health is not there; where the app has no function at all, its packages may be for another Python:" \
+                "docs/deploy.md, 'What only Azure can say'" >&2
+            exit 1
+            ;;
         *)
             echo "rollcall: health answered $status" >&2
             exit 1

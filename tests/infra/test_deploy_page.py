@@ -37,6 +37,14 @@ def test_every_variable_has_a_value_when_it_is_read(root: Path, page: str) -> No
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_somebody_is_told_and_somebody_operates_what_plain_commands_deploy(root: Path, page: str) -> None:
+    lines = list(commands((root / page).read_text(encoding="utf-8")))
+    create = next(number for number, line in enumerate(lines) if "az deployment sub create" in line)
+    given = {name for line in lines[:create] for pair in SET.findall(line) for name in pair}
+    assert {"ROLLCALL_ALERT_MAIL", "AZURE_PRINCIPAL_ID"} <= given
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_file_of_the_deployment_that_is_named_is_there(root: Path, page: str) -> None:
     named = set(re.findall(r"\binfra/[\w./-]+\w", (root / page).read_text(encoding="utf-8")))
     assert named

@@ -82,6 +82,28 @@ def test_a_system_topic_that_the_account_has_already_is_shared(root: Path, cli: 
     assert ("topicName=" in deployment, f"topicName={topic}" in deployment) == (bool(topic), bool(topic))
 
 
+def test_an_app_that_has_come_up_without_functions_is_told(root: Path, cli: Path) -> None:
+    """As it does when the remote build has taken another Python than the app has."""
+    (cli / "az").write_text(CLI.replace("echo true", "exit 0"))
+    (cli / "sleep").write_text("#!/bin/sh\n")
+    (cli / "sleep").chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(root, cli, "postdeploy.sh", **OUTPUTS)
+    assert "functionapp function list" in (cli / "called").read_text()
+    assert "another Python: docs/deploy.md" in failed.value.stderr
+    assert "## What only Azure can say" in (root / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
+def test_the_smoke_test_tells_an_app_without_functions(root: Path, cli: Path) -> None:
+    (cli / "curl").write_text("#!/bin/sh\ntouch health.json\necho 404\n")
+    (cli / "curl").chmod(0o755)
+    environ = {"PATH": f"{cli}{os.pathsep}{os.environ['PATH']}", "FUNCTION_APP_URL": "https://app", **OUTPUTS}
+    command = [str(root / "infra" / "hooks" / "smoke.sh"), "health"]
+    told = subprocess.run(command, env=environ, cwd=cli, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "another Python: docs/deploy.md" in told.stderr
+
+
 def test_a_private_app_gets_no_events(root: Path, cli: Path) -> None:
     run(root, cli, "postdeploy.sh", PRIVATE_NETWORK="true")
     assert not (cli / "called").exists()
@@ -98,5 +120,5 @@ def test_the_hook_for_windows_calls_azure_as_the_other_does(root: Path) -> None:
     posix, windows = (
         calls((root / "infra" / "hooks" / f"postdeploy.{kind}").read_text(encoding="utf-8")) for kind in ("sh", "ps1")
     )
-    assert len(posix) == 4
+    assert len(posix) == 5
     assert windows == posix
