@@ -51,6 +51,12 @@ def test_every_file_of_the_deployment_that_is_named_is_there(root: Path, page: s
     assert sorted(name for name in named if not (root / name).exists()) == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_command_leaves_out_the_remote_build_in_vain(root: Path, page: str) -> None:
+    """For Python on Flex Consumption the Azure CLI builds remotely in any case."""
+    assert "--build-remote false" not in (root / page).read_text(encoding="utf-8")
+
+
 def test_every_parameter_of_the_deployment_is_explained(root: Path) -> None:
     page = (root / "docs" / "deploy.md").read_text(encoding="utf-8")
     optional = [each.name for each in Project(root).files["main.bicep"].of("parameter") if each.value is not None]
