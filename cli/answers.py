@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from shared.planning.plan import Plan
 from shared.runs import OUTCOMES, Run, RunState
 
 STYLES = {
@@ -28,6 +29,14 @@ STYLES = {
     "superseded": "dim",
     "cancelled": "dim",
 }
+
+
+def guess_of(plan: Plan) -> Text:
+    """What to look at where the encoding of a file is a guess; nothing where it is known."""
+    if not plan.guess_gives:
+        return Text()
+    words = ", ".join(plan.guess_gives)
+    return Text(f"{plan.encoding} is a guess: do these read right? {words} (else set csv.encoding)", "yellow")
 
 
 def run_json(run: Run) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import console
+from cli.answers import guess_of
 from cli.console import counted
 from cli.drops import PIECE_BYTES, must_be_files, source_named
 from cli.environment import Surroundings
@@ -158,11 +159,8 @@ def _told(made: Plan, rejections: Rejections, known: str) -> dict[str, Any]:
 def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     screen, figures = console.out(), made.figures
     screen.print(Text.assemble((file.name, "bold"), f": {made.encoding}, delimiter {made.delimiter!r}, {known}"))
-    if made.guess_gives:
-        words = ", ".join(made.guess_gives)
-        screen.print(
-            Text(f"{made.encoding} is a guess: do these read right? {words} (else set csv.encoding)", "yellow")
-        )
+    if guess := guess_of(made):
+        screen.print(guess)
     table = Table(box=None, show_header=False)
     table.add_column(justify="right")
     table.add_column()

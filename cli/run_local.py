@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from cli import console
-from cli.answers import outcome_table, run_json
+from cli.answers import guess_of, outcome_table, run_json
 from cli.fetch import fetch
 from cli.follow import ENDS
 from cli.journey import outcome_wait, travel
 from local.stack import Stack, Wanted
+from shared.planning.plan import PLAN, decode_plan
 from shared.runs import Run, RunState
 
 
@@ -64,6 +66,9 @@ def _show(runs: list[tuple[Path, Run]], out: Path) -> None:
     screen = console.out()
     screen.print(outcome_table((file.name, done) for file, done in runs))
     for file, done in runs:
+        plan = out / done.run_id / PLAN
+        if plan.exists() and (guess := guess_of(decode_plan(plan.read_bytes()))):
+            screen.print(Text.assemble(f"{file.name}: ", guess))
         for reason in done.reasons if done.state is not RunState.SETTLED else ():
             screen.print(f"{file.name} is {done.state}: {reason}")
     screen.print("Artefacts:")

@@ -71,7 +71,7 @@ def made_desk(folder: Path, **settings: str) -> Desk:
     return made
 
 
-def settled(made: Desk, rows: list[Row], name: str, failing: int = 0) -> Run:
+def settled(made: Desk, rows: list[Row] | bytes, name: str, failing: int = 0) -> Run:
     """A drop that was sent and answered; some failed, some were skipped."""
     run = made.sent(rows, name)
     made.clock.advance(minutes=4)

@@ -12,7 +12,7 @@ from shared.errors import UnknownRun
 from shared.reporting.report import REPORT, missing_reports, write_report, write_reports
 from shared.runs import Run, RunState
 from tests.browser.scene import log_everybody, made_desk, settled, staff
-from tests.support.desk import Desk, Row, people
+from tests.support.desk import Desk, Row, as_csv, people
 
 
 @pytest.fixture
@@ -50,6 +50,12 @@ def test_gates_and_who_released_them_stand_in_the_report(made: Desk) -> None:
     report = made.file(run, REPORT).decode()
     assert "40 accounts would be disabled" in report
     assert "Approved by <bdi>Anna</bdi>: <bdi>it is right</bdi>" in report
+
+
+def test_a_guessed_encoding_stands_in_the_report_with_words_to_look_at(made: Desk) -> None:
+    rows = [Row("p0001", name="Jürgen Größer"), Row("p0002", name="Zoë Müller")]
+    run = settled(made, as_csv(rows).decode().encode("cp1252"), "monday.csv")
+    assert "read as cp1252, a guess: do <bdi>Jürgen, Größer, Zoë</bdi> read right?" in made.file(run, REPORT).decode()
 
 
 def test_a_process_that_died_before_the_report_is_caught_up_by_the_next_sweep(made: Desk) -> None:
