@@ -60,7 +60,8 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
       subjectBeginsWith: '/blobServices/default/containers/${settings.DROPS_CONTAINER}/blobs/'
-      // Each of these ends a file that is whole; a file being opened or appended to is no drop yet.
+      // Each of these ends a file that is whole; a file being opened or appended to is no drop yet. On an account for SFTP, CopyBlob comes
+      // when a copy begins: it changes the version that was told of, and the sweep finds the one that is whole.
       advancedFilters: [
         {
           key: 'data.api'

@@ -7,7 +7,7 @@ import { personType } from 'modules/access.bicep'
 import { vaultUrisType } from 'modules/app-settings.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
-@description('Required. Name of this environment, such as `test` or `production`: letters, digits and hyphens. It is part of the names and tags of all resources.')
+@description('Required. Name of this environment, such as `test` or `production`: letters, digits and hyphens. It is in every tag, and in each name that must be unique, in clear or as part of a hash.')
 @minLength(2)
 @maxLength(20)
 param environmentName string

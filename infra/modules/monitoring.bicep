@@ -22,7 +22,11 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
-    features: { disableLocalAuth: true, enableLogAccessUsingOnlyResourcePermissions: true }
+    features: {
+      disableLocalAuth: true
+      enableLogAccessUsingOnlyResourcePermissions: true
+      immediatePurgeDataOn30Days: retentionDays == 30 // else 30 days may be 31
+    }
     workspaceCapping: { dailyQuotaGb: 5 } // a fault that logs in a loop must not run up a bill
   }
 }

@@ -1,5 +1,5 @@
 metadata name = 'Network'
-metadata description = 'A virtual network with one subnet that the app works from and one for private endpoints, which nobody outside of this and peered networks may call.'
+metadata description = 'A virtual network with one subnet that the app works from and one for private endpoints, which only this network and those connected with it (peered, or behind a gateway) may call.'
 
 @description('Required. Name of this environment.')
 param environmentName string
@@ -31,7 +31,7 @@ resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
       {
         name: 'allow-https-from-networks'
         properties: {
-          description: 'The app, and whoever works from a peered network.'
+          description: 'The app, and whoever works from a connected network.'
           priority: 100
           direction: 'Inbound'
           access: 'Allow'

@@ -1,5 +1,5 @@
 metadata name = 'Personal data'
-metadata description = 'What an account with personal data has beside its containers: deletion after some time, and a record of who read, wrote and deleted.'
+metadata description = 'What an account with personal data has beside its containers: deletion after some time, and a record of who read, wrote and deleted its blobs.'
 
 @description('Required. Name of the storage account.')
 param accountName string

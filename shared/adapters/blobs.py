@@ -49,10 +49,11 @@ class BlobContainer:
         return BlobDrop(self._client.get_blob_client(path))
 
     def versions(self, prefix: str = "") -> Iterator[DropVersion]:
-        """Every blob under a prefix."""
+        """Every blob under a prefix. Folders, which an account for SFTP lists among them, are none."""
         with _translated("list", prefix):
-            for blob in self._client.list_blobs(name_starts_with=prefix or None):
-                yield DropVersion(blob.name, _etag(blob.etag), _utc(blob.last_modified), int(blob.size))
+            for blob in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
+                if not _is_folder(blob.metadata):
+                    yield DropVersion(blob.name, _etag(blob.etag), _utc(blob.last_modified), int(blob.size))
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """A blob, or some bytes of it; nothing beyond its end. Raises Missing."""
@@ -235,6 +236,11 @@ def _translated(verb: str, path: str) -> Iterator[None]:
         status = getattr(error, "status_code", None) or "no answer"
         remedy = NO_ENTRY if status == 403 else ""
         raise StorageError(f"storage did not {verb} {path}: {status} {type(error).__name__}{remedy}") from error
+
+
+def _is_folder(metadata: dict[str, str] | None) -> bool:
+    """Whether this is what an account with a hierarchical namespace lists for a folder: an empty blob with a mark."""
+    return any(name.lower() == "hdi_isfolder" and value == "true" for name, value in (metadata or {}).items())
 
 
 def _etag(text: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.adapters.blobs import BlobContainer
 from shared.adapters.container import BLOCK_BYTES, Container, RunFiles
 from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.runs import DropVersion, new_run
@@ -46,6 +47,15 @@ def test_an_empty_blob_is_there_and_empty(container: Container) -> None:
 def test_a_blob_that_is_not_there_is_missing(container: Container, read: object) -> None:
     with pytest.raises(Missing, match="no"):
         read(container)  # type: ignore[operator]
+
+
+def test_a_folder_of_an_account_for_sftp_is_no_blob(container: Container) -> None:
+    if isinstance(container, BlobContainer):  # the twin has none to list
+        container.__dict__["_client"].upload_blob("employees", b"", metadata={"hdi_isfolder": "true"})
+        container.__dict__["_client"].upload_blob("marked.csv", b"1", metadata={"by": "payroll"})
+    put(container, "employees/today.csv", b"1")
+    assert [each.path for each in container.versions("employees")] == ["employees/today.csv"]
+    assert len(list(container.versions())) == 1 + isinstance(container, BlobContainer)
 
 
 def test_a_drop_names_its_version(container: Container) -> None:
