@@ -153,7 +153,7 @@ def test_wrong_rows_are_rejected_alone_and_an_unreadable_file_ends_rejected(tmp_
     assert ended.directory.keys() == rows.keys()
     assert_holds(ended, rows)
     assert rejected["state"] == "rejected"
-    assert "WorkerID" in rejected["reasons"][0]
+    assert "this is a web page" in rejected["reasons"][0]
     assert rejected["people"] == 0
 
 
