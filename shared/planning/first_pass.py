@@ -17,6 +17,7 @@ import msgspec
 from shared.planning.changes import Action
 from shared.planning.columns import Columns, Mapped
 from shared.planning.compare import compare, is_protected
+from shared.planning.header_names import folded
 from shared.planning.mapping import Mapping, Rejection, mapping_of
 from shared.planning.people import People
 from shared.planning.records import Batch, Drop, Fault, Record, Table, read_records
@@ -82,13 +83,25 @@ class FirstPass:
         self._keeps_cells = source.duplicates == "reject"  # any record may yet be rejected
 
     def take_broken(self, record: Record) -> None:
-        """A record that does not read: rejected; its key, where the cells reach that far, is no absence."""
-        if len(record.cells) > self._mapping.key_position and (key := self._mapping.key(record.cells)):
+        """A record that does not read: rejected; its key, where the cells reach that far, is no absence.
+
+        Where only another cell is damaged, the record counts as one of its key: no older line is sent in its place.
+        """
+        reaches = len(record.cells) > self._mapping.key_position
+        key = self._mapping.key(record.cells) if reaches else ""
+        is_of_key = bool(key) and self._is_of_another_cell(record.fault)
+        if is_of_key:
+            self._survey.note([key], [record.line])
+        elif key:
             self._survey.unreadable.add(key)
-            self._known([key])
+        self._known([key] if key else [])
         found = self._mapping.person(record)
         assert isinstance(found, Rejection)
-        self._spool.add(Page(refused=[self._refused("", found)]))
+        self._spool.add(Page(refused=[self._refused(key if is_of_key else "", found)]))
+
+    def _is_of_another_cell(self, fault: Fault | None) -> bool:
+        """Whether the fault is that of one cell, and not of the key's."""
+        return fault is not None and fault.column != "" and folded(fault.column) != folded(self._source.key)
 
     def take(self, batch: Batch) -> None:
         """Records that read."""

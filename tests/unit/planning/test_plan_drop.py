@@ -225,6 +225,25 @@ def test_a_last_line_that_is_bad_does_not_let_an_older_one_through(table: Table)
     assert [row["line"] for row in table.rejected()] == ["3"]
 
 
+def test_a_last_line_that_is_damaged_does_not_let_an_older_one_through(table: Table) -> None:
+    plan = table.plan([ADA, BOB, replace(ADA, title="#REF!")])
+    assert set(table.users()) == {"b"}
+    assert [row["line"] for row in table.rejected()] == ["4"]
+    assert (plan.figures.people, plan.figures.rejected, plan.figures.duplicates) == (1, 1, 1)
+
+
+def test_a_damaged_line_does_not_keep_a_newer_one_from_being_sent(table: Table) -> None:
+    plan = table.plan([replace(ADA, title="#REF!"), ADA])
+    assert set(table.users()) == {"a"}
+    assert (plan.figures.people, plan.figures.rejected, plan.figures.duplicates) == (1, 0, 1)
+
+
+def test_somebody_whose_line_is_damaged_is_not_absent(table: Table) -> None:
+    table.tell([ADA, BOB])
+    plan = table.plan([BOB, replace(ADA, title="#REF!")])
+    assert (plan.gone, plan.figures.rejected) == (0, 1)
+
+
 def test_all_lines_of_a_key_are_rejected_where_the_source_says_so(table: Table) -> None:
     table.says(duplicates="reject")
     plan = table.plan([ADA, BOB, replace(ADA, title="Boss")])
