@@ -95,7 +95,8 @@ module personalData 'modules/personal-data.bicep' = {
   scope: group
   params: {
     accountName: dropStorage.outputs.name
-    containers: [settings.DROPS_CONTAINER, settings.RUNS_CONTAINER, deadLetterContainer]
+    // With SFTP the app alone deletes drops: the rule would take the folder of a user as well once it is empty, and its access control list.
+    containers: concat(empty(sftpUsers) ? [settings.DROPS_CONTAINER] : [], [settings.RUNS_CONTAINER, deadLetterContainer])
     retentionDays: retentionDays
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -219,6 +220,7 @@ module appSettings 'modules/app-settings.bicep' = {
     insightsName: monitoring.outputs.insightsName
     retentionDays: retentionDays
     vaultUris: alertTargets.?vaultUris ?? {}
+    hasEvents: !privateNetwork
     signsPeopleIn: !empty(consoleClientId)
   }
   dependsOn: [grants]

@@ -28,6 +28,7 @@ QUICK = {
     "SEND_SCHEDULE": "* * * * * *",
     "COLLECT_SCHEDULE": "*/3 * * * * *",  # two jobs at most within the log's 5 calls in 10 seconds
     "SWEEP_SCHEDULE": "*/2 * * * * *",
+    "SWEEP_AFTER_SECONDS": "0",
     "ALERT_SCHEDULE": "*/10 * * * * *",
     "LOG_LAG_SECONDS": "0",
     "LOG_OVERLAP_SECONDS": "10",

@@ -69,6 +69,7 @@ class Settings(BaseModel):
     daily_calls: int = Field(DAILY_CALLS, alias="DAILY_CALLS", ge=1)
     leavers_calls: int = Field(100, alias="LEAVERS_CALLS", ge=0)
     plan_claim_seconds: Seconds = Field(1_800, alias="PLAN_CLAIM_SECONDS")
+    sweep_after_seconds: Seconds = Field(300, alias="SWEEP_AFTER_SECONDS")
     log_lag_seconds: Seconds = Field(120, alias="LOG_LAG_SECONDS")
     log_overlap_seconds: Seconds = Field(1_800, alias="LOG_OVERLAP_SECONDS")
     outcome_wait_minutes: Seconds = Field(120, alias="OUTCOME_WAIT_MINUTES")
@@ -91,6 +92,16 @@ class Settings(BaseModel):
     def sources_folder(self) -> Path:
         """Where the source files are: SOURCES_DIR, else `sources/` beside `function_app.py`."""
         return Path(self.sources_dir) if self.sources_dir else Path(__file__).parent.parent / "sources"
+
+    @property
+    def sweep_after(self) -> timedelta:
+        """How long a drop is left to its event, before the sweep takes it for one whose event was missed."""
+        return timedelta(seconds=self.sweep_after_seconds)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long what may be forgotten is kept."""
+        return timedelta(days=self.retention_days)
 
     @property
     def outcome_wait(self) -> timedelta:

@@ -134,8 +134,9 @@ class House:
         from shared.planning.receive_drop import sweep
         from shared.reporting.report import missing_reports, write_reports
 
-        since = self.clock.now() - timedelta(days=MISSED_DAYS)
-        versions = (version for version in self.storage.drops.versions() if version.last_modified > since)
+        now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
+        drops = self.storage.drops.versions()
+        versions = (drop for drop in drops if from_age <= now - drop.last_modified < to_age)
         counts = sweep(replace(self.planner, tell=tell), versions)
         write_reports(self.reporter, missing_reports(self.reporter))
         forget_old(self.retention)
@@ -221,9 +222,8 @@ class House:
     def retention(self) -> Retention:
         from shared.collecting.retention import Retention
 
-        kept_for = timedelta(days=self.settings.retention_days)
-        forget = self.quotas.forget, self.alerts.forget
-        return Retention(self.ledger, self.log, self.outcomes, kept_for, self.clock.now, *forget)
+        stores, kept_for = (self.ledger, self.log, self.outcomes, self.storage.drops), self.settings.retention
+        return Retention(*stores, kept_for, self.clock.now, self.quotas.forget, self.alerts.forget)
 
     @room
     def lookout(self) -> Lookout:

@@ -19,7 +19,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
 }
 
 // A container permission covers the whole container, so it gives the names of its files and no more. Reading and writing come from the
-// access control list of the user's own folder, which `docs/deploy.md` says how to set. No deployment makes that folder again when it has gone.
+// access control list of the user's own folder, which `docs/deploy.md` says how to set.
 @batchSize(1)
 resource localUsers 'Microsoft.Storage/storageAccounts/localUsers@2024-01-01' = [for (user, index) in users: {
   parent: account

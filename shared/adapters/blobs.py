@@ -90,6 +90,16 @@ class BlobContainer:
         with suppress(Missing), _translated("delete", path):
             self._client.delete_blob(path)
 
+    def delete_version(self, version: DropVersion) -> bool:
+        """Take a blob out if it is still this version; returns whether it was."""
+        unchanged: dict[str, Any] = {"etag": version.etag, "match_condition": MatchConditions.IfNotModified}
+        try:
+            with _translated("delete", version.path):
+                self._client.delete_blob(version.path, **unchanged)
+        except (Changed, Missing):
+            return False
+        return True
+
     def lease(self, path: str) -> BlobLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         blob = self._client.get_blob_client(path)

@@ -62,6 +62,10 @@ class Container(Protocol):
         """Take a blob out; one that is not there does not matter."""
         ...
 
+    def delete_version(self, version: DropVersion) -> bool:
+        """Take a blob out if it is still this version; returns whether it was."""
+        ...
+
     def lease(self, path: str) -> Lease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         ...

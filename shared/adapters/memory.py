@@ -88,6 +88,15 @@ class MemoryContainer:
         with self._lock:
             self._blobs.pop(path, None)
 
+    def delete_version(self, version: DropVersion) -> bool:
+        """Take a blob out if it is still this version; returns whether it was."""
+        with self._lock:
+            there = self._blobs.get(version.path)
+            if there is None or there.etag != version.etag:
+                return False
+            del self._blobs[version.path]
+            return True
+
     def lease(self, path: str) -> MemoryLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         with self._lock:

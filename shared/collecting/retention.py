@@ -1,8 +1,9 @@
 """What is older than the days it is kept for is forgotten, a bounded piece at every call.
 
 Enters: the stores and the days. Leaves: how much was taken out. What leads to something goes first, the thing itself
-last, so a process killed anywhere goes on at the next call. Files of runs and drops are not its concern: the storage
-account's lifecycle rules delete those.
+last, so a process killed anywhere goes on at the next call. Run folders are not its concern: the storage account's
+lifecycle rules delete those. Such a rule for drops takes the folder as well when it is empty, and with it who may write
+there, which only an account for SFTP has; so drops are deleted here, and there by nobody else.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
-from shared.runs import FINISHED, Run, RunState
+from shared.runs import FINISHED, DropVersion, Run, RunState
 
 MOST = 2_000  # entries, and outcomes, of one call
 KEPT_RUNS = 10  # of every source, however old: what is known of a feed that drops once a year
@@ -46,6 +48,18 @@ class Answers(Protocol):
         ...
 
 
+class Drops(Protocol):
+    """The drops, seen by who makes room among them."""
+
+    def versions(self) -> Iterator[DropVersion]:
+        """Every one that is there."""
+        ...
+
+    def delete_version(self, version: DropVersion) -> bool:
+        """Take one out if it is still this version; returns whether it was."""
+        ...
+
+
 @dataclass(frozen=True)
 class Retention:
     """Everything forgetting needs, and nothing else."""
@@ -53,6 +67,7 @@ class Retention:
     books: Books
     log: Logs
     outcomes: Answers
+    drops: Drops
     kept: timedelta
     now: Callable[[], datetime]
     calls: Callable[[datetime], None]  # forgets calls that have left the quota's window; given the present
@@ -67,6 +82,7 @@ class Forgotten:
     entries: int = 0
     outcomes: int = 0
     runs: int = 0
+    drops: int = 0
 
 
 def forget_old(retention: Retention) -> Forgotten:
@@ -83,7 +99,13 @@ def forget_old(retention: Retention) -> Forgotten:
         runs += 1
     retention.calls(now)
     retention.alerts(before)
-    return Forgotten(entries, outcomes, runs)
+    return Forgotten(entries, outcomes, runs, _old_drops(retention, before))
+
+
+def _old_drops(retention: Retention, before: datetime) -> int:
+    """Delete drops last written so long ago; how many. One that is written anew in that moment stays."""
+    old = (version for version in retention.drops.versions() if version.last_modified < before)
+    return sum(retention.drops.delete_version(version) for version in islice(old, retention.most))
 
 
 def _old_runs(books: Books, before: datetime) -> Iterator[Run]:

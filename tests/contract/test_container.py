@@ -58,6 +58,18 @@ def test_a_folder_of_an_account_for_sftp_is_no_blob(container: Container) -> Non
     assert len(list(container.versions())) == 1 + isinstance(container, BlobContainer)
 
 
+def test_only_the_version_that_was_seen_is_deleted(container: Container) -> None:
+    put(container, "employees/today.csv", b"1")
+    (old,) = container.versions()
+    put(container, "employees/today.csv", b"2")
+    assert not container.delete_version(old)
+    assert content(container, "employees/today.csv") == b"2"
+    (new,) = container.versions()
+    assert container.delete_version(new)
+    assert list(container.versions()) == []
+    assert not container.delete_version(new)
+
+
 def test_a_drop_names_its_version(container: Container) -> None:
     put(container, "employees/today.csv", b"12345")
     version = container.drop("employees/today.csv").version

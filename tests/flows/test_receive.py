@@ -196,6 +196,15 @@ def test_two_runs_of_one_source_never_have_the_turn_together(partial: Desk) -> N
 # Missed events
 
 
+def test_a_drop_is_left_to_its_event_for_some_minutes(tmp_path: Path) -> None:
+    made = desk(tmp_path, SWEEP_AFTER_SECONDS="300")
+    made.put(people(2))
+    made.clock.advance(seconds=299)
+    assert made.sweep() == (0, 0)
+    made.clock.advance(seconds=1)
+    assert made.sweep() == (1, 1)
+
+
 def test_a_missed_event_is_found_by_the_sweep(made: Desk) -> None:
     made.put(people(3))
     assert made.sweep() == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from shared.adapters.table import Query
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import raise_alerts
 from shared.collecting.retention import KEPT_RUNS, forget_old
-from shared.runs import RunState
+from shared.runs import DropVersion, RunState
 from tests.flows.test_collecting import Sent
 from tests.support.graph import JOB, entry
 from tests.support.guillotine import Guillotine, Killed
@@ -75,6 +76,38 @@ def test_a_run_that_is_not_over_is_never_forgotten(tmp_path: Path) -> None:
     assert first.now.state is RunState.SENT
 
 
+def test_a_drop_that_is_older_than_it_is_kept_is_deleted(tmp_path: Path) -> None:
+    sending, runs = a_year(tmp_path)
+    house = sending.rollcall.house
+    drops = house.storage.drops
+    house.sweep()
+    kept_since = sending.clock.now() - timedelta(days=90)
+    young = sorted(each.run.drop.path for each in runs if each.run.drop.last_modified >= kept_since)
+    assert [version.path for version in drops.versions()] == young
+    assert len(young) == 2
+    assert len(house.ledger.runs()) == KEPT_RUNS  # of which eight have no file any more
+
+
+def test_a_drop_that_is_written_anew_while_the_old_one_is_deleted_stays(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    drops = sending.rollcall.house.storage.drops
+    listed = list(drops.versions())
+    with drops.writer(listed[0].path) as file:
+        file.write(b"id,name")
+
+    class Late:
+        """The container as it was listed before."""
+
+        def versions(self) -> Iterator[DropVersion]:
+            yield from listed
+
+        delete_version = staticmethod(drops.delete_version)
+
+    told = forget_old(replace(sending.rollcall.house.retention, drops=Late()))
+    assert told.drops == KEPT_RUNS + 3 - 2 - 1
+    assert listed[0].path in [version.path for version in drops.versions()]
+
+
 def test_forgetting_is_done_a_bounded_piece_at_a_time(tmp_path: Path) -> None:
     sending, _ = a_year(tmp_path)
     house = sending.rollcall.house
@@ -83,16 +116,17 @@ def test_forgetting_is_done_a_bounded_piece_at_a_time(tmp_path: Path) -> None:
     assert max(piece.entries for piece in pieces) == 4
     assert max(piece.outcomes for piece in pieces) == 4
     assert sum(piece.runs for piece in pieces) == 3
+    assert [piece.drops for piece in pieces][:4] == [4, 4, 3, 0]
     assert len(list(house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS * 4
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_at_any_step_of_forgetting_nothing_is_left_behind(tmp_path: Path, after: bool) -> None:
-    for step in range(1, 12):
+    for step in range(1, 40):
         sending, _ = a_year(tmp_path / str(step), KEPT_RUNS + 2)
         retention = sending.rollcall.house.retention
         guillotine = Guillotine(step, after)
-        under = {name: guillotine.over(getattr(retention, name)) for name in ("books", "log", "outcomes")}
+        under = {name: guillotine.over(getattr(retention, name)) for name in ("books", "log", "outcomes", "drops")}
         try:
             forget_old(replace(retention, **under))
             finished = True

@@ -270,6 +270,13 @@ MUTATIONS = (
     ),
     Mutation(
         "deletion",
+        "the empty folder of an SFTP user is deleted, and nobody can drop into it",
+        MAIN,
+        "empty(sftpUsers) ? [settings.DROPS_CONTAINER] : []",
+        "[settings.DROPS_CONTAINER]",
+    ),
+    Mutation(
+        "deletion",
         "rows of tables are kept for as long as the app thinks fit",
         WRITTEN,
         "string(retentionDays)",

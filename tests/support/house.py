@@ -121,6 +121,7 @@ def environment(**settings: str) -> dict[str, str]:
         "SEND_SCHEDULE": "*/10 * * * * *",
         "COLLECT_SCHEDULE": "*/15 * * * * *",
         "SWEEP_SCHEDULE": "0 */5 * * * *",
+        "SWEEP_AFTER_SECONDS": "0",
         "ALERT_SCHEDULE": "0 */5 * * * *",
     } | settings
 

@@ -51,6 +51,7 @@ def app(worker: Worker, azurite: Azurite, tmp_path_factory: pytest.TempPathFacto
         "DropStorage": azurite.connection_string,
         **dict.fromkeys(asked_for("_SCHEDULE"), "0 * * * * *"),
         "SOURCES_DIR": str(sources),
+        "SWEEP_AFTER_SECONDS": "0",
         **{name: f"{name.split('_')[0].lower()}{own}" for name in asked_for("_CONTAINER", "_TABLE")},
     }
     with pytest.MonkeyPatch.context() as environment:
