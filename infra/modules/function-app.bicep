@@ -78,6 +78,7 @@ resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
   parent: app
   name: 'scm'
   properties: { allow: false }
+  dependsOn: [ftpPublishing] // an app takes one change at a time
 }
 
 @description('Name of the app.')
