@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
+import shared.adapters.late_modules  # noqa: F401 - before the SDK, which the binding brings
 import azurefunctions.extensions.bindings.blob as blob
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def sweep(timer: func.TimerRequest) -> None:
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work."""
     state = house().health()
-    return func.HttpResponse(
-        json.dumps(state), status_code=200 if state["healthy"] else 503, mimetype="application/json"
-    )
+    status = 200 if state["healthy"] else 503
+    return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
 
 
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
