@@ -7,7 +7,6 @@ arranges it. A module that puts another object in its own place while it is load
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterable
 from importlib.util import LazyLoader, find_spec, module_from_spec
@@ -16,16 +15,17 @@ CERTIFICATES = ("cryptography.x509",)
 
 
 def load_late(names: Iterable[str]) -> None:
-    """Have each of these modules loaded when an attribute of it is first asked for. One that is loaded already, or that
-    is not there, is left as it is.
+    """Have each of these modules of packages loaded when an attribute of it is first asked for. One that is loaded
+    already, if only by its package, or that is not in it, is left as it is.
     """
     for name in names:
-        if name not in sys.modules and (spec := find_spec(name)) and spec.loader:
+        package, _, own = name.rpartition(".")
+        spec = find_spec(name)  # imports the package
+        if name not in sys.modules and spec and spec.loader:
             spec.loader = LazyLoader(spec.loader)
             module = sys.modules[name] = module_from_spec(spec)
             spec.loader.exec_module(module)
-            package, _, own = name.rpartition(".")
-            setattr(importlib.import_module(package), own, module)  # for `from package import module`
+            setattr(sys.modules[package], own, module)  # for `from package import module`
 
 
 load_late(CERTIFICATES)

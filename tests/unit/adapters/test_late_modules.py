@@ -58,6 +58,14 @@ def test_each_way_to_use_one_loads_it(root: Path, use: str) -> None:
 
 
 def test_one_that_is_loaded_or_not_there_is_left_alone() -> None:
-    load_late(["json", "no_such_module_at_all"])
-    assert type(sys.modules["json"]).__name__ == "module"
-    assert "no_such_module_at_all" not in sys.modules
+    load_late(["json.decoder", "json.no_such_module"])
+    assert type(sys.modules["json.decoder"]).__name__ == "module"
+    assert "json.no_such_module" not in sys.modules
+
+
+def test_one_that_its_package_loads_is_left_alone(root: Path) -> None:
+    script = """
+from shared.adapters.late_modules import load_late
+load_late(["json.decoder"])
+print(type(sys.modules["json.decoder"]).__name__)"""
+    assert ran(root, script) == "module"
