@@ -128,18 +128,18 @@ class House:
         return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.clock.now())
 
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
-        """Drops whose event was missed, and runs whose turn has come: how many of each, and `tell` hears of each. Also
-        writes missing reports, and forgets what is old."""
+        """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
         from shared.collecting.retention import forget_old
         from shared.planning.receive_drop import sweep
         from shared.reporting.report import missing_reports, write_reports
 
         now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
-        drops = self.storage.drops.versions()
-        versions = (drop for drop in drops if from_age <= now - drop.last_modified < to_age)
-        counts = sweep(replace(self.planner, tell=tell), versions)
-        write_reports(self.reporter, missing_reports(self.reporter))
-        forget_old(self.retention)
+        versions = (drop for drop in self.storage.drops.versions() if from_age <= now - drop.last_modified < to_age)
+        try:
+            counts = sweep(replace(self.planner, tell=tell), versions)
+            write_reports(self.reporter, missing_reports(self.reporter))
+        finally:  # what is old goes whatever is wrong with one source
+            forget_old(self.retention)
         return counts
 
     def health(self) -> dict[str, object]:

@@ -89,6 +89,7 @@ def forget_old(retention: Retention) -> Forgotten:
     """Take out what is older than it is kept for; what is left over is taken out at the next call."""
     now = retention.now()
     before = now - retention.kept
+    drops = _old_drops(retention, before)
     entries = retention.log.forget(before.date(), retention.most)
     outcomes, runs = 0, 0
     for run in _old_runs(retention.books, before):
@@ -99,7 +100,7 @@ def forget_old(retention: Retention) -> Forgotten:
         runs += 1
     retention.calls(now)
     retention.alerts(before)
-    return Forgotten(entries, outcomes, runs, _old_drops(retention, before))
+    return Forgotten(entries, outcomes, runs, drops)
 
 
 def _old_drops(retention: Retention, before: datetime) -> int:

@@ -60,7 +60,7 @@ class Columns:
         cells = list(zip(*batch.rows, strict=True))
         found = [read(batch, cells) for read in self._readers]
         bad = _bad_keys(keys).union(*(each.bad for each in found))
-        users = self._shape.users(_filled(keys, '""', batch), found)
+        users = self._shape.users(_filled(keys, "" in keys, '""', batch), found)
         return Mapped(users, [text == "true" for text in found[self._active].values], bad)
 
 
@@ -85,7 +85,7 @@ def _reader(slot: Slot, width: int) -> Reader:
     rule = slot.rule
     if rule.constant is not None:
         constant = encoded(rule.constant)
-        return lambda batch, cells: Filled([constant] * len(batch.lines))
+        return lambda batch, cells: Filled([constant] * len(batch.lines), has_gaps=False)
     if slot.is_text:
         return _texts(slot, width)
     if rule.column is None:
@@ -109,11 +109,11 @@ def _json(read: Reading, row: Sequence[str]) -> Any:
 def _each(found: Iterable[Any]) -> Filled:
     values = list(found)
     if BAD not in values:
-        return Filled(values)
+        return Filled(values, "" in values)
     bad = [at for at, value in enumerate(values) if value is BAD]
     for at in bad:
         values[at] = ""
-    return Filled(values, bad=bad)
+    return Filled(values, has_gaps=True, bad=bad)
 
 
 def _texts(slot: Slot, width: int) -> Reader:
@@ -126,26 +126,28 @@ def _texts(slot: Slot, width: int) -> Reader:
 
     def read(batch: Batch, cells: Cells) -> Filled:
         found = texts_of(cells)
-        some = found if "" not in found else list(filter(None, found))
+        lengths = set(map(len, found))
+        has_gaps = 0 in lengths
         if (
-            (empty is BAD and some is not found)
-            or (longest is not None and max(map(len, some), default=0) > longest)
-            or (fits is not None and not all(map(fits, some)))
+            (empty is BAD and has_gaps)
+            or (longest is not None and max(lengths) > longest)
+            or (fits is not None and not all(map(fits, filter(None, found))))
         ):
             return _each(_json(slot.read, row) for row in batch.rows)
-        return _filled(found, empty, batch if is_literal else None)
+        return _filled(found, has_gaps, empty, batch if is_literal else None)
 
     return read
 
 
-def _filled(texts: Sequence[str], empty: Any, batch: Batch | None) -> Filled:
+def _filled(texts: Sequence[str], has_gaps: bool, empty: Any, batch: Batch | None) -> Filled:
     """These texts, and this JSON for those that are empty."""
     is_literal = (batch is not None and batch.is_literal) or not _WRITTEN_OTHERWISE.search("".join(texts))
-    if is_literal and (empty == "" or "" not in texts):
-        return Filled(texts, is_text=True)
+    if is_literal and (empty == "" or not has_gaps):
+        return Filled(texts, has_gaps, is_text=True)
+    has_gaps = has_gaps and empty == ""
     if is_literal:
-        return Filled([f'"{text}"' if text else empty for text in texts])
-    return Filled([encoded(text) if text else empty for text in texts])
+        return Filled([f'"{text}"' if text else empty for text in texts], has_gaps)
+    return Filled([encoded(text) if text else empty for text in texts], has_gaps)
 
 
 class _Memory(dict[str, Any]):

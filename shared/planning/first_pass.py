@@ -106,7 +106,7 @@ class FirstPass:
     def take(self, batch: Batch) -> None:
         """Records that read."""
         if self._knows_nobody:
-            batch = Batch(batch.lines, list(batch.rows), batch.texts, batch.is_literal)  # all cells will be asked for
+            batch = msgspec.structs.replace(batch, rows=list(batch.rows))  # all cells will be asked for
         told = Keyed(batch, self._columns.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
         known = {} if self._knows_nobody else self._known(told.keys)

@@ -29,6 +29,7 @@ class Filled:
     """The values of one attribute, row by row, as JSON, "" where it is left out."""
 
     values: Sequence[str]
+    has_gaps: bool  # whether it is left out in some row
     is_text: bool = False  # what stands between the quotes instead
     bad: Sequence[int] = ()  # rows whose value does not do
 
@@ -55,7 +56,7 @@ class Member:
             before, after = before + quotes[0], quotes[1]
         elif self.is_reference:
             values = [f'{{"value":{text}}}' if text.startswith('"') else text for text in values]
-        return Sometimes(before, values, after) if "" in values else Always([before, values, after])
+        return Sometimes(before, values, after) if filled.has_gaps else Always([before, values, after])
 
 
 @dataclass(frozen=True)

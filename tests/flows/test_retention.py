@@ -13,11 +13,13 @@ from shared.adapters.table import Query
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import raise_alerts
 from shared.collecting.retention import KEPT_RUNS, forget_old
+from shared.errors import StorageError
 from shared.runs import DropVersion, RunState
+from shared.sources import Source
 from tests.flows.test_collecting import Sent
 from tests.support.graph import JOB, entry
 from tests.support.guillotine import Guillotine, Killed
-from tests.support.house import Sending, scripted
+from tests.support.house import Sending, fitted, scripted
 
 
 def settled(sending: Sending, name: str, people: int = 3) -> Sent:
@@ -86,6 +88,21 @@ def test_a_drop_that_is_older_than_it_is_kept_is_deleted(tmp_path: Path) -> None
     assert [version.path for version in drops.versions()] == young
     assert len(young) == 2
     assert len(house.ledger.runs()) == KEPT_RUNS  # of which eight have no file any more
+
+
+def test_what_is_old_goes_though_one_source_cannot_be_planned(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    house = sending.rollcall.house
+
+    def broken(_: str) -> Source:
+        raise StorageError("the source cannot be read")
+
+    with sending.rollcall.house.storage.drops.writer("employees/new.csv") as file:
+        file.write(b"id,name\n")
+    with pytest.raises(StorageError):
+        fitted(house, planner=replace(house.planner, source=broken)).sweep()
+    assert len(list(house.storage.drops.versions())) == 3
+    assert len([run for run in house.ledger.runs() if run.state is RunState.SETTLED]) == KEPT_RUNS - 1
 
 
 def test_a_drop_that_is_written_anew_while_the_old_one_is_deleted_stays(tmp_path: Path) -> None:
