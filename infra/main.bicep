@@ -220,7 +220,6 @@ module appSettings 'modules/app-settings.bicep' = {
     insightsName: monitoring.outputs.insightsName
     retentionDays: retentionDays
     vaultUris: alertTargets.?vaultUris ?? {}
-    hasEvents: !privateNetwork
     signsPeopleIn: !empty(consoleClientId)
   }
   dependsOn: [grants]

@@ -41,9 +41,9 @@ drop() {
     az storage blob upload --auth-mode login --account-name "$DROPS_ACCOUNT_NAME" --container-name drops \
         --name "$SMOKE_DROP_SOURCE/smoke-$since.csv" --file "$file" --only-show-errors --output none
     rm "$file"
-    # The plan is committed by its plan.json. The sweep finds within a quarter of an hour what no event announced.
+    # The plan is committed by its plan.json. The sweep finds within twenty minutes what no event announced.
     tries=0
-    while [ "$tries" -lt 72 ]; do
+    while [ "$tries" -lt 88 ]; do
         plan=$(az storage blob list --auth-mode login --account-name "$DROPS_ACCOUNT_NAME" --container-name runs \
             --prefix "$SMOKE_DROP_SOURCE/" --query "[?ends_with(name, '/plan.json') && properties.lastModified >= '$since'].name | [0]" \
             --output tsv --only-show-errors)
@@ -54,7 +54,7 @@ drop() {
         tries=$((tries + 1))
         sleep 15
     done
-    echo "rollcall: the drop was not planned within 18 minutes; read the app's log and 'rollcall runs'" >&2
+    echo "rollcall: the drop was not planned within 22 minutes; read the app's log and 'rollcall runs'" >&2
     exit 1
 }
 

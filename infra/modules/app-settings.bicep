@@ -21,9 +21,6 @@ param insightsName string
 @description('Required. Days after which the app forgets log entries, outcomes, runs and alerts.')
 param retentionDays int
 
-@description('Required. Whether Event Grid tells the app of drops.')
-param hasEvents bool
-
 @description('Optional. Settings that are secrets, each with the address of its secret in a key vault, which the identity of the app must be allowed to read.')
 param vaultUris vaultUrisType = {}
 
@@ -49,7 +46,6 @@ var platformSettings = {
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,httpx2,requests,urllib,urllib3'
   AZURE_CLIENT_ID: identityClientId
   RETENTION_DAYS: string(retentionDays) // tables have no lifecycle rules, nor have drops with SFTP
-  SWEEP_AFTER_SECONDS: hasEvents ? '300' : '0' // a drop is left to its event for so long, where one comes
   CONSOLE_URL: 'https://${app.properties.defaultHostName}/api/console'
 }
 var signInSettings = {

@@ -43,7 +43,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     isLocalUserEnabled: hasSftp
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     networkAcls: {
-      bypass: isPrivate ? 'None' : 'AzureServices' // Event Grid writes dead letters as a trusted service; a private app has no events
+      bypass: 'AzureServices' // lifecycle rules, and Event Grid's dead letters, come as trusted services
       defaultAction: isPrivate ? 'Deny' : 'Allow'
     }
   }

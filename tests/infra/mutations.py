@@ -159,10 +159,10 @@ MUTATIONS = (
     ),
     Mutation(
         "required",
-        "services of Azure reach a private account",
+        "lifecycle rules do not reach a private account, and personal data stays",
         STORAGE,
-        "isPrivate ? 'None' : 'AzureServices'",
-        "'AzureServices'",
+        "bypass: 'AzureServices'",
+        "bypass: 'None'",
     ),
     Mutation(
         "private_network",

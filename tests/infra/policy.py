@@ -27,7 +27,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "properties.supportsHttpsTrafficOnly": True,
         "properties.publicNetworkAccess": PRIVATE,
         "properties.networkAcls.defaultAction": Choice("isPrivate", "Deny", "Allow"),
-        "properties.networkAcls.bypass": Choice("isPrivate", "None", "AzureServices"),
+        "properties.networkAcls.bypass": "AzureServices",
     },
     "Microsoft.Storage/storageAccounts/blobServices": {
         "properties.deleteRetentionPolicy.enabled": True,
