@@ -89,17 +89,17 @@ def forget_old(retention: Retention) -> Forgotten:
     """Take out what is older than it is kept for; what is left over is taken out at the next call."""
     now = retention.now()
     before = now - retention.kept
-    drops = _old_drops(retention, before)
     entries = retention.log.forget(before.date(), retention.most)
+    retention.calls(now)
+    retention.alerts(before)
+    drops = _old_drops(retention, before)
     outcomes, runs = 0, 0
-    for run in _old_runs(retention.books, before):
+    for run in _old_runs(retention.books, before) if drops < retention.most else ():  # a drop without a run is planned
         outcomes += retention.outcomes.forget(run.run_id, retention.most - outcomes)
         if outcomes >= retention.most:
             break
         retention.books.forget(run)
         runs += 1
-    retention.calls(now)
-    retention.alerts(before)
     return Forgotten(entries, outcomes, runs, drops)
 
 

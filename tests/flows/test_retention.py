@@ -105,6 +105,36 @@ def test_what_is_old_goes_though_one_source_cannot_be_planned(tmp_path: Path) ->
     assert len([run for run in house.ledger.runs() if run.state is RunState.SETTLED]) == KEPT_RUNS - 1
 
 
+def test_a_drop_that_cannot_be_deleted_keeps_its_run_and_nothing_else(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    house = sending.rollcall.house
+    finding = Finding("k", Severity.INFO, "silence", "employees", "title", "text", "remedy")
+    raise_alerts([finding], house.alerts, (), sending.clock.now() - timedelta(days=100))
+    raise_alerts([], house.alerts, (), sending.clock.now() - timedelta(days=99))
+
+    class Immutable:
+        """A container whose policy lets nothing go."""
+
+        versions = staticmethod(house.storage.drops.versions)
+
+        def delete_version(self, version: DropVersion) -> bool:
+            raise StorageError(f"{version.path} is immutable by policy")
+
+    with pytest.raises(StorageError, match="immutable"):
+        forget_old(replace(house.retention, drops=Immutable()))
+    assert len(house.ledger.runs()) == KEPT_RUNS + 3
+    assert len(list(house.log.by_person(JOB, "p00001"))) < 4
+    assert house.alerts.over() == []
+
+
+def test_no_run_is_forgotten_while_a_drop_as_old_is_there(tmp_path: Path) -> None:
+    sending, _ = a_year(tmp_path)
+    house = sending.rollcall.house
+    assert forget_old(replace(house.retention, most=4)).runs == 0
+    house.sweep()
+    assert len(house.ledger.runs()) == KEPT_RUNS
+
+
 def test_a_drop_that_is_written_anew_while_the_old_one_is_deleted_stays(tmp_path: Path) -> None:
     sending, _ = a_year(tmp_path)
     drops = sending.rollcall.house.storage.drops
