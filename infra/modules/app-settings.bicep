@@ -18,7 +18,7 @@ param dropStorageUris urisType
 @description('Required. Name of the Application Insights component.')
 param insightsName string
 
-@description('Required. Days after which the app forgets log entries, outcomes, runs and alerts.')
+@description('Required. Days after which the app deletes drops, and forgets log entries, outcomes, runs and alerts.')
 param retentionDays int
 
 @description('Optional. Settings that are secrets, each with the address of its secret in a key vault, which the identity of the app must be allowed to read.')

@@ -31,7 +31,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   }
 }
 
-// Tables of Application Insights are kept for 90 days, whatever their workspace says, unless each is told.
+// Tables of Application Insights are kept for 90 days at least, though their workspace says less, unless each is told.
 @batchSize(1)
 resource telemetryTables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [for table in telemetry: {
   parent: workspace
