@@ -37,8 +37,8 @@ TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job's s
 
 PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as the primary one (A4, A12)
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
-_USER_NAME = re.compile(r"[^@\s]+(?:@[^@\s]+)?")
+_EMAIL = re.compile(r"[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++")
+_USER_NAME = re.compile(r"[^@\s]++(?:@[^@\s]++)?+")
 _TYPED_NAME = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]\.(?P<part>\w+)')
 _EXTENSION_NAME = re.compile(r"(?P<urn>urn:[A-Za-z0-9][A-Za-z0-9:._-]*):(?P<part>[A-Za-z][\w -]*)")
 

@@ -120,7 +120,7 @@ def _texts(slot: Slot, width: int) -> Reader:
     """A text of which only its shape is checked: nothing is to be decided for each cell while all of them fit."""
     texts_of, attribute = compile_texts(slot.rule, slot.position), slot.attribute
     longest = slot.rule.max_length or attribute.length
-    fits = attribute.shape[0].fullmatch if attribute.shape else None
+    fit = _fit(attribute.shape[0]) if attribute.shape else None
     empty = _json(slot.read, [""] * width)
     is_literal = not _WRITTEN_OTHERWISE.search(slot.rule.template or "")
 
@@ -131,12 +131,23 @@ def _texts(slot: Slot, width: int) -> Reader:
         if (
             (empty is BAD and has_gaps)
             or (longest is not None and max(lengths) > longest)
-            or (fits is not None and not all(map(fits, filter(None, found))))
+            or (fit is not None and not fit(list(filter(None, found)) if has_gaps else found))
         ):
             return _each(_json(slot.read, row) for row in batch.rows)
         return _filled(found, has_gaps, empty, batch if is_literal else None)
 
     return read
+
+
+def _fit(shape: re.Pattern[str]) -> Callable[[Sequence[str]], bool]:
+    """Whether texts have this shape, asked once for all of them. One that has a line end in it may count as none."""
+    fit = re.compile(f"(?:(?:{shape.pattern})\n)*+").fullmatch
+
+    def asked(texts: Sequence[str]) -> bool:
+        lines = "\n".join([*texts, ""])
+        return lines.count("\n") == len(texts) and fit(lines) is not None
+
+    return asked
 
 
 def _filled(texts: Sequence[str], has_gaps: bool, empty: Any, batch: Batch | None) -> Filled:

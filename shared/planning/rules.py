@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, repeat
 from string import Formatter
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ Step = Callable[[str], Scalar]
 TRUE = frozenset({"true", "yes", "y", "1", "t"})
 FALSE = frozenset({"false", "no", "n", "0", "f"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_MINUTE = timedelta(minutes=1)
+_NONE = timedelta()
 _DIGITS = re.compile("%[Ymd]")
 _FIELDS = {"%Y": "(?P<Y>[0-9]{4})", "%m": "(?P<m>[0-9]{2})", "%d": "(?P<d>[0-9]{2})"}
 _DATES_KEPT = 20_000  # a feed names few days many times; parsing one costs as much as twenty other cells
@@ -86,13 +87,21 @@ def _columns(rule: Rule, position: Mapping[str, int]) -> Callable[[Sequence[Cell
 
 
 def _templates(template: str, position: Mapping[str, int]) -> Callable[[Sequence[Cells]], list[str]]:
-    pattern, indexes = _pattern(template, position)
+    pieces = list(Formatter().parse(template))
+    indexes = [position[column] for _, column, _, _ in pieces if column is not None]
+    is_trim = template == template.strip()
 
     def filled(columns: Sequence[Cells]) -> list[str]:
-        found = [list(map(str.strip, columns[index])) for index in indexes]
-        texts = list(map(str.strip, map(pattern.__mod__, zip(*found, strict=True))))
-        if any("" in column for column in found):
-            return [text if all(cells) else "" for text, cells in zip(texts, zip(*found, strict=True), strict=True)]
+        found = {index: list(map(str.strip, columns[index])) for index in indexes}
+        laid = (
+            (repeat(literal), found[position[column]]) if column is not None else (repeat(literal),)
+            for literal, column, _, _ in pieces
+        )
+        texts = list(map("".join, zip(*chain.from_iterable(laid), strict=False)))
+        if not is_trim:
+            texts = list(map(str.strip, texts))
+        if any("" in column for column in found.values()):
+            return [text if all(cells) else "" for text, cells in zip(texts, zip(*found.values(), strict=True), strict=True)]
         return texts
 
     return filled
@@ -226,7 +235,7 @@ def _date(pattern: str, zone: ZoneInfo) -> Step:
             raise BadValue(f"the date is not written as {pattern}", "correct the date") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         try:
-            if (moment.utcoffset() or timedelta()) % _MINUTE:  # local mean time, which RFC 3339 cannot write
+            if (moment.utcoffset() or _NONE).seconds % 60:  # local mean time, which RFC 3339 cannot write
                 moment = moment.astimezone(UTC)
         except OverflowError:
             raise BadValue("the date is out of range", "correct the date") from None
@@ -245,7 +254,7 @@ def _parser(pattern: str) -> Callable[[str], datetime]:
     def parsed(text: str) -> datetime:
         if not (found := fits(text)):
             return datetime.strptime(text, pattern)  # noqa: DTZ007  # "2024-1-5" too is a day
-        return datetime(int(found["Y"]), int(found["m"]), int(found["d"]))  # noqa: DTZ001
+        return datetime.fromisoformat("-".join(found.group("Y", "m", "d")))
 
     return parsed
 
