@@ -26,7 +26,7 @@ param alertTargets {
   mail: string[]?
   webhook: string?
   vaultUris: vaultUrisType?
-} = {} // written out here: a named type cannot be secure
+} = {} // written out here: a parameter of a named type cannot be secure
 
 @description('Optional. Who else may reach the drops account. `people` are users, groups or service principals by object id, who may `drop` files or `operate` Rollcall. `sftpUsers` switch the SFTP endpoint on: one local user per source, by SSH public key. Switching it on or off later needs a new drops account.')
 param access accessType = {}
