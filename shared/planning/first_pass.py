@@ -35,8 +35,8 @@ class Keyed:
     """Records of a batch, with their keys and the fingerprints of their lines."""
 
     batch: Batch
-    keys: Sequence[str]
-    rows: Sequence[bytes]
+    keys: list[str]
+    rows: list[bytes]
 
     def at(self, places: Sequence[int]) -> Keyed:
         """Those at these places."""

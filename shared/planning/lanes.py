@@ -8,11 +8,12 @@ in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import repeat
-from typing import NamedTuple
+from itertools import compress, repeat
+from operator import is_
+from typing import Any, NamedTuple
 
 from shared import scim
 from shared.limits import MAX_OPERATIONS
@@ -42,6 +43,10 @@ class Planned(NamedTuple):
     row: bytes = b""
 
 
+Columns = Sequence[list[Any]]
+_LINE = Planned._fields.index("line")
+
+
 @dataclass
 class ChunkCutter:
     """Cuts planned people into chunks and writes them: a bulk request a line, and a line of people.csv a person."""
@@ -50,7 +55,7 @@ class ChunkCutter:
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
-    _open: dict[Lane, list[Planned]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    _open: dict[Lane, Columns] = field(default_factory=lambda: {lane: [[] for _ in Planned._fields] for lane in Lane})
     _offset: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -61,15 +66,19 @@ class ChunkCutter:
 
     def add(self, lane: Lane, planned: Planned) -> None:
         """Take one person into a lane."""
-        self.add_all([(lane, planned)])
+        self.add_all([lane], [[value] for value in planned])
 
-    def add_all(self, people: Iterable[tuple[Lane, Planned]]) -> None:
-        """Take people into their lanes, one after another."""
-        for lane, planned in people:
-            waiting = self._open[lane]
-            waiting.append(planned)
-            if len(waiting) == MAX_OPERATIONS:
-                self._write(lane)
+    def add_all(self, lanes: Sequence[Lane], people: Columns) -> None:
+        """Take people into their lanes, in the order of their lines: columns, as `Planned` names them.
+
+        Which chunk is filled first, and so has the lower number, does not hang on how many come at once.
+        """
+        for lane in set(lanes):
+            chosen = list(map(is_, lanes, repeat(lane)))
+            for waiting, column in zip(self._open[lane], people, strict=True):
+                waiting += compress(column, chosen)
+        while full := [lane for lane in Lane if len(self._open[lane][_LINE]) >= MAX_OPERATIONS]:
+            self._write(min(full, key=lambda lane: self._open[lane][_LINE][MAX_OPERATIONS - 1]))
 
     def pass_over(self, key: str, line: int, row: bytes = b"") -> None:
         """Note a person who is not sent, since nothing changed; `row` is the line's new fingerprint."""
@@ -86,16 +95,17 @@ class ChunkCutter:
         return tuple(sorted(self.chunks, key=lambda chunk: (chunk.lane, chunk.number)))
 
     def _write(self, lane: Lane) -> None:
-        waiting, self._open[lane] = self._open[lane], []
-        if not waiting:
+        keys, lines, actions, users, rows = (column[:MAX_OPERATIONS] for column in self._open[lane])
+        if not keys:
             return
+        for column in self._open[lane]:
+            del column[:MAX_OPERATIONS]
         number = len(self.chunks) + 1
-        keys, lines, actions, users, rows = zip(*waiting, strict=True)
         body = scim.bulk_request_of(map(self._bulk_id, keys, lines), users) + b"\n"
         self.requests.write(body)
         self._digest.update(body)
         self.people.write(people_lines(keys, lines, actions, number, rows))
-        self.chunks.append(Chunk(number, lane, self._offset, len(body) - 1, len(waiting)))
+        self.chunks.append(Chunk(number, lane, self._offset, len(body) - 1, len(keys)))
         self._offset += len(body)
 
     def _bulk_id(self, key: str, line: int) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress
+from operator import eq, itemgetter
 from typing import Any
 
 import msgspec
@@ -91,17 +92,14 @@ class SecondPass:
             self._reject(each)
         return Page(told=told)
 
-    def _last_of_newcomers(self, new: Newcomers) -> list[tuple[bool, Planned]]:
-        """The same of people who are new: whether each is active, and what is sent."""
-        columns = zip(new.keys, new.lines, repeat(Action.NEW), new.users, new.rows, strict=False)
-        planned = map(tuple.__new__, repeat(Planned), columns)  # as `Planned._make` does, at half the price
-        people = list(zip(new.active, planned, strict=True))
+    def _last_of_newcomers(self, new: Newcomers) -> Newcomers:
+        """The same of people who are new."""
         last = list(map(self.survey.last_line.get, new.keys, new.lines))
         if last == new.lines:
-            return people
-        counts = [person for person, line, last in zip(people, new.lines, last, strict=True) if line == last]
-        self.duplicates += len(people) - len(counts)
-        return counts
+            return new
+        counts = list(map(eq, last, new.lines))
+        self.duplicates += counts.count(False)
+        return Newcomers(*(list(compress(column, counts)) for column in msgspec.structs.astuple(new)))
 
     def _pass_over(self, page: Page) -> None:
         """Those whose line says what it said before."""
@@ -118,27 +116,30 @@ class SecondPass:
             self.tally.actions[Action.UNCHANGED] += len(keys)
             self.cutter.pass_over_all(keys, lines)
 
-    def _plan(self, new: list[tuple[bool, Planned]], told: list[Told]) -> None:
-        keys = [person.key for _, person in new] + [one.key for one in told]
+    def _plan(self, new: Newcomers, told: list[Told]) -> None:
+        keys = [*new.keys, *(one.key for one in told)]
         self.survey.unreadable.difference_update(keys)
         managers = self.survey.managers.intersection(keys)
         self.survey.managers -= managers  # who is left in the end is nowhere in the file
-        self._count(keys[: len(new)], told)
+        self._count(new.keys, told)
         for one in told:
             if one.action is Action.UNCHANGED:
                 self.cutter.pass_over(one.key, one.line, one.row)
-        changes = [(one.active, one.planned) for one in told if one.action is not Action.UNCHANGED]
-        people = sorted((*new, *changes), key=lambda one: one[1].line) if changes else new
-        self.cutter.add_all(
-            (Lane.LEAVERS if not active else Lane.MANAGERS if person.key in managers else Lane.OTHERS, person)
-            for active, person in people
-        )
+        active, people = new.active, new.planned
+        if changes := [one for one in told if one.action is not Action.UNCHANGED]:
+            rows = [*zip(active, *people, strict=True), *((one.active, *one.planned) for one in changes)]
+            active, *people = map(list, zip(*sorted(rows, key=itemgetter(2)), strict=True))
+        lanes = [
+            Lane.LEAVERS if not is_active else Lane.MANAGERS if key in managers else Lane.OTHERS
+            for is_active, key in zip(active, people[0], strict=True)
+        ]
+        self.cutter.add_all(lanes, people)
 
-    def _count(self, new: list[str], told: list[Told]) -> None:
+    def _count(self, new: Sequence[str], told: list[Told]) -> None:
         for one in told:
             if one.action is not Action.NEW:
                 self.tally.add(Change(one.key, one.action, tuple(one.attributes), tuple(one.cleared)))
-        self._count_new(new + [one.key for one in told if one.action is Action.NEW])
+        self._count_new([*new, *(one.key for one in told if one.action is Action.NEW)])
 
     def _count_new(self, keys: list[str]) -> None:
         if not keys:

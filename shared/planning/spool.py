@@ -9,7 +9,7 @@ import msgspec
 
 from shared.csv_cells import csv_line
 from shared.planning.changes import Action
-from shared.planning.lanes import Planned
+from shared.planning.lanes import Columns, Planned
 from shared.planning.mapping import Rejection
 
 IN_MEMORY = 4 * 1024 * 1024  # a small drop never touches the disk
@@ -38,11 +38,16 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
 class Newcomers(msgspec.Struct, array_like=True, frozen=True):
     """People of whom Entra was never told, a column each. Most people of a first drop need nothing said but this."""
 
-    lines: Sequence[int] = ()
-    keys: Sequence[str] = ()
-    active: Sequence[bool] = ()
-    users: Sequence[bytes] = ()  # the SCIM users, encoded
-    rows: Sequence[bytes] = ()  # the fingerprints of the lines
+    lines: list[int] = []
+    keys: list[str] = []
+    active: list[bool] = []
+    users: list[bytes] = []  # the SCIM users, encoded
+    rows: list[bytes] = []  # the fingerprints of the lines
+
+    @property
+    def planned(self) -> Columns:
+        """What is sent of them."""
+        return [self.keys, self.lines, [Action.NEW] * len(self.keys), self.users, self.rows]
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True):
