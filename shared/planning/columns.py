@@ -30,7 +30,7 @@ _WRITTEN_OTHERWISE = re.compile(r'["\\\x00-\x1f]')  # characters that JSON write
 class Mapped:
     """The people of a batch, each by its place there: the SCIM user as JSON, and whether it is active."""
 
-    users: list[str]
+    users: list[bytes]
     active: list[bool]
     bad: set[int]  # places of those who have to be looked at by themselves
 

@@ -170,7 +170,7 @@ class FirstPass:
     def _by_itself(self, told: Keyed, mapped: Mapped, at: int) -> Told | Refused:
         """What one record tells. Where the columns found something wrong they may have been too careful."""
         key, line, cells = told.keys[at], told.batch.lines[at], told.batch.rows[at]
-        active, user = mapped.active[at], mapped.users[at].encode()
+        active, user = mapped.active[at], mapped.users[at]
         if at in mapped.bad:
             person = self._mapping.person(Record(line, cells))
             if isinstance(person, Rejection):
@@ -200,7 +200,7 @@ def _newcomers(told: Keyed, mapped: Mapped, places: Sequence[int]) -> Newcomers:
     new, users, active = told.at(places), mapped.users, mapped.active
     if new is not told:
         users, active = [users[at] for at in places], [active[at] for at in places]
-    return Newcomers(list(new.batch.lines), new.keys, active, list(map(str.encode, users)), new.rows)
+    return Newcomers(list(new.batch.lines), new.keys, active, users, new.rows)
 
 
 def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

@@ -118,7 +118,7 @@ class Shape:
         for at, member in enumerate(members):
             self._groups.setdefault(member.group, {}).setdefault(member.type, []).append(at)
 
-    def users(self, keys: Filled, found: Sequence[Filled]) -> list[str]:
+    def users(self, keys: Filled, found: Sequence[Filled]) -> list[bytes]:
         """The users with these keys and these values of the attributes."""
         parts: list[Part] = [self._schemas, Member("", "", "externalId", is_reference=False).part(keys)]
         told = [member.part(filled) for member, filled in zip(self._members, found, strict=True)]
@@ -147,14 +147,14 @@ def _fixed(group: str, kind: str) -> str:
     return f'"type":{encoded(kind)}{primary}'
 
 
-def _rows(pieces: Iterable[Piece]) -> list[str]:
-    """The pieces of each row as one text."""
-    columns: list[Iterable[str]] = []
+def _rows(pieces: Iterable[Piece]) -> list[bytes]:
+    """The pieces of each row as one, encoded before they are joined: most have only ASCII in them, most rows have not."""
+    columns: list[Iterable[bytes]] = []
     alike = ""
     for piece in pieces:
         if isinstance(piece, str):
             alike += piece
             continue
-        columns += [repeat(alike), piece]
+        columns += [repeat(alike.encode()), map(str.encode, piece)]
         alike = ""
-    return list(map("".join, zip(*columns, repeat(alike), strict=False)))
+    return list(map(b"".join, zip(*columns, repeat(alike.encode()), strict=False)))

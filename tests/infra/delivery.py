@@ -63,10 +63,7 @@ def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
     yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
     given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]
     for name, file in project.parameter_files.items():
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {
-            "AZURE_PRINCIPAL_ID",
-            "AZURE_PRINCIPAL_TYPE",
-        }
+        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {"AZURE_PRINCIPAL_ID"}
         yield from (f"deploy.yml: {name} reads {each}, which is not given" for each in sorted(read - set(given)))
     smoke = project.text("infra/hooks/smoke.sh")
     read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"} - GIVEN_BY_AZD
