@@ -57,6 +57,10 @@ class House:
             stream.seek(offset)
             return stream.read(length)
 
+    def etag(self, run: Run, name: str) -> str:
+        """Which version of a file of a run is there."""
+        return str((self.folder / run.run_id / name).stat().st_mtime_ns)
+
     @contextmanager
     def open(self, source: str) -> Iterator[People]:
         """The people known."""

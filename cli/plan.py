@@ -69,6 +69,10 @@ class Nowhere:
         """There is no file."""
         raise Missing(f"a plan that is only looked at keeps no {name}")
 
+    def etag(self, run: Run, name: str) -> str:
+        """There is no file."""
+        raise Missing(f"a plan that is only looked at keeps no {name}")
+
 
 @dataclass(frozen=True)
 class Forgetful:

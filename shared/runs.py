@@ -145,6 +145,7 @@ class Run:
     claimed_until: datetime | None = None  # a planner works on it until then at the latest
     attempts: int = 0  # calls in a row that Entra did not take
     plan_hash: str = ""
+    requests_etag: str = ""  # which version of requests.ndjson was planned
     reasons: tuple[str, ...] = ()
     causes: tuple[tuple[str, int], ...] = ()  # failed people by error code, the most frequent first
     approval: Approval | None = None
@@ -266,4 +267,8 @@ class Artefacts(Protocol):
 
     def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
         """Some bytes of the file. Raises Missing."""
+        ...
+
+    def etag(self, run: Run, name: str) -> str:
+        """Which version of the file is there: another one after each writing. Raises Missing."""
         ...

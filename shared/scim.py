@@ -172,9 +172,10 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
 def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes]) -> bytes:
     """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users."""
     ids = map(msgspec.json.encode, bulk_ids)
-    told = zip(repeat(b'{"method":"POST","bulkId":'), ids, repeat(b',"path":"/Users","data":'), users, repeat(b"},"))
-    operations = b"".join(chain.from_iterable(told)).removesuffix(b",")
-    return b'{"schemas":["%b"],"Operations":[%b],"failOnErrors":null}' % (BULK_REQUEST.encode(), operations)
+    told = zip(repeat(b',{"method":"POST","bulkId":'), ids, repeat(b',"path":"/Users","data":'), users, repeat(b"}"))
+    pieces = list(chain.from_iterable(told))
+    pieces[:1] = [piece.removeprefix(b",") for piece in pieces[:1]]
+    return b"".join((b'{"schemas":["%b"],"Operations":[' % BULK_REQUEST.encode(), *pieces, b'],"failOnErrors":null}'))
 
 
 class _Body(msgspec.Struct):

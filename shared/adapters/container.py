@@ -89,6 +89,10 @@ class RunFiles:
         """Some bytes of a file of this run. Raises Missing."""
         return b"".join(self._container.read(self.path(run, name), offset, length))
 
+    def etag(self, run: Run, name: str) -> str:
+        """Which version of a file of this run is there. Raises Missing."""
+        return self._container.drop(self.path(run, name)).version.etag
+
     def names(self, run: Run) -> list[str]:
         """The files this run has."""
         prefix = self.path(run, "")

@@ -7,7 +7,7 @@ have to be looked at by themselves, since something is wrong with them. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ Reader = Callable[[Batch, Cells], Filled]
 
 BAD = object()  # the cell does not do
 _KEPT = 20_000  # answers a column remembers
+_FEW = 2_000  # different cells, up to which it is quicker to remember than to look at each: towns, titles, departments
 _WRITTEN_OTHERWISE = re.compile(r'["\\\x00-\x1f]')  # characters that JSON writes in another way
 
 
@@ -60,8 +61,8 @@ class Columns:
         cells = list(zip(*batch.rows, strict=True))
         found = [read(batch, cells) for read in self._readers]
         bad = _bad_keys(keys).union(*(each.bad for each in found))
-        users = self._shape.users(_filled(keys, "" in keys, '""', batch), found)
-        return Mapped(users, [text == "true" for text in found[self._active].values], bad)
+        users = self._shape.users(_filled(keys, "" in keys, b'""', batch), found)
+        return Mapped(users, [text == b"true" for text in found[self._active].values], bad)
 
 
 def _bad_keys(keys: Sequence[str]) -> set[int]:
@@ -86,11 +87,14 @@ def _reader(slot: Slot, width: int) -> Reader:
     if rule.constant is not None:
         constant = encoded(rule.constant)
         return lambda batch, cells: Filled([constant] * len(batch.lines), has_gaps=False)
-    if slot.is_text:
-        return _texts(slot, width)
     if rule.column is None:
-        return lambda batch, cells: _each(_json(slot.read, row) for row in batch.rows)
-    return _remembered(slot.position[rule.column], compile_rule(slot.attribute, rule, {rule.column: 0}))
+        return _texts(slot, width) if slot.is_text else lambda batch, cells: _rows_each(slot.read, batch)
+    read, at = compile_rule(slot.attribute, rule, {rule.column: 0}), slot.position[rule.column]
+    memory = _Memory(lambda cell: _json(read, (cell,)))
+    if not slot.is_text:
+        return lambda batch, cells: memory.values_of(cells[at])
+    texts = _texts(slot, width)
+    return lambda batch, cells: memory.values_of(cells[at]) if len(memory) < _FEW else texts(batch, cells)
 
 
 def _value(read: Reading, row: Sequence[str]) -> Any:
@@ -101,18 +105,22 @@ def _value(read: Reading, row: Sequence[str]) -> Any:
 
 
 def _json(read: Reading, row: Sequence[str]) -> Any:
-    """The value as JSON, "" where the attribute is left out, BAD where the cells do not do."""
+    """The value as JSON, b"" where the attribute is left out, BAD where the cells do not do."""
     found = _value(read, row)
-    return "" if found is ABSENT else found if found is BAD else encoded(found)
+    return b"" if found is ABSENT else found if found is BAD else encoded(found)
 
 
-def _each(found: Iterable[Any]) -> Filled:
-    values = list(found)
+def _rows_each(read: Reading, batch: Batch) -> Filled:
+    """Each row asked by itself."""
+    return _each([_json(read, row) for row in batch.rows])
+
+
+def _each(values: list[Any]) -> Filled:
     if BAD not in values:
-        return Filled(values, "" in values)
+        return Filled(values, b"" in values)
     bad = [at for at, value in enumerate(values) if value is BAD]
     for at in bad:
-        values[at] = ""
+        values[at] = b""
     return Filled(values, has_gaps=True, bad=bad)
 
 
@@ -133,7 +141,7 @@ def _texts(slot: Slot, width: int) -> Reader:
             or (longest is not None and max(lengths) > longest)
             or (fit is not None and not fit(list(filter(None, found)) if has_gaps else found))
         ):
-            return _each(_json(slot.read, row) for row in batch.rows)
+            return _rows_each(slot.read, batch)
         return _filled(found, has_gaps, empty, batch if is_literal else None)
 
     return read
@@ -153,29 +161,28 @@ def _fit(shape: re.Pattern[str]) -> Callable[[Sequence[str]], bool]:
 def _filled(texts: Sequence[str], has_gaps: bool, empty: Any, batch: Batch | None) -> Filled:
     """These texts, and this JSON for those that are empty."""
     is_literal = (batch is not None and batch.is_literal) or not _WRITTEN_OTHERWISE.search("".join(texts))
-    if is_literal and (empty == "" or not has_gaps):
-        return Filled(texts, has_gaps, is_text=True)
-    has_gaps = has_gaps and empty == ""
-    if is_literal:
-        return Filled([f'"{text}"' if text else empty for text in texts], has_gaps)
+    if is_literal and (empty == b"" or not has_gaps):
+        return Filled(list(map(str.encode, texts)), has_gaps, is_text=True)
+    has_gaps = has_gaps and empty == b""
     return Filled([encoded(text) if text else empty for text in texts], has_gaps)
 
 
 class _Memory(dict[str, Any]):
-    """What a question answered to each cell."""
+    """What a question answered to each cell: a cell that stood there before has the same value."""
 
     def __init__(self, ask: Callable[[str], Any]) -> None:
         super().__init__()
         self._ask = ask
+        self._all_filled = True
 
     def __missing__(self, cell: str) -> Any:
         if len(self) >= _KEPT:
             self.clear()
         self[cell] = answer = self._ask(cell)
+        self._all_filled = self._all_filled and answer is not BAD and answer != b""
         return answer
 
-
-def _remembered(at: int, read: Reading) -> Reader:
-    """A cell that stood there before has the same value."""
-    value_of = _Memory(lambda cell: _json(read, (cell,))).__getitem__
-    return lambda batch, cells: _each(map(value_of, cells[at]))
+    def values_of(self, cells: Sequence[str]) -> Filled:
+        """The answers to these cells, which are JSON or BAD."""
+        values = list(map(self.__getitem__, cells))
+        return Filled(values, has_gaps=False) if self._all_filled else _each(values)

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from shared.errors import Missing, NotPossible
-from shared.planning.plan import KEYS, PLAN, REQUESTS, decode_plan, plan_hash
+from shared.planning.plan import KEYS, PLAN, REQUESTS, plan_hash
 from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Run, RunState
 
 
@@ -27,9 +27,10 @@ def approve(
     if not reason.strip():
         raise NotPossible("an approval needs a reason; it is kept with the run")
     digest = _digest(artefacts, run)
-    if digest != run.plan_hash or not digest.startswith(shown) or not _requests_are_whole(artefacts, run):
+    if digest != run.plan_hash or not digest.startswith(shown) or not _has_its_requests(artefacts, run):
         raise NotPossible(
-            f"the plan of run {run_id} is not the one that was shown; look at it again: rollcall show {run_id}"
+            f"the plan of run {run_id} is not the one that was shown; look at it again (rollcall show {run_id}), "
+            f"or plan it again (rollcall replan {run_id}) if it was changed since it was made"
         )
     approval = Approval(by, now, reason.strip(), digest)
     return ledger.save(run.moved(RunState.PLANNED, now, approval=approval))
@@ -94,16 +95,12 @@ def _again(old: Run, now: datetime, why: str) -> Run:
     )
 
 
-def _requests_are_whole(artefacts: Artefacts, run: Run) -> bool:
-    """Whether the requests are the ones that the plan was made with."""
-    plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
-    digest = hashlib.sha256()
+def _has_its_requests(artefacts: Artefacts, run: Run) -> bool:
+    """Whether the requests are still the ones that were planned. A gigabyte of them need not be read for that."""
     try:
-        for piece in artefacts.read(run, REQUESTS):
-            digest.update(piece)
+        return artefacts.etag(run, REQUESTS) == run.requests_etag
     except Missing:
         return False
-    return digest.hexdigest() == plan.requests_sha256
 
 
 def _digest(artefacts: Artefacts, run: Run) -> str:

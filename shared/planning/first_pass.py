@@ -120,12 +120,12 @@ class FirstPass:
             seen[number] = 1
         return {key: row for key, _, row in found}
 
-    def _fingerprints(self, texts: Sequence[str]) -> list[bytes]:
+    def _fingerprints(self, texts: Sequence[bytes]) -> list[bytes]:
         """Of each line, its end included: one that ends in another way is compared, and found to be unchanged."""
         found = list[bytes]()
         for text in texts:
             digest = self._seeded.copy()
-            digest.update(text.encode())
+            digest.update(text)
             found.append(digest.digest())
         return found
 

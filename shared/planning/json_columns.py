@@ -15,20 +15,19 @@ import msgspec
 
 from shared import scim
 
-Piece = str | Sequence[str]
+Piece = bytes | Sequence[bytes]
 """What stands in every row alike, or a column of what stands in each."""
 
 
-def encoded(value: object) -> str:
-    """A value as JSON."""
-    return msgspec.json.encode(value).decode()
+encoded = msgspec.json.encode
+"""A value as JSON."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The values of one attribute, row by row, as JSON, "" where it is left out."""
+    """The values of one attribute, row by row, as JSON, b"" where it is left out."""
 
-    values: Sequence[str]
+    values: Sequence[bytes]
     has_gaps: bool  # whether it is left out in some row
     is_text: bool = False  # what stands between the quotes instead
     bad: Sequence[int] = ()  # rows whose value does not do
@@ -50,12 +49,12 @@ class Member:
 
     def part(self, filled: Filled) -> Part:
         """The name, and these values. A manager is an object with the other person's externalId (entra-api.md A10)."""
-        before, values, after = f"{encoded(self.name)}:", filled.values, ""
+        before, values, after = encoded(self.name) + b":", filled.values, b""
         if filled.is_text:
-            quotes = ('{"value":"', '"}') if self.is_reference else ('"', '"')
+            quotes = (b'{"value":"', b'"}') if self.is_reference else (b'"', b'"')
             before, after = before + quotes[0], quotes[1]
         elif self.is_reference:
-            values = [f'{{"value":{text}}}' if text.startswith('"') else text for text in values]
+            values = [b'{"value":%b}' % text if text.startswith(b'"') else text for text in values]
         return Sometimes(before, values, after) if filled.has_gaps else Always([before, values, after])
 
 
@@ -65,7 +64,7 @@ class Always:
 
     pieces: Sequence[Piece]
 
-    def inside(self, before: str, after: str) -> Always:
+    def inside(self, before: bytes, after: bytes) -> Always:
         """The same between these two."""
         return Always([before, *self.pieces, after])
 
@@ -74,18 +73,18 @@ class Always:
 class Sometimes:
     """A part that some users do not have: their rows of the column are empty."""
 
-    before: str
-    column: Sequence[str]
-    after: str
+    before: bytes
+    column: Sequence[bytes]
+    after: bytes
 
-    def inside(self, before: str, after: str) -> Sometimes:
+    def inside(self, before: bytes, after: bytes) -> Sometimes:
         """The same between these two, where it is there."""
         return Sometimes(before + self.before, self.column, self.after + after)
 
-    def texts(self, before: str = "", after: str = "") -> list[str]:
-        """What it is in each row, with these around it; "" where it is not there."""
+    def texts(self, before: bytes = b"", after: bytes = b"") -> list[bytes]:
+        """What it is in each row, with these around it; b"" where it is not there."""
         before, after = before + self.before, self.after + after
-        return [text and f"{before}{text}{after}" for text in self.column]
+        return [text and before + text + after for text in self.column]
 
 
 Part = Always | Sometimes
@@ -98,13 +97,13 @@ def joined(parts: Sequence[Part]) -> Part:
     first = next((at for at, part in enumerate(parts) if isinstance(part, Always)), None)
     if first is None:
         rows = zip(*(part.texts() for part in parts if isinstance(part, Sometimes)), strict=True)
-        return Sometimes("", [",".join(filter(None, row)) for row in rows], "")
+        return Sometimes(b"", [b",".join(filter(None, row)) for row in rows], b"")
     pieces: list[Piece] = []
     for at, part in enumerate(parts):
         if isinstance(part, Always):
-            pieces += ["," if at > first else "", *part.pieces]
+            pieces += [b"," if at > first else b"", *part.pieces]
         else:
-            pieces.append(part.texts(before=",") if at > first else part.texts(after=","))
+            pieces.append(part.texts(before=b",") if at > first else part.texts(after=b","))
     return Always(pieces)
 
 
@@ -112,7 +111,7 @@ class Shape:
     """The shape of the users of a mapping: their schemas, and where each attribute stands."""
 
     def __init__(self, schemas: Sequence[str], members: Sequence[Member]) -> None:
-        self._schemas = Always([f'"schemas":{encoded(schemas)}'])
+        self._schemas = Always([b'"schemas":' + encoded(schemas)])
         self._members = members
         self._groups: dict[str, dict[str, list[int]]] = {}  # places of members by group and type, as they come
         for at, member in enumerate(members):
@@ -127,34 +126,34 @@ class Shape:
                 parts.append(self._group(group, by_type, told))
             else:
                 parts += [told[at] for at in by_type[""]]
-        user = joined(parts).inside("{", "}")
+        user = joined(parts).inside(b"{", b"}")
         return _rows(user.pieces if isinstance(user, Always) else [])  # schemas are always there
 
     def _group(self, group: str, by_type: dict[str, list[int]], told: Sequence[Part]) -> Part:
         """An object, or for typed lists a list with an element a type."""
-        name = f"{encoded(group)}:"
+        name = encoded(group) + b":"
         if "" in by_type:
-            return joined([told[at] for at in by_type[""]]).inside(f"{name}{{", "}")
+            return joined([told[at] for at in by_type[""]]).inside(name + b"{", b"}")
         elements = [
-            joined([told[at] for at in places]).inside(f"{{{_fixed(group, kind)},", "}")
+            joined([told[at] for at in places]).inside(b"{%b," % _fixed(group, kind), b"}")
             for kind, places in by_type.items()
         ]
-        return joined(elements).inside(f"{name}[", "]")
+        return joined(elements).inside(name + b"[", b"]")
 
 
-def _fixed(group: str, kind: str) -> str:
-    primary = ',"primary":true' if kind == "work" and group in scim.PRIMARY else ""
-    return f'"type":{encoded(kind)}{primary}'
+def _fixed(group: str, kind: str) -> bytes:
+    primary = b',"primary":true' if kind == "work" and group in scim.PRIMARY else b""
+    return b'"type":%b%b' % (encoded(kind), primary)
 
 
 def _rows(pieces: Iterable[Piece]) -> list[bytes]:
-    """The pieces of each row as one, encoded before they are joined: most have only ASCII in them, most rows have not."""
+    """The pieces of each row as one."""
     columns: list[Iterable[bytes]] = []
-    alike = ""
+    alike = b""
     for piece in pieces:
-        if isinstance(piece, str):
+        if isinstance(piece, bytes):
             alike += piece
             continue
-        columns += [repeat(alike.encode()), map(str.encode, piece)]
-        alike = ""
-    return list(map(b"".join, zip(*columns, repeat(alike.encode()), strict=False)))
+        columns += [repeat(alike), piece]
+        alike = b""
+    return list(map(b"".join, zip(*columns, repeat(alike), strict=False)))

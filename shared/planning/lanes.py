@@ -7,7 +7,6 @@ in memory.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -57,12 +56,6 @@ class ChunkCutter:
     chunks: list[Chunk] = field(default_factory=list)
     _open: dict[Lane, Columns] = field(default_factory=lambda: {lane: [[] for _ in Planned._fields] for lane in Lane})
     _offset: int = 0
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    @property
-    def requests_sha256(self) -> str:
-        """The hash of the requests written so far."""
-        return self._digest.hexdigest()
 
     def add(self, lane: Lane, planned: Planned) -> None:
         """Take one person into a lane."""
@@ -101,12 +94,12 @@ class ChunkCutter:
         for column in self._open[lane]:
             del column[:MAX_OPERATIONS]
         number = len(self.chunks) + 1
-        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), users) + b"\n"
+        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), users)
         self.requests.write(body)
-        self._digest.update(body)
+        self.requests.write(b"\n")
         self.people.write(people_lines(keys, lines, actions, number, rows))
-        self.chunks.append(Chunk(number, lane, self._offset, len(body) - 1, len(keys)))
-        self._offset += len(body)
+        self.chunks.append(Chunk(number, lane, self._offset, len(body), len(keys)))
+        self._offset += len(body) + 1
 
     def _bulk_id(self, key: str, line: int) -> str:
         return f"{self.prefix}-{line}" if line else f"{self.prefix}-a{key}"

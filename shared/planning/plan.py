@@ -50,7 +50,6 @@ class Plan:
     gone: int  # people known who are not in this full drop
     unresolved_managers: tuple[str, ...]  # keys named as managers that are nowhere; at most 100
     chunks: tuple[Chunk, ...]
-    requests_sha256: str
     source_sha256: str
     full: bool
     gates: tuple[Tripped, ...] = ()
@@ -74,7 +73,7 @@ def decode_plan(body: bytes) -> Plan:
 
 
 def plan_hash(body: bytes) -> str:
-    """What an approval names: the hash of plan.json, which holds the hash of the requests."""
+    """What an approval names: the hash of plan.json."""
     return hashlib.sha256(body).hexdigest()
 
 

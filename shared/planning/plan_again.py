@@ -51,7 +51,7 @@ def plan_again(run: Run, old: Run, people: People, artefacts: Artefacts, now: da
                 if key in wanted and _is_the_latest(people, key, old):
                     cutter.add(Lane(chunk.lane), _planned(persons[key], user))
         chunks = cutter.finish()
-    return _commit(run, before, cutter.requests_sha256, chunks, artefacts, now)
+    return _commit(run, before, chunks, artefacts, now)
 
 
 def _planned(person: PlannedPerson, user: bytes) -> Planned:
@@ -64,9 +64,7 @@ def _is_the_latest(people: People, key: str, old: Run) -> bool:
     return people.last_run(key) in ("", old.run_id)
 
 
-def _commit(
-    run: Run, before: Plan, requests_sha256: str, chunks: tuple[Chunk, ...], artefacts: Artefacts, now: datetime
-) -> tuple[Plan, str]:
+def _commit(run: Run, before: Plan, chunks: tuple[Chunk, ...], artefacts: Artefacts, now: datetime) -> tuple[Plan, str]:
     sent = sum(chunk.operations for chunk in chunks)
     plan = replace(
         before,
@@ -80,7 +78,6 @@ def _commit(
         gone=0,
         unresolved_managers=(),
         chunks=chunks,
-        requests_sha256=requests_sha256,
         full=False,
         gates=(),
     )

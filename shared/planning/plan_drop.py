@@ -85,7 +85,6 @@ def plan_drop(
         gone=second.gone,
         unresolved_managers=second.unresolved_managers(),
         chunks=chunks,
-        requests_sha256=cutter.requests_sha256,
         source_sha256=source_hash(source),
         full=full,
         gates=second.verdict(nulls_flow),

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from shared.errors import DropChanged, DropError, Missing, RollcallError, StaleRun
 from shared.planning.corrections import holds_everybody
-from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.planning.plan import PLAN, REQUESTS, Plan, decode_plan, plan_hash
 from shared.planning.plan_again import plan_again
 from shared.planning.plan_drop import plan_drop
 from shared.planning.planner import Planner as Planner
@@ -113,6 +113,7 @@ def _planned(planner: Planner, run: Run) -> Run:
     """The run after planning: planned, held, rejected or superseded."""
     try:
         plan, digest = _plan(planner, run)
+        etag = planner.artefacts.etag(run, REQUESTS)
     except (DropChanged, Missing) as error:
         return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),))
     except DropError as error:
@@ -124,6 +125,7 @@ def _planned(planner: Planner, run: Run) -> Run:
         planned_at=now,
         claimed_until=None,
         plan_hash=digest,
+        requests_etag=etag,
         figures=plan.figures,
         reasons=tuple(gate.sentence for gate in plan.gates),
     )

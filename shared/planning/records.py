@@ -66,7 +66,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     lines: Sequence[int]
     rows: LineRows | list[list[str]]
-    texts: Sequence[str]
+    texts: Sequence[bytes]  # UTF-8
     is_literal: bool = False  # no cell holds a character that JSON writes in another way; False where nobody looked
 
     def column(self, index: int) -> list[str]:
@@ -202,8 +202,9 @@ def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator
         line, rows = found
         lines = range(line, line + len(rows))
         text = "".join(rows.texts)
-        if _is_plain(rows, text, width, encoding):
-            parts: Iterable[Batch | Record] = (Batch(lines, rows, rows.texts, _is_literal(rows, text, delimiter)),)
+        texts = [] if is_wide(encoding) else _printable(text)
+        if len(texts) == len(rows) and _is_plain(rows, text, width):
+            parts: Iterable[Batch | Record] = (Batch(lines, rows, texts, _is_literal(rows, text, delimiter)),)
         else:
             kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
             parts = _sorted_out(kept, width, encoding)
@@ -226,9 +227,9 @@ def _undamaged(parts: Iterable[Batch | Record], damage: Damage) -> Iterator[Batc
             begin = at + 1
 
 
-def _is_plain(rows: LineRows, text: str, width: int, encoding: str) -> bool:
+def _is_plain(rows: LineRows, text: str, width: int) -> bool:
     """Whether every row is as wide as the header, and none is blank or has anything that has to be looked at."""
-    if is_wide(encoding) or not _is_printable(text) or _GUARDED.search(text) or not rows.are_as_wide_as(width):
+    if _GUARDED.search(text) or not rows.are_as_wide_as(width):
         return False
     odd = {text[0] for text in rows.texts if not text[0].isalnum()}
     return not odd or all(any(map(str.strip, rows[at])) for at, text in enumerate(rows.texts) if text[0] in odd)
@@ -241,24 +242,26 @@ def _is_literal(rows: LineRows, text: str, delimiter: str) -> bool:
     return not tabs and "\\" not in text and '"' not in in_quotes
 
 
-def _is_printable(text: str) -> bool:
-    """Whether there are neither control characters nor broken bytes; the bytes tell that in a fraction of the time."""
+def _printable(text: str) -> list[bytes]:
+    """Its lines in UTF-8, which tell quickly that there are no control characters, nor broken bytes; else none."""
     try:
-        told = text.encode().translate(None, _NEVER_CONTROL)
+        encoded = text.encode()
     except UnicodeEncodeError:
-        return False
-    return not told or (not told.strip(b"\xc2") and not _CONTROL.search(text))
+        return []
+    told = encoded.translate(None, _NEVER_CONTROL)
+    is_printable = not told or (not told.strip(b"\xc2") and not _CONTROL.search(text))
+    return encoded.splitlines(keepends=True) if is_printable else []
 
 
 def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batch | Record]:
     """The good rows in batches, and each faulty one by itself, in the order of the file."""
-    lines, good, texts = list[int](), list[list[str]](), list[str]()
+    lines, good, texts = list[int](), list[list[str]](), list[bytes]()
     for row in rows:
         record = _record(row, width, encoding)
         if record.fault is None:
             lines.append(row.line)
             good.append(record.cells)
-            texts.append(row.text)
+            texts.append(row.text.encode())
             continue
         if good:
             yield Batch(lines, good, texts)

@@ -101,7 +101,8 @@ def _templates(template: str, position: Mapping[str, int]) -> Callable[[Sequence
         if not is_trim:
             texts = list(map(str.strip, texts))
         if any("" in column for column in found.values()):
-            return [text if all(cells) else "" for text, cells in zip(texts, zip(*found.values(), strict=True), strict=True)]
+            whole = map(all, zip(*found.values(), strict=True))
+            return [text if is_whole else "" for text, is_whole in zip(texts, whole, strict=True)]
         return texts
 
     return filled
@@ -239,7 +240,7 @@ def _date(pattern: str, zone: ZoneInfo) -> Step:
                 moment = moment.astimezone(UTC)
         except OverflowError:
             raise BadValue("the date is out of range", "correct the date") from None
-        return moment.isoformat(timespec="seconds")
+        return moment.isoformat(timespec="seconds") if moment.microsecond else moment.isoformat()
 
     return dated
 

@@ -74,7 +74,7 @@ ROWS = st.lists(st.lists(CELLS, min_size=len(HEADER), max_size=len(HEADER)), min
 
 def batch(rows: list[list[str]]) -> Batch:
     """A batch of which nobody has looked whether its cells are literal."""
-    return Batch(range(2, 2 + len(rows)), rows, [""] * len(rows))
+    return Batch(range(2, 2 + len(rows)), rows, [b""] * len(rows))
 
 
 def as_csv(rows: list[list[str]]) -> bytes:
