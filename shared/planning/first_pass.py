@@ -121,7 +121,7 @@ class FirstPass:
         return {key: row for key, _, row in found}
 
     def _fingerprints(self, texts: Sequence[bytes]) -> list[bytes]:
-        """Of each line, its end included: one that ends in another way is compared, and found to be unchanged."""
+        """Of each line, but for its line feed: the last one of a file, which may have none, is the same with one."""
         found = list[bytes]()
         for text in texts:
             digest = self._seeded.copy()

@@ -66,7 +66,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     lines: Sequence[int]
     rows: LineRows | list[list[str]]
-    texts: Sequence[bytes]  # UTF-8
+    texts: Sequence[bytes]  # UTF-8, without the line feed
     is_literal: bool = False  # no cell holds a character that JSON writes in another way; False where nobody looked
 
     def column(self, index: int) -> list[str]:
@@ -202,8 +202,9 @@ def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator
         line, rows = found
         lines = range(line, line + len(rows))
         text = "".join(rows.texts)
-        texts = [] if is_wide(encoding) else _printable(text)
-        if len(texts) == len(rows) and _is_plain(rows, text, width):
+        encoded = b"" if is_wide(encoding) else _printable(text)
+        if encoded and _is_plain(rows, text, width):
+            texts = _lines_of(encoded, rows.texts)
             parts: Iterable[Batch | Record] = (Batch(lines, rows, texts, _is_literal(rows, text, delimiter)),)
         else:
             kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
@@ -242,15 +243,24 @@ def _is_literal(rows: LineRows, text: str, delimiter: str) -> bool:
     return not tabs and "\\" not in text and '"' not in in_quotes
 
 
-def _printable(text: str) -> list[bytes]:
-    """Its lines in UTF-8, which tell quickly that there are no control characters, nor broken bytes; else none."""
+def _printable(text: str) -> bytes:
+    """The text in UTF-8, which tells quickly that there are no control characters, nor broken bytes; else b""."""
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        return []
+        return b""
     told = encoded.translate(None, _NEVER_CONTROL)
-    is_printable = not told or (not told.strip(b"\xc2") and not _CONTROL.search(text))
-    return encoded.splitlines(keepends=True) if is_printable else []
+    return encoded if not told or (not told.strip(b"\xc2") and not _CONTROL.search(text)) else b""
+
+
+def _lines_of(encoded: bytes, texts: Sequence[str]) -> list[bytes]:
+    """These lines, encoded together, one by one again."""
+    lines = encoded.removesuffix(b"\n").split(b"\n")
+    return lines if len(lines) == len(texts) else [_line(text) for text in texts]
+
+
+def _line(text: str) -> bytes:
+    return text.removesuffix("\n").encode()
 
 
 def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batch | Record]:
@@ -261,7 +271,7 @@ def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batc
         if record.fault is None:
             lines.append(row.line)
             good.append(record.cells)
-            texts.append(row.text.encode())
+            texts.append(_line(row.text))
             continue
         if good:
             yield Batch(lines, good, texts)
