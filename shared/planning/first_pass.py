@@ -94,7 +94,7 @@ class FirstPass:
             self._survey.note([key], [record.line])
         elif key:
             self._survey.unreadable.add(key)
-        self._known([key] if key else [])
+        self._others([key] if key else [], [b""] if key else [])
         found = self._mapping.person(record)
         assert isinstance(found, Rejection)
         self._spool.add(Page(refused=[self._refused(key if is_of_key else "", found)]))
@@ -109,16 +109,16 @@ class FirstPass:
             batch = msgspec.structs.replace(batch, rows=list(batch.rows))  # all cells will be asked for
         told = Keyed(batch, self._columns.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
-        known = {} if self._knows_nobody else self._known(told.keys)
-        self._spool.add(self._compared(told, known) if known else self._looked_at(told, known))
+        self._spool.add(self._looked_at(told) if self._knows_nobody else self._compared(told))
         self._survey.managers |= self._columns.managers(batch)
 
-    def _known(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Those of these people who are known, with the fingerprints of their lines. The file holds them."""
-        found, seen = self._people.rows(keys), self._survey.seen
-        for _, number, _ in found:
+    def _others(self, keys: Sequence[str], rows: Sequence[bytes]) -> set[str]:
+        """Those of these people, whom the file holds, who are new, or whose line is another than before."""
+        numbers, others = self._people.other_rows(keys, rows)
+        seen = self._survey.seen
+        for number in numbers:
             seen[number] = 1
-        return {key: row for key, _, row in found}
+        return others
 
     def _fingerprints(self, texts: Sequence[bytes]) -> list[bytes]:
         """Of each line, but for its line feed: the last one of a file, which may have none, is the same with one."""
@@ -129,14 +129,14 @@ class FirstPass:
             found.append(digest.digest())
         return found
 
-    def _compared(self, told: Keyed, known: dict[str, bytes]) -> Page:
+    def _compared(self, told: Keyed) -> Page:
         """Only those who are new, or whose line is another, are looked at."""
-        pairs = enumerate(zip(told.keys, told.rows, strict=True))
-        others = [at for at, (key, row) in pairs if known.get(key) != row]
+        to_look_at = self._others(told.keys, told.rows)
+        others = [at for at, key in enumerate(told.keys) if key in to_look_at]
         passed = bytearray(b"\1") * len(told.keys)
         for at in others:
             passed[at] = 0
-        page = self._looked_at(told.at(others), known) if others else Page()
+        page = self._looked_at(told.at(others)) if others else Page()
         lines, keys = list(compress(told.batch.lines, passed)), list(compress(told.keys, passed))
         if not self._keeps_cells:
             return msgspec.structs.replace(page, same=lines, keys=keys)
@@ -146,9 +146,9 @@ class FirstPass:
         ]
         return msgspec.structs.replace(page, told=[*page.told, *unchanged])
 
-    def _looked_at(self, told: Keyed, known: dict[str, bytes]) -> Page:
+    def _looked_at(self, told: Keyed) -> Page:
         mapped = self._columns.people(told.batch, told.keys)
-        apart = self._apart(told.keys, mapped, known)
+        apart = self._apart(told.keys, mapped)
         found = [self._by_itself(told, mapped, at) for at in sorted(apart)]
         return Page(
             new=_newcomers(told, mapped, [at for at in range(len(told.keys)) if at not in apart]),
@@ -156,11 +156,12 @@ class FirstPass:
             refused=[one for one in found if isinstance(one, Refused)],
         )
 
-    def _apart(self, keys: Sequence[str], mapped: Mapped, known: dict[str, bytes]) -> set[int]:
+    def _apart(self, keys: Sequence[str], mapped: Mapped) -> set[int]:
         """The places of those of whom more is to be said than that they are new."""
         if self._keeps_cells:
             return set(range(len(keys)))
         apart = set(mapped.bad)
+        known = set[str]() if self._knows_nobody else self._people.known(keys)
         if known or self._people.forgets_somebody:
             apart.update(at for at, key in enumerate(keys) if key in known or self._people.is_forgotten(key))
         if self._source.protected:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -60,6 +61,12 @@ _PRAGMAS = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-8000;
 """  # a copy that is thrown away needs no care; 8 MB of it stay in memory
 _KEYS_AT_ONCE = 500
+_OTHER_ROWS = """
+WITH told(key, row) AS (VALUES {values})
+SELECT json_group_array(number) FILTER (WHERE number NOT NULL),
+    json_group_array(told.key) FILTER (WHERE rows.row IS NOT told.row)
+FROM told LEFT JOIN rows USING (key)
+"""  # two texts instead of a row for everybody
 _COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
 
 
@@ -171,16 +178,28 @@ class People:
             self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
         return self._forgotten
 
-    def rows(self, keys: Sequence[str]) -> list[tuple[str, int, bytes]]:
-        """Those of these people who are known: the key, a number of their own, and the fingerprint of their line."""
-        found: list[tuple[str, int, bytes]] = []
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Those of these people who are known."""
+        found = set[str]()
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(some))
-            found += self._db.execute(
-                f"SELECT key, number, coalesce(row, x'') FROM rows WHERE key IN ({marks})", some
-            ).fetchall()
+            found.update(key for (key,) in self._db.execute(f"SELECT key FROM rows WHERE key IN ({marks})", some))
         return found
+
+    def other_rows(self, keys: Sequence[str], rows: Sequence[bytes]) -> tuple[list[int], set[str]]:
+        """Of people and the fingerprints of their lines: a number of its own of everybody who is known, and the keys
+        of those whose line was another one, or who are not known.
+        """
+        numbers, others = list[int](), set[str]()
+        told = list(chain.from_iterable(zip(keys, rows, strict=True)))
+        for start in range(0, len(told), 2 * _KEYS_AT_ONCE):
+            some = told[start : start + 2 * _KEYS_AT_ONCE]
+            values = ",".join(["(?,?)"] * (len(some) // 2))
+            found = self._db.execute(_OTHER_ROWS.format(values=values), some).fetchone()
+            numbers += msgspec.json.decode(found[0], type=list[int])
+            others.update(msgspec.json.decode(found[1], type=list[str]))
+        return numbers, others
 
     @property
     def last_number(self) -> int:

@@ -282,3 +282,37 @@ def test_keys_with_leading_zeros_are_found_and_no_others(people: People) -> None
     for key in ("007", "0", "10", "A0", "/0", "1"):
         put(people, user(key))
     assert sorted(people.keys_with_leading_zeros()) == ["0", "007"]
+
+
+# Lines
+
+
+def test_who_is_new_or_has_another_line_is_told_and_everybody_known_has_a_number(people: People) -> None:
+    for key, row in (("p1", b"one"), ("p2", b"two"), ("p3", b"")):
+        people.put(key, msgspec.json.encode(user(key)), "run-1", row)
+    numbers, others = people.other_rows(["p1", "p2", "p3", "p4"], [b"one", b"another", b"three", b"four"])
+    assert sorted(numbers) == [1, 2, 3]
+    assert others == {"p2", "p3", "p4"}
+    assert people.known(["p1", "p4", "p3"]) == {"p1", "p3"}
+
+
+def test_keys_are_told_as_they_are_whatever_is_in_them(people: People) -> None:
+    odd = ["", "a\nb", 'a"b', "a,b", "山田", "p1' OR 1=1 --"]
+    assert people.other_rows(odd, [b"row"] * len(odd)) == ([], set(odd))
+    assert people.known(odd) == set()
+
+
+def test_a_key_that_comes_twice_with_another_line_is_looked_at(people: People) -> None:
+    people.put("p1", msgspec.json.encode(user("p1")), "run-1", b"one")
+    assert people.other_rows(["p1", "p1"], [b"one", b"two"])[1] == {"p1"}
+
+
+def test_more_people_than_sqlite_takes_at_once_are_told_alike(people: People) -> None:
+    keys = [f"p{number}" for number in range(1_700)]
+    for key in keys[::2]:
+        people.put(key, msgspec.json.encode(user(key)), "run-1", key.encode())
+    numbers, others = people.other_rows(keys, [key.encode() for key in keys])
+    assert sorted(numbers) == list(range(1, 851))
+    assert others == set(keys[1::2])
+    assert people.known(keys) == set(keys[::2])
+    assert people.other_rows([], []) == ([], set())
