@@ -19,6 +19,11 @@ from local.stack import Stack, Wanted
 from shared.planning.plan import PLAN, decode_plan
 from shared.runs import Run, RunState
 
+HELD = (
+    "What is held waits for a person, and this cloud is gone. Correct the file, or the gate in the source file; "
+    "or keep a cloud up (rollcall up), drop the file there, and approve its run (rollcall approve)."
+)
+
 
 def run(files: list[Path], source: str, sources: Path, out: Path, *, as_json: bool, timeout: float | None) -> int:
     """Drop the files, follow each run to its end, fetch what it left. 0 when every run settled, else 1."""
@@ -29,7 +34,7 @@ def run(files: list[Path], source: str, sources: Path, out: Path, *, as_json: bo
     if as_json:
         console.print_json([_told(file, done) for file, done in runs])
     else:
-        _show(runs, out)
+        show(runs, out)
     return 0 if len(runs) == len(files) and all(done.state is RunState.SETTLED for _, done in runs) else 1
 
 
@@ -62,7 +67,8 @@ def _told(file: Path, done: Run) -> dict[str, Any]:
     return {"file": str(file), **run_json(done)}
 
 
-def _show(runs: list[tuple[Path, Run]], out: Path) -> None:
+def show(runs: list[tuple[Path, Run]], out: Path) -> None:
+    """Print what became of each file, why, and where it was copied to."""
     screen = console.out()
     screen.print(outcome_table((file.name, done) for file, done in runs))
     for file, done in runs:
@@ -71,6 +77,8 @@ def _show(runs: list[tuple[Path, Run]], out: Path) -> None:
             screen.print(Text.assemble(f"{file.name}: ", guess))
         for reason in done.reasons if done.state is not RunState.SETTLED else ():
             screen.print(f"{file.name} is {done.state}: {reason}")
+    if any(done.state is RunState.HELD for _, done in runs):
+        screen.print(HELD)
     screen.print("Artefacts:")
     for _, done in runs:
         screen.print(f"  {out / done.run_id}")

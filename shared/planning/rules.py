@@ -36,6 +36,9 @@ TRUE = frozenset({"true", "yes", "y", "1", "t"})
 FALSE = frozenset({"false", "no", "n", "0", "f"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NONE = timedelta()
+_NEW_YEARS_EVE = datetime(
+    2024, 12, 31, 17, 45, 30, tzinfo=UTC
+)  # which number is the day, and which the month, is plain
 _DIGITS = re.compile("%[Ymd]")
 _FIELDS = {"%Y": "(?P<Y>[0-9]{4})", "%m": "(?P<m>[0-9]{2})", "%d": "(?P<d>[0-9]{2})"}
 _DATES_KEPT = 20_000  # a feed names few days many times; parsing one costs as much as twenty other cells
@@ -226,14 +229,14 @@ def _date(pattern: str, zone: ZoneInfo) -> Step:
     An hour that the clocks skip keeps the offset from before; of an hour that comes twice, it is the first.
     """
 
-    parse = _parser(pattern)
+    parse, like = _parser(pattern), _NEW_YEARS_EVE.strftime(pattern)
 
     @lru_cache(_DATES_KEPT)
     def dated(text: str) -> str:
         try:
             moment = parse(text)
         except ValueError:
-            raise BadValue(f"the date is not written as {pattern}", "correct the date") from None
+            raise BadValue(f"the date is not written like {like}", "correct the date") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         try:
             if (moment.utcoffset() or _NONE).seconds % 60:  # local mean time, which RFC 3339 cannot write

@@ -117,7 +117,7 @@ def test_check_counts_what_would_be_rejected_and_names_unused_columns(feed: Path
     found = json.loads(told.stdout)
     assert told.exit_code == 1
     assert found["rejected"] == 6
-    assert found["reasons"] == {"HireDate: the date is not written as %Y-%m-%d": 6}
+    assert found["reasons"] == {"HireDate: the date is not written like 2024-12-31": 6}
     assert "GenderPronoun" in found["unused"]
 
 

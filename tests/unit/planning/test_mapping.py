@@ -91,7 +91,7 @@ def test_a_rejection_tells_everything_that_is_wrong_at_once() -> None:
         ("First", "name.givenName would be empty"),
         ("Mail", 'emails[type eq "work"].value is not an e-mail address'),
         ("Badge", "the value is no whole number"),
-        ("Hired", "the date is not written as %Y-%m-%d"),
+        ("Hired", "the date is not written like 2024-12-31"),
     ]
     assert found.line == 7
     assert found.cells[1] == "an na"
