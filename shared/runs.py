@@ -118,7 +118,7 @@ OUTCOMES = ("created", "updated", "disabled", "enabled", "unchanged", "skipped",
 
 @dataclass(frozen=True)
 class Approval:
-    """Who released a held plan, when and why. `plan_hash` is of the plan that was shown."""
+    """Who released a held plan, when and why. `plan_hash` is of the plan that was shown; the run names its requests."""
 
     by: str
     at: datetime

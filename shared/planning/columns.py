@@ -23,7 +23,8 @@ Reader = Callable[[Batch, Cells], Filled]
 
 BAD = object()  # the cell does not do
 _KEPT = 20_000  # answers a column remembers
-_FEW = 2_000  # different cells, up to which it is quicker to remember than to look at each: towns, titles, departments
+FEW = 2_000  # different cells, up to which it is quicker to remember than to look at each: towns, titles, departments
+_LONG = 200  # characters of a cell that is not remembered
 _WRITTEN_OTHERWISE = re.compile(r'["\\\x00-\x1f]')  # characters that JSON writes in another way
 
 
@@ -39,9 +40,9 @@ class Mapped:
 class Columns:
     """A mapping, ready for many records at once."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, few: int = FEW) -> None:
         self._key_position = mapping.key_position
-        self._readers = [_reader(slot, mapping.width) for slot in mapping.slots]
+        self._readers = [_reader(slot, mapping.width, few) for slot in mapping.slots]
         self._active = next(at for at, slot in enumerate(mapping.slots) if slot.attribute.is_boolean)
         self._managers = _managers(next((slot for slot in mapping.slots if slot.attribute.is_reference), None), mapping)
         self._shape = Shape(mapping.schemas, [Member.of(slot.attribute) for slot in mapping.slots])
@@ -81,7 +82,7 @@ def _managers(slot: Slot | None, mapping: Mapping) -> Callable[[Batch], set[str]
     return lambda batch: set(map(key_of, set(batch.column(at))))
 
 
-def _reader(slot: Slot, width: int) -> Reader:
+def _reader(slot: Slot, width: int, few: int) -> Reader:
     """The reading of one attribute for many records."""
     rule = slot.rule
     if rule.constant is not None:
@@ -94,7 +95,7 @@ def _reader(slot: Slot, width: int) -> Reader:
     if not slot.is_text:
         return lambda batch, cells: memory.values_of(cells[at])
     texts = _texts(slot, width)
-    return lambda batch, cells: memory.values_of(cells[at]) if len(memory) < _FEW else texts(batch, cells)
+    return lambda batch, cells: memory.values_of(cells[at]) if memory.asked < few else texts(batch, cells)
 
 
 def _value(read: Reading, row: Sequence[str]) -> Any:
@@ -174,12 +175,16 @@ class _Memory(dict[str, Any]):
         super().__init__()
         self._ask = ask
         self._all_filled = True
+        self.asked = 0
 
     def __missing__(self, cell: str) -> Any:
+        answer = self._ask(cell)
+        self.asked += 1
+        self._all_filled = self._all_filled and answer is not BAD and bool(answer)
         if len(self) >= _KEPT:
             self.clear()
-        self[cell] = answer = self._ask(cell)
-        self._all_filled = self._all_filled and answer is not BAD and answer != b""
+        if len(cell) <= _LONG:
+            self[cell] = answer
         return answer
 
     def values_of(self, cells: Sequence[str]) -> Filled:

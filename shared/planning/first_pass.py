@@ -8,7 +8,7 @@ again: its fingerprint, taken together with header, format and source file, says
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -94,7 +94,8 @@ class FirstPass:
             self._survey.note([key], [record.line])
         elif key:
             self._survey.unreadable.add(key)
-        self._others([key] if key else [], [b""] if key else [])
+        told = [key] if key and key.isprintable() else []  # nobody is known by broken bytes
+        self._others(told, [b""] * len(told))
         found = self._mapping.person(record)
         assert isinstance(found, Rejection)
         self._spool.add(Page(refused=[self._refused(key if is_of_key else "", found)]))
@@ -109,7 +110,7 @@ class FirstPass:
             batch = msgspec.structs.replace(batch, rows=list(batch.rows))  # all cells will be asked for
         told = Keyed(batch, self._columns.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
-        self._spool.add(self._looked_at(told) if self._knows_nobody else self._compared(told))
+        self._spool.add(self._looked_at(told, {}) if self._knows_nobody else self._compared(told))
         self._survey.managers |= self._columns.managers(batch)
 
     def _others(self, keys: Sequence[str], rows: Sequence[bytes]) -> set[str]:
@@ -132,11 +133,13 @@ class FirstPass:
     def _compared(self, told: Keyed) -> Page:
         """Only those who are new, or whose line is another, are looked at."""
         to_look_at = self._others(told.keys, told.rows)
-        others = [at for at, key in enumerate(told.keys) if key in to_look_at]
+        known = self._people.rows(list(to_look_at))
+        pairs = enumerate(zip(told.keys, told.rows, strict=True))
+        others = [at for at, (key, row) in pairs if key in to_look_at and known.get(key) != row]
         passed = bytearray(b"\1") * len(told.keys)
         for at in others:
             passed[at] = 0
-        page = self._looked_at(told.at(others)) if others else Page()
+        page = self._looked_at(told.at(others), known) if others else Page()
         lines, keys = list(compress(told.batch.lines, passed)), list(compress(told.keys, passed))
         if not self._keeps_cells:
             return msgspec.structs.replace(page, same=lines, keys=keys)
@@ -146,9 +149,9 @@ class FirstPass:
         ]
         return msgspec.structs.replace(page, told=[*page.told, *unchanged])
 
-    def _looked_at(self, told: Keyed) -> Page:
+    def _looked_at(self, told: Keyed, known: Container[str]) -> Page:
         mapped = self._columns.people(told.batch, told.keys)
-        apart = self._apart(told.keys, mapped)
+        apart = self._apart(told.keys, mapped, known)
         found = [self._by_itself(told, mapped, at) for at in sorted(apart)]
         return Page(
             new=_newcomers(told, mapped, [at for at in range(len(told.keys)) if at not in apart]),
@@ -156,12 +159,11 @@ class FirstPass:
             refused=[one for one in found if isinstance(one, Refused)],
         )
 
-    def _apart(self, keys: Sequence[str], mapped: Mapped) -> set[int]:
+    def _apart(self, keys: Sequence[str], mapped: Mapped, known: Container[str]) -> set[int]:
         """The places of those of whom more is to be said than that they are new."""
         if self._keeps_cells:
             return set(range(len(keys)))
         apart = set(mapped.bad)
-        known = set[str]() if self._knows_nobody else self._people.known(keys)
         if known or self._people.forgets_somebody:
             apart.update(at for at, key in enumerate(keys) if key in known or self._people.is_forgotten(key))
         if self._source.protected:

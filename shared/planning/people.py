@@ -178,13 +178,15 @@ class People:
             self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
         return self._forgotten
 
-    def known(self, keys: Sequence[str]) -> set[str]:
-        """Those of these people who are known."""
-        found = set[str]()
+    def rows(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those of these people who are known, with the fingerprints of their lines."""
+        found: dict[str, bytes] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(some))
-            found.update(key for (key,) in self._db.execute(f"SELECT key FROM rows WHERE key IN ({marks})", some))
+            found.update(
+                self._db.execute(f"SELECT key, coalesce(row, x'') FROM rows WHERE key IN ({marks})", some).fetchall()
+            )
         return found
 
     def other_rows(self, keys: Sequence[str], rows: Sequence[bytes]) -> tuple[list[int], set[str]]:

@@ -239,7 +239,8 @@ def _date(pattern: str, zone: ZoneInfo) -> Step:
             raise BadValue(f"the date is not written like {like}", "correct the date") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         try:
-            if (moment.utcoffset() or _NONE).seconds % 60:  # local mean time, which RFC 3339 cannot write
+            offset = moment.utcoffset() or _NONE
+            if offset.seconds % 60 or offset.microseconds:  # local mean time, which RFC 3339 cannot write
                 moment = moment.astimezone(UTC)
         except OverflowError:
             raise BadValue("the date is out of range", "correct the date") from None

@@ -266,6 +266,19 @@ def test_the_files_of_a_run_stand_in_its_folder(container: Container) -> None:
         list(files.read(run, "outcome.csv"))
 
 
+def test_a_file_of_a_run_has_another_etag_after_each_writing(container: Container) -> None:
+    run = new_run(DropVersion("employees/x.csv", "0x1", NOW, 1), NOW)
+    files = RunFiles(container)
+    seen = set()
+    for _ in range(2):
+        with files.writer(run, "requests.ndjson") as file:
+            file.write(b"the same")
+        seen.add(files.etag(run, "requests.ndjson"))
+    assert len(seen) == 2
+    with pytest.raises(Missing):
+        files.etag(run, "plan.json")
+
+
 def test_a_blob_is_taken_out_and_taking_it_out_again_does_no_harm(container: Container) -> None:
     container.put("a/b", b"x", None)
     container.put("a/c", b"x", None)

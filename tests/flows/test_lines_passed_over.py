@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +20,8 @@ def made(tmp_path: Path) -> Desk:
 
 def rows_of(made: Desk) -> dict[str, bytes]:
     """The fingerprint of the line of everybody known."""
-    with made.rollcall.house.people.open("employees") as known, closing(sqlite3.connect(":memory:")) as copy:
-        copy.deserialize(known.content())
-        return dict(copy.execute("SELECT key, coalesce(row, x'') FROM rows"))
+    with made.rollcall.house.people.open("employees") as known:
+        return known.rows([person.key for person in known])
 
 
 def mapped_again(made: Desk, run: Run) -> list[PlannedPerson]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.planning.columns import Columns
+from shared.planning.columns import FEW, Columns
 from shared.planning.mapping import Mapping, Person
 from shared.planning.records import Batch, Record, read_records
 from shared.sources import Csv, Source, read_source
@@ -61,6 +61,9 @@ CELLS = st.one_of(
             "a\\b",
             "a\tb",
             "a@b.de",
+            "a@b.de\nc@d.de",
+            "a@b.de\r",
+            "long " * 60,
             "2024-02-30",
             "2024-03-01",
             "7",
@@ -87,11 +90,12 @@ def source(name: str) -> Source:
     return read_source(SOURCES[name], "test.yaml")
 
 
+@pytest.mark.parametrize("few", [0, 3, FEW])
 @pytest.mark.parametrize("name", SOURCES)
 @given(rows=ROWS)
-def test_many_records_at_once_become_what_each_becomes_alone(name: str, rows: list[list[str]]) -> None:
+def test_many_records_at_once_become_what_each_becomes_alone(name: str, few: int, rows: list[list[str]]) -> None:
     mapping = Mapping(source(name), HEADER)
-    columns = Columns(mapping)
+    columns = Columns(mapping, few)
     found = columns.people(batch(rows), columns.keys(batch(rows)))
     for at, cells in enumerate(rows):
         alone = mapping.person(Record(at + 2, cells))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 
 from shared.limits import MAX_OPERATIONS
 from shared.planning.changes import Action
@@ -77,6 +78,20 @@ def test_offset_and_length_lead_to_the_line_of_a_chunk() -> None:
         body = json.loads(requests.text[chunk.offset : chunk.offset + chunk.length])
         assert len(body["Operations"]) == chunk.operations
         assert requests.text[chunk.offset + chunk.length :][:1] == b"\n"
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 49, 580])
+def test_the_numbers_of_chunks_do_not_hang_on_how_many_people_come_at_once(at_once: int) -> None:
+    people = [(Lane((number * number) % 3), person(number + 2)) for number in range(1_003)]
+    alone, requests, told = cutter()
+    for lane, planned in people:
+        alone.add(lane, planned)
+    cut, requests_at_once, told_at_once = cutter()
+    for start in range(0, len(people), at_once):
+        lanes, planned_ones = zip(*people[start : start + at_once], strict=True)
+        cut.add_all(lanes, [list(column) for column in zip(*planned_ones, strict=True)])
+    assert cut.finish() == alone.finish()
+    assert (requests_at_once.text, told_at_once.text) == (requests.text, told.text)
 
 
 def test_people_csv_keeps_the_order_of_the_operations_in_their_chunk() -> None:

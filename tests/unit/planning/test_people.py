@@ -293,13 +293,13 @@ def test_who_is_new_or_has_another_line_is_told_and_everybody_known_has_a_number
     numbers, others = people.other_rows(["p1", "p2", "p3", "p4"], [b"one", b"another", b"three", b"four"])
     assert sorted(numbers) == [1, 2, 3]
     assert others == {"p2", "p3", "p4"}
-    assert people.known(["p1", "p4", "p3"]) == {"p1", "p3"}
+    assert people.rows(["p1", "p4", "p3"]) == {"p1": b"one", "p3": b""}
 
 
 def test_keys_are_told_as_they_are_whatever_is_in_them(people: People) -> None:
     odd = ["", "a\nb", 'a"b', "a,b", "山田", "p1' OR 1=1 --"]
     assert people.other_rows(odd, [b"row"] * len(odd)) == ([], set(odd))
-    assert people.known(odd) == set()
+    assert people.rows(odd) == {}
 
 
 def test_a_key_that_comes_twice_with_another_line_is_looked_at(people: People) -> None:
@@ -314,5 +314,5 @@ def test_more_people_than_sqlite_takes_at_once_are_told_alike(people: People) ->
     numbers, others = people.other_rows(keys, [key.encode() for key in keys])
     assert sorted(numbers) == list(range(1, 851))
     assert others == set(keys[1::2])
-    assert people.known(keys) == set(keys[::2])
+    assert set(people.rows(keys)) == set(keys[::2])
     assert people.other_rows([], []) == ([], set())

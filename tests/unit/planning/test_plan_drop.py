@@ -119,6 +119,24 @@ def test_the_same_people_again_are_not_sent(table: Table) -> None:
     assert table.read("requests.ndjson") == b""
 
 
+def test_of_two_lines_of_a_key_the_known_one_is_passed_over_wherever_the_other_stands(table: Table) -> None:
+    table.tell([ADA, BOB])
+    assert table.plan([ADA, replace(BOB, title="Boss"), BOB]).actions == {"unchanged": 2}
+    assert [each.row for each in read_people([table.read("people.csv")])] == [b"", b""]
+
+
+@pytest.mark.parametrize("known", [[], [ADA, BOB]], ids=["nobody is known", "some are known"])
+@pytest.mark.parametrize("broken", [b"e\xff,Active,Eve,,\n", b"e\xff,Active\n"], ids=["whole", "too short"])
+def test_a_key_of_bytes_that_are_no_text_rejects_its_own_line_only(
+    table: Table, known: list[Row], broken: bytes
+) -> None:
+    table.says(csv={"encoding": "utf-8"})
+    table.tell(known)
+    plan = table.plan(as_csv([ADA, BOB]) + broken)
+    assert (plan.figures.people, plan.figures.rejected) == (2, 1)
+    assert b"e\xff" in table.read("rejected.csv")
+
+
 def test_a_changed_person_is_sent_whole(table: Table) -> None:
     table.tell([ADA, BOB, EVE])
     plan = table.plan([ADA, replace(BOB, title="Boss"), EVE])
