@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 
 import msgspec
 import pytest
@@ -136,3 +137,32 @@ def test_more_different_cells_than_are_remembered_read_right() -> None:
     rows = [[str(at), "l", "Active", "f", "", "", "", "", "", str(at), "a"] for at in range(25_000)]
     people = columns.people(batch(rows), columns.keys(batch(rows)))
     assert [msgspec.json.decode(user)[EXTENSION]["Days"] for user in people.users] == list(range(25_000))
+
+
+LOGINS = "source: few\nkey: Id\nattributes: {userName: Login, active: {column: Status, is: Active}}\n"
+
+
+@pytest.mark.parametrize("few", [0, FEW])
+def test_two_names_in_a_cell_are_not_taken_for_one_that_fits(few: int) -> None:
+    columns = Columns(Mapping(read_source(LOGINS, "few.yaml"), HEADER), few)
+    login = HEADER.index("Login")
+    rows = [["1"] * len(HEADER) for _ in range(2)]
+    rows[1][login] = "a@b.de\nc@d.de"
+    assert columns.people(batch(rows), ["1", "1"]).bad == {1}
+
+
+def test_cells_without_measure_are_not_kept() -> None:
+    columns = Columns(
+        Mapping(read_source(LOGINS.replace("userName: Login", "userName: Login, title: First"), "few.yaml"), HEADER)
+    )
+    rows = [[str(at)] * len(HEADER) for at in range(500)]
+    for at, row in enumerate(rows):
+        row[HEADER.index("First")] = f"{at} " + "x" * 20_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        columns.people(batch(rows), [row[0] for row in rows])
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 1_000_000

@@ -137,6 +137,15 @@ def test_a_key_of_bytes_that_are_no_text_rejects_its_own_line_only(
     assert b"e\xff" in table.read("rejected.csv")
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_however_the_lines_end_everybody_is_new_once_and_known_then(table: Table, end: bytes) -> None:
+    drop = as_csv([ADA, BOB, EVE]).replace(b"\n", end)
+    assert table.plan(drop).actions == {"new": 3}
+    assert all(each.row for each in read_people([table.read("people.csv")]))
+    table.tell([ADA, BOB, EVE])
+    assert table.plan(drop).actions == {"unchanged": 3}
+
+
 def test_a_changed_person_is_sent_whole(table: Table) -> None:
     table.tell([ADA, BOB, EVE])
     plan = table.plan([ADA, replace(BOB, title="Boss"), EVE])
