@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared.errors import DropError
 from shared.limits import MAX_CELL_CHARACTERS, MAX_RECORD_CHARACTERS
@@ -108,6 +108,17 @@ def cut_lines(text: str) -> list[str]:
     if len(lines) == text.count("\n") + (not text.endswith("\n")):
         return lines
     return io.StringIO(text, newline="").readlines()
+
+
+def encoded_lines(encoded: bytes, texts: Sequence[str]) -> list[bytes]:
+    """Lines that were encoded together, each by itself again, as `encoded_line` gives it."""
+    lines = encoded.removesuffix(b"\n").split(b"\n")
+    return lines if len(lines) == len(texts) else [encoded_line(text) for text in texts]
+
+
+def encoded_line(text: str) -> bytes:
+    """A line in UTF-8, without its line feed."""
+    return text.removesuffix("\n").encode()
 
 
 def _texts(content: Iterable[bytes], encoding: str) -> Iterator[str]:

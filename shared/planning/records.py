@@ -22,7 +22,7 @@ from shared.planning.archives import unpacked
 from shared.planning.damage import Damage
 from shared.planning.encodings import marked_once
 from shared.planning.file_format import Format, is_wide, recognise
-from shared.planning.lines import Lines, sample_of
+from shared.planning.lines import Lines, encoded_line, encoded_lines, sample_of
 from shared.planning.rows import Fault as Fault
 from shared.planning.rows import LineRows, Reader, Row, header_of
 from shared.runs import DropVersion
@@ -204,7 +204,7 @@ def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator
         text = "".join(rows.texts)
         encoded = b"" if is_wide(encoding) else _printable(text)
         if encoded and _is_plain(rows, text, width):
-            texts = _lines_of(encoded, rows.texts)
+            texts = encoded_lines(encoded, rows.texts)
             parts: Iterable[Batch | Record] = (Batch(lines, rows, texts, _is_literal(rows, text, delimiter)),)
         else:
             kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
@@ -253,16 +253,6 @@ def _printable(text: str) -> bytes:
     return encoded if not told or (not told.strip(b"\xc2") and not _CONTROL.search(text)) else b""
 
 
-def _lines_of(encoded: bytes, texts: Sequence[str]) -> list[bytes]:
-    """These lines, encoded together, one by one again."""
-    lines = encoded.removesuffix(b"\n").split(b"\n")
-    return lines if len(lines) == len(texts) else [_line(text) for text in texts]
-
-
-def _line(text: str) -> bytes:
-    return text.removesuffix("\n").encode()
-
-
 def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batch | Record]:
     """The good rows in batches, and each faulty one by itself, in the order of the file."""
     lines, good, texts = list[int](), list[list[str]](), list[bytes]()
@@ -271,7 +261,7 @@ def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batc
         if record.fault is None:
             lines.append(row.line)
             good.append(record.cells)
-            texts.append(_line(row.text))
+            texts.append(encoded_line(row.text))
             continue
         if good:
             yield Batch(lines, good, texts)
