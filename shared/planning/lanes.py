@@ -42,7 +42,7 @@ class Planned(NamedTuple):
     row: bytes = b""
 
 
-Columns = Sequence[list[Any]]
+PlannedColumns = Sequence[list[Any]]
 _LINE = Planned._fields.index("line")
 
 
@@ -54,14 +54,16 @@ class ChunkCutter:
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
-    _open: dict[Lane, Columns] = field(default_factory=lambda: {lane: [[] for _ in Planned._fields] for lane in Lane})
+    _open: dict[Lane, PlannedColumns] = field(
+        default_factory=lambda: {lane: [[] for _ in Planned._fields] for lane in Lane}
+    )
     _offset: int = 0
 
     def add(self, lane: Lane, planned: Planned) -> None:
         """Take one person into a lane."""
         self.add_all([lane], [[value] for value in planned])
 
-    def add_all(self, lanes: Sequence[Lane], people: Columns) -> None:
+    def add_all(self, lanes: Sequence[Lane], people: PlannedColumns) -> None:
         """Take people into their lanes, in the order of their lines: columns, as `Planned` names them.
 
         Which chunk is filled first, and so has the lower number, does not hang on how many come at once.

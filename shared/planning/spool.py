@@ -9,7 +9,7 @@ import msgspec
 
 from shared.csv_cells import csv_line
 from shared.planning.changes import Action
-from shared.planning.lanes import Columns, Planned
+from shared.planning.lanes import Planned, PlannedColumns
 from shared.planning.mapping import Rejection
 
 IN_MEMORY = 4 * 1024 * 1024  # a small drop never touches the disk
@@ -45,7 +45,7 @@ class Newcomers(msgspec.Struct, array_like=True, frozen=True):
     rows: list[bytes] = []  # the fingerprints of the lines
 
     @property
-    def planned(self) -> Columns:
+    def planned(self) -> PlannedColumns:
         """What is sent of them."""
         return [self.keys, self.lines, [Action.NEW] * len(self.keys), self.users, self.rows]
 
