@@ -49,12 +49,12 @@ def _value(text: str, standard: Any) -> Any:
         return int(text)
     if isinstance(standard, float):
         return float(text)
-    return None if text == "none" else _number_or_text(text, standard)
+    return text if isinstance(standard, str) else _number_or_none(text)
 
 
-def _number_or_text(text: str, standard: Any) -> Any:
-    if standard is not None:
-        return text
+def _number_or_none(text: str) -> Any:
+    if text == "none":
+        return None
     return int(text) if text.isdigit() else float(text)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from . import dumps, jobs
 from .attributes import Target
 from .dials import Dials
-from .directory import User
+from .directory import Attribute, User
 from .engine import Cycle
 from .errors import ControlError, GraphError
 from .faults import Fault
@@ -166,6 +166,14 @@ class Entra:
         with self._lock:
             return self.tenant.directories[target].add(self.tenant.new_id(), attributes)
 
+    def change_user(self, object_id: str, target: Target = "entra", **attributes: Attribute) -> User:
+        """An administrator changes a user in the directory itself, by the connector's attribute names; None takes an
+        attribute away. Raises ControlError when there is no such user."""
+        with self._lock:
+            if "objectId" in attributes:
+                raise ControlError("The id of a user does not change.")
+            return self.tenant.directories[target].update(object_id, attributes)
+
     def remove_user(self, object_id: str, target: Target = "entra") -> None:
         """A user is deleted behind the job's back. Raises ControlError when there is none."""
         with self._lock:
@@ -243,10 +251,10 @@ class Entra:
         with self._lock:
             return dumps.dump_log(self.tenant, visible_only)
 
-    def dump_uploads(self) -> list[Json]:
-        """Every accepted bulk request, oldest first."""
+    def dump_uploads(self, records: bool = False) -> list[Json]:
+        """Every accepted bulk request, oldest first; with the full `data` of its operations where `records` is set."""
         with self._lock:
-            return dumps.dump_uploads(self.tenant)
+            return dumps.dump_uploads(self.tenant, records)
 
     def dump_stats(self) -> Json:
         """Calls by status and route; quota, staged operations, users."""

@@ -44,12 +44,16 @@ class Dials:
     # cycles, B6
     interval: float = 2400.0
     cycle_limit: int | None = None
+    cycle_order: Literal["received", "shuffled"] = "received"  # A8: no order is promised
     escrow_base: int = 5000  # B7: failures from which on the thresholds count
     escrow_proportion: float = 0.4
     escrow_most: int = 40_000
     escrow_most_total: int = 60_000
     ad_agents: Literal["active", "inactive", "none"] = "active"
     disable_action: Literal["disable", "update"] = "disable"  # D6: both exist
+    leave_scope: Literal["disable", "delete"] = "disable"  # FAQ: who leaves the scoping filter; A11: both exist
+    staged_action: Literal["stagedDelete", "StagedDelete", "StagedAction"] = "stagedDelete"  # B8: all three are named
+    staged_status: Literal["skipped", "success", "warning"] = "skipped"  # B8: unknown which
 
     # the log: D1 and D2
     log_delay: float = 0.0
@@ -60,6 +64,15 @@ class Dials:
     log_retry_after: bool = True
     log_retention: float = 30 * 86400.0
     inclusive_reliable: bool = True  # False: ge and le lose the entries exactly on the bound
+    log_minimum: Literal["none", "400"] = "none"  # D1: "400" refuses a lower bound older than log_retention
+    log_shuffle: bool = False  # True: the entries inside a page come in any order
+    log_redundant: bool = True  # A8: False writes no entry for a record that changes nothing
+    echo_source_id: bool = False  # A4: True shows data.id in the import step, as it was uploaded
+    import_details: Literal["full", "externalId"] = "full"  # D6: what the import step shows of a record
+    unknown_action: str = ""  # B8: an action no client knows, for this share of the successful entries
+    unknown_action_share: float = 0.0
+    unknown_status: str = ""  # the same for provisioningStatusInfo.status
+    unknown_status_share: float = 0.0
 
     # quirks, H7
     active_omitted_disables: bool = True

@@ -47,9 +47,9 @@ class Directory:
             self._enter(name, user.get(name), object_id)
         return user
 
-    def update(self, object_id: str, changes: Mapping[str, Attribute]) -> None:
-        """Set attributes; None takes one away."""
-        user = self._users[object_id]
+    def update(self, object_id: str, changes: Mapping[str, Attribute]) -> User:
+        """Set attributes; None takes one away. Raises ControlError when there is no such user."""
+        user = self._known(object_id)
         for name, value in changes.items():
             if name in self._indexes:
                 self._leave(name, user.get(name), object_id)
@@ -58,14 +58,19 @@ class Directory:
                 user.pop(name, None)
             else:
                 user[name] = value
+        return user
 
     def remove(self, object_id: str) -> None:
         """A user is gone. Raises ControlError when there is none."""
-        user = self._users.pop(object_id, None)
-        if user is None:
-            raise ControlError(f"There is no user '{object_id}' in the directory.")
+        user = self._known(object_id)
+        del self._users[object_id]
         for name in self._indexes:
             self._leave(name, user.get(name), object_id)
+
+    def _known(self, object_id: str) -> User:
+        if object_id not in self._users:
+            raise ControlError(f"There is no user '{object_id}' in the directory.")
+        return self._users[object_id]
 
     def _enter(self, attribute: str, value: Attribute, object_id: str) -> None:
         if isinstance(value, str):

@@ -38,14 +38,14 @@ def _user_json(user: User) -> Json:
 def dump_log(tenant: Tenant, visible_only: bool) -> list[Json]:
     """Every entry, oldest first, as v1.0 writes it."""
     now = tenant.now()
-    return [entry_json(each, False) for each in tenant.log if not visible_only or each.visible_at <= now]
+    return [entry_json(each, beta=False) for each in tenant.log if not visible_only or each.visible_at <= now]
 
 
-def dump_uploads(tenant: Tenant) -> list[Json]:
-    """Every accepted bulk request, oldest first."""
+def dump_uploads(tenant: Tenant, records: bool) -> list[Json]:
+    """Every accepted bulk request, oldest first; with its records where they are asked for."""
     return [
         {"when": each.when.isoformat(), "jobId": each.job_id, "requestId": each.request_id,
-         "externalIds": list(each.external_ids)}
+         "externalIds": list(each.external_ids), **({"records": each.records} if records else {})}
         for each in tenant.uploads
     ]  # fmt: skip
 

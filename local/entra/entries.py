@@ -17,11 +17,17 @@ _SCOPE_DETAILS = {
     "Scoping filter evaluation passed": "True",
     "ScopeEvaluationResult": "{}",
 }
+UNKNOWN = "unknownFutureValue"
+_ACTIONS = frozenset({"create", "update", "delete", "stagedDelete", "StagedDelete", "disable", "other"})
+_STATUSES = frozenset({"success", "warning", "failure", "skipped"})
 
 
-def entry_json(entry: Entry, beta: bool) -> Json:
-    """One provisioningObjectSummary; beta has two deprecated duplicates more."""
+def entry_json(entry: Entry, beta: bool, every_member: bool = True) -> Json:
+    """One provisioningObjectSummary; beta has two deprecated duplicates more. Unless `every_member` is set, an action
+    or a status that a client does not know is `unknownFutureValue` (B8)."""
     origin = entry.origin
+    action = entry.action if every_member or entry.action in _ACTIONS else UNKNOWN
+    status = entry.status if every_member or entry.status in _STATUSES else UNKNOWN
     written: Json = {
         "id": entry.id,
         "activityDateTime": iso(entry.activity),
@@ -29,7 +35,7 @@ def entry_json(entry: Entry, beta: bool) -> Json:
         "jobId": origin.job_id,
         "cycleId": entry.cycle_id,
         "changeId": entry.change_id,
-        "provisioningAction": entry.action,
+        "provisioningAction": action,
         "durationInMilliseconds": entry.duration,
         "servicePrincipal": {"id": origin.service_principal_id, "displayName": origin.service_principal_name},
         "sourceSystem": {"id": _derived(entry.id, "source"), "displayName": SOURCE_DIRECTORY, "details": {}},
@@ -39,15 +45,15 @@ def entry_json(entry: Entry, beta: bool) -> Json:
             "id": entry.source_id, "displayName": "", "identityType": USER_URN, "details": {},
         },
         "targetIdentity": _target_identity(entry),
-        "provisioningStatusInfo": {"status": entry.status, "errorInformation": _error(entry)},
+        "provisioningStatusInfo": {"status": status, "errorInformation": _error(entry)},
         "provisioningSteps": _steps(entry),
         "modifiedProperties": [
             {"displayName": name, "oldValue": old, "newValue": new} for name, old, new in _modified(entry)
         ],
     }  # fmt: skip
     if beta:
-        written["action"] = entry.action[0].upper() + entry.action[1:]
-        written["statusInfo"] = {"status": entry.status}
+        written["action"] = action if action == UNKNOWN else action[0].upper() + action[1:]
+        written["statusInfo"] = {"status": status}
     return written
 
 
@@ -149,7 +155,7 @@ def _ambiguous_step(entry: Entry) -> Json:
 
 
 def _scope_step(entry: Entry) -> Json:
-    passed = entry.event not in (Event.OUT_OF_SCOPE, Event.LEFT_SCOPE)
+    passed = entry.event not in (Event.OUT_OF_SCOPE, Event.LEFT_SCOPE, Event.DELETE)
     details = _SCOPE_DETAILS if passed else {**_SCOPE_DETAILS, "Scoping filter evaluation passed": "False"}
     return _step(
         "EntrySynchronizationScoping", "scoping", "success",
@@ -199,6 +205,15 @@ def _export_update_step(entry: Entry) -> Json:
     return _step("EntryExportUpdate", "export", "success", words, details)
 
 
+def _export_delete_step(entry: Entry) -> Json:
+    target, details = entry.origin.target_name, {"ReportableIdentifier": entry.source_id}
+    if entry.failure:
+        words = f"Failed to delete {USER_URN} '{entry.source_id}' in {target}"
+        return _step("EntryExportDelete", "export", "failure", words, details)
+    words = f"{_CAPITAL_URN} '{entry.target_upn or entry.source_id}' was deleted in {target}"
+    return _step("EntryExportDelete", "export", "success", words, details)
+
+
 def _unchanged_step(entry: Entry) -> Json:
     return _step(
         "EntrySynchronizationSkip", "export", "skipped",
@@ -218,8 +233,8 @@ def _out_of_scope_step(entry: Entry) -> Json:
 
 def _staged_step(entry: Entry) -> Json:
     return _step(
-        "EntrySynchronizationSkip", "processing", "skipped",
-        f"{USER_URN} '{entry.source_id}' was not disabled: the job's threshold for deletes was passed.",
+        "EntrySynchronizationSkip", "processing", entry.status,
+        f"{USER_URN} '{entry.source_id}' was not disabled or deleted: the job's threshold for deletes was passed.",
         {"ReportableIdentifier": entry.source_id, "SkipReason": "TooManyDeletes"},
     )  # fmt: skip
 
@@ -231,6 +246,7 @@ _SEQUENCES: dict[Event, tuple[Callable[[Entry], Json], ...]] = {
     Event.UNCHANGED: (_import_step, _retrieved_step, _scope_step, _unchanged_step),
     Event.OUT_OF_SCOPE: (_import_step, _scope_step, _out_of_scope_step),
     Event.LEFT_SCOPE: (_import_step, _retrieved_step, _scope_step, _export_update_step),
+    Event.DELETE: (_import_step, _retrieved_step, _scope_step, _export_delete_step),
     Event.NOT_IMPORTED: (_import_step,),
     Event.NOT_MATCHED: (_import_step, _ambiguous_step),
     Event.STAGED_DELETE: (_import_step, _retrieved_step, _scope_step, _staged_step),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from .targets import Failure
 
@@ -25,6 +26,7 @@ class Event(Enum):
     UNCHANGED = "unchanged"
     OUT_OF_SCOPE = "out of scope"
     LEFT_SCOPE = "left scope"
+    DELETE = "delete"
     NOT_IMPORTED = "not imported"
     NOT_MATCHED = "not matched"
     STAGED_DELETE = "staged delete"
@@ -45,7 +47,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One provisioningObjectSummary before it is written. `source` are the attributes that were received,
+    """One provisioningObjectSummary before it is written. `source` is what the import step shows of the record,
     `before` the target's values an update found, `changes` (name, old, new) what was or would have been written."""
 
     id: str
@@ -62,7 +64,7 @@ class Entry:
     target_id: str
     target_name: str
     target_upn: str
-    source: Mapping[str, str | None]
+    source: Mapping[str, Any]
     before: Mapping[str, str] | None = None
     changes: tuple[Change, ...] = ()
     failure: Failure | None = None

@@ -56,18 +56,17 @@ class Person:
             self._fail(Event.UPDATE if self._user() else Event.CREATE, _expression_failure(error))
 
     def write_held(self) -> None:
-        """Carry out a disable that was held back."""
+        """Carry out a disable or a delete that was held back."""
         if self._held:
             self._export(*self._held)
 
     def stage_delete(self) -> None:
-        """Log a disable that was one too many, and do not carry it out (B8)."""
+        """Log a disable or a delete that was one too many, and do not carry it out (B8)."""
         if self._held:
             user, before, changed, _event = self._held
-            changes = _changes(user, changed)
-            self.cycle.tell(
-                self, Event.STAGED_DELETE, "stagedDelete", status="skipped", user=user, before=before, changes=changes
-            )
+            changes, dials = _changes(user, changed), self.cycle.tenant.dials
+            action, status = dials.staged_action, dials.staged_status
+            self.cycle.tell(self, Event.STAGED_DELETE, action, status=status, user=user, before=before, changes=changes)
 
     def _user(self) -> User | None:
         return self.cycle.directory.get(self.cycle.job.links.get(self.external_id, ""))
@@ -100,15 +99,20 @@ class Person:
         return ()
 
     def _out_of_scope(self) -> None:
-        """Who leaves the scope is disabled, unless the job is told not to (A11)."""
+        """Who leaves the scope is disabled or deleted, unless the job's secrets forbid it (A11)."""
         cycle, user = self.cycle, self._user()
-        mappings = cycle.job.mappings
+        mappings, cloud = cycle.job.mappings, cycle.job.target == "entra"
+        deletes = cycle.tenant.dials.leave_scope == "delete"
         kept = cycle.app.secrets.get("SkipOutOfScopeDeletions") == "True" or not mappings.deletes
-        if user is None or kept or not _enabled(user) or not mappings.scope.deprovisions(self.record.source):
+        if user is None or kept or not mappings.scope.deprovisions(self.record.source):
             self._skip()
-            return
-        off = {"accountEnabled": "False"} if cycle.job.target == "entra" else {"accountDisabled": "True"}
-        self._write(user, _current(user, cycle.job.target == "entra"), dict(off), Event.LEFT_SCOPE)
+        elif deletes:
+            self._write(user, _current(user, cloud), {}, Event.DELETE)
+        elif _enabled(user):
+            off: dict[str, Attribute] = {"accountEnabled": "False"} if cloud else {"accountDisabled": "True"}
+            self._write(user, _current(user, cloud), off, Event.LEFT_SCOPE)
+        else:
+            self._skip()
 
     def _skip(self) -> None:
         self.cycle.job.escrows.pop(self.external_id, None)
@@ -140,25 +144,37 @@ class Person:
             self._write(user, before, changed, Event.UPDATE)
         else:
             self._settle(user)
-            self.cycle.tell(self, Event.UNCHANGED, "other", status="skipped", user=user, before=before)
+            if dials.log_redundant:
+                self.cycle.tell(self, Event.UNCHANGED, "other", status="skipped", user=user, before=before)
 
     def _write(self, user: User, before: dict[str, str], changed: dict[str, Attribute], event: Event) -> None:
-        """Write now, or hold a disable back until the cycle knows how many there are."""
+        """Write now, or hold a disable or a delete back until the cycle knows how many there are."""
         self._held = (user, before, changed, event)
-        if not (_disables(user, changed) and self.cycle.hold(self)):
+        counts = event is Event.DELETE or _disables(user, changed)
+        if not (counts and self.cycle.hold(self)):
             self._export(*self._held)
 
     def _export(self, user: User, before: dict[str, str], changed: dict[str, Attribute], event: Event) -> None:
         changes, dials = _changes(user, changed), self.cycle.tenant.dials
-        refusal = self.cycle.rules.refusal(changed, user, self.cycle.directory)
+        gone = self.cycle.directory.get(str(user["objectId"])) is None  # since it was held back
+        refusal = _GONE if gone else self.cycle.rules.refusal(changed, user, self.cycle.directory)
         if refusal:
             self._fail(event, refusal, changes, user, before)
+            return
+        if event is Event.DELETE:
+            self._delete(user, before)
             return
         action = dials.disable_action if _disables(user, changed) else "update"
         if self.cycle.job.target == "entra" and dials.mail_fixed_after_create:
             changed = {name: value for name, value in changed.items() if name != "mail"}
         self.cycle.directory.update(str(user["objectId"]), changed)
         self._done(event, action, user, changes, before)
+
+    def _delete(self, user: User, before: dict[str, str]) -> None:
+        self.cycle.execution.exported += 1
+        self.cycle.directory.remove(str(user["objectId"]))
+        self.cycle.unlinked(self.external_id)
+        self.cycle.tell(self, Event.DELETE, "delete", user=user, before=before)
 
     def _done(
         self,
@@ -219,7 +235,7 @@ class Person:
         gap = min(2 ** (attempts - 1), _LONGEST_GAP)
         job.escrows[self.external_id] = Escrow(self.staged, attempts, job.cycles + gap)
         self.cycle.failures += 1
-        action = {Event.CREATE: "create", Event.NOT_MATCHED: "other"}.get(event, "update")
+        action = {Event.CREATE: "create", Event.DELETE: "delete", Event.NOT_MATCHED: "other"}.get(event, "update")
         self.cycle.tell(self, event, action, failure=failure, changes=changes, user=user, before=before)
 
 

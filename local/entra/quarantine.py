@@ -75,7 +75,7 @@ def judge(job: Job, dials: Dials, now: datetime) -> None:
 
 
 def _reason(job: Job, dials: Dials) -> tuple[str, str] | None:
-    if job.staged_deletes:
+    if job.staged_deletes and not job.release_deletes:
         return TOO_MANY_DELETES, f"{len(job.staged_deletes)} users would have been disabled or deleted in one cycle."
     failures, references = len(job.escrows), len(job.awaited)
     if failures + references < dials.escrow_base:

@@ -5,6 +5,7 @@ Enters: dials, a clock and a seed. Leaves: `Tenant`, which routes and cycles rea
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -135,12 +136,18 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One accepted bulk request."""
+    """One accepted bulk request. It keeps the body as bytes: they are smaller than what was read from them."""
 
     when: datetime
     job_id: str
     request_id: str
     external_ids: tuple[str, ...]
+    body: bytes
+
+    @property
+    def records(self) -> list[Json]:
+        """The `data` of each operation, in order."""
+        return [each["data"] for each in json.loads(self.body)["Operations"]]
 
 
 class Tenant:

@@ -42,7 +42,7 @@ def routes(entra: Entra) -> Iterable[Route]:
         route("control", "/_emulator/apps", GET=controls.list_apps, POST=controls.add_app),
         route("control", "/_emulator/service-principals", POST=controls.add_principal),
         route("control", "/_emulator/directory", GET=controls.directory, POST=controls.add_user),
-        route("control", "/_emulator/directory/{id}", DELETE=controls.remove_user),
+        route("control", "/_emulator/directory/{id}", PATCH=controls.change_user, DELETE=controls.remove_user),
         route("control", "/_emulator/log", GET=controls.log),
         route("control", "/_emulator/stats", GET=controls.stats),
         route("control", "/_emulator/uploads", GET=controls.uploads),
@@ -106,6 +106,13 @@ class Controls:
         user = self._entra.add_user(_target(call), **attributes)
         return json_response(201, {"id": user["objectId"]})
 
+    def change_user(self, call: Call) -> Response:
+        """A user is changed in the directory itself: attribute name -> text, or null to take it away."""
+        body = call.request.json_object()
+        attributes = {str(name): None if value is None else str(value) for name, value in body.items()}
+        user = self._entra.change_user(call.parts["id"], _target(call), **attributes)
+        return json_response(200, {"id": user["objectId"]})
+
     def remove_user(self, call: Call) -> Response:
         """A user is gone."""
         self._entra.remove_user(call.parts["id"], _target(call))
@@ -120,8 +127,8 @@ class Controls:
         return json_response(200, self._entra.dump_stats())
 
     def uploads(self, call: Call) -> Response:
-        """Every accepted bulk request, oldest first."""
-        return json_response(200, self._entra.dump_uploads())
+        """Every accepted bulk request, oldest first; ?records=true shows what was uploaded."""
+        return json_response(200, self._entra.dump_uploads(call.request.options.get("records") == "true"))
 
     def list_faults(self, call: Call) -> Response:
         """What is still planned."""

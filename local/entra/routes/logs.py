@@ -14,7 +14,7 @@ from ..entries import entry_json
 from ..errors import bad_request
 from ..filters import Filter, read_filter
 from ..log import Entry
-from ..wire import Json, Response, json_response
+from ..wire import Json, Response, iso, json_response
 from .calls import Call, Route, graph_route
 from .uploads import too_many
 
@@ -34,10 +34,11 @@ def get_provisioning_log(call: Call) -> Response:
     _check_order(options.get("$orderby"))
     found = read_filter(options.get("$filter", ""), call.beta, call.tenant.dials.inclusive_reliable)
     size = _page_size(options.get("$top"), call.tenant.dials.log_page_size)
+    _check_minimum(call, found)
     page = list(islice(_visible(call, found, _position(options.get("$skiptoken"))), size + 1))
     body: Json = {
         "@odata.context": f"{call.request.origin}/{call.version}/$metadata#auditLogs/provisioning",
-        "value": [_selected(entry_json(entry, call.beta), options.get("$select")) for _, entry in page[:size]],
+        "value": _written(call, [entry for _, entry in page[:size]]),
     }
     if len(page) > size:
         body["@odata.nextLink"] = _next_link(call, page[size - 1][0])
@@ -50,6 +51,23 @@ def _visible(call: Call, found: Filter, below: int | None) -> Iterator[tuple[int
     for number, entry in call.tenant.log.newest_first(after, found.before, found.source_id, below):
         if entry.visible_at <= call.now and found.holds(entry):
             yield number, entry
+
+
+def _written(call: Call, entries: list[Entry]) -> list[Json]:
+    if call.tenant.dials.log_shuffle:
+        call.tenant.rng.shuffle(entries)
+    preferences = {each.strip().lower() for each in call.request.headers.get("prefer", "").split(",")}
+    every_member = "include-unknown-enum-members" in preferences
+    select = call.request.options.get("$select")
+    return [_selected(entry_json(each, call.beta, every_member), select) for each in entries]
+
+
+def _check_minimum(call: Call, found: Filter) -> None:
+    """A window that begins before the retention, as the sibling reports refuse it (D1). Raises GraphError 400."""
+    dials = call.tenant.dials
+    oldest = (call.now - timedelta(seconds=dials.log_retention)).replace(microsecond=0)
+    if dials.log_minimum == "400" and found.after is not None and found.after < oldest:
+        raise bad_request(f"Minimum allowed time for activityDateTime is {iso(oldest)}.")
 
 
 def _spend(call: Call, client_id: str) -> None:

@@ -96,7 +96,8 @@ def too_many(retry_after: float | None) -> GraphError:
 def _stage(tenant: Tenant, job: Job, operations: list[Json], call: Call) -> None:
     staged = [Staged(data, tenant.new_id()) for data in operations]
     job.staged.extend(staged)
-    tenant.uploads.append(Upload(call.now, job.id, call.request_id, tuple(each.external_id for each in staged)))
+    external_ids = tuple(each.external_id for each in staged)
+    tenant.uploads.append(Upload(call.now, job.id, call.request_id, external_ids, call.request.body))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.entra import ControlError, Dials
-from tests.unit.entra.world import CSV, World, bulk, person
+from tests.unit.entra.world import CSV, World, bulk, changes, outcome, person
 
 
 def control(world: World, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
@@ -144,3 +144,58 @@ def test_a_wrong_control_call_says_what_is_wrong(world: World, path: str, body: 
 def test_an_unknown_app_is_a_control_error(world: World) -> None:
     with pytest.raises(ControlError):
         world.entra.app("nobody")
+
+
+def test_an_administrator_changes_a_user_in_the_directory(world: World) -> None:
+    world.provision(person("1", title="Guide"))
+    user = world.users()["1"]["id"]
+    body = {"accountEnabled": False, "jobTitle": None, "displayName": "By Hand"}
+    assert control(world, "PATCH", f"directory/{user}", body) == {"id": user}
+    (found,) = control(world, "GET", "directory")
+    assert (found["accountEnabled"], found["displayName"]) == (False, "By Hand")
+    assert "jobTitle" not in found
+
+
+def test_a_full_record_takes_an_administrator_s_disable_back(world: World) -> None:
+    world.provision(person("1"))
+    world.entra.change_user(world.users()["1"]["id"], accountEnabled="False")
+    (entry,) = world.provision(person("1", active=True))
+    assert changes(entry)["accountEnabled"] == ("False", "True")
+
+
+def test_a_changed_user_is_found_by_what_it_is_now_and_not_by_what_it_was(world: World) -> None:
+    world.provision(person("0"))  # a search builds the indexes
+    user = world.entra.add_user(employeeId="1", userPrincipalName="one@contoso.com")
+    directory = world.entra.tenant.directories["entra"]
+    assert directory.find("userPrincipalName", "one@contoso.com") == (user["objectId"],)
+    world.entra.change_user(str(user["objectId"]), employeeId="2", userPrincipalName="Two@contoso.com")
+    assert directory.find("userPrincipalName", "one@contoso.com") == directory.find("employeeId", "1") == ()
+    assert directory.find("userPrincipalName", "two@contoso.com") == directory.find("employeeId", "2")
+    created, matched = world.provision(person("1"), person("2"))
+    assert (outcome(created), outcome(matched)) == (("create", "success"), ("update", "success"))
+    assert matched["targetIdentity"]["id"] == user["objectId"]
+    world.entra.change_user(str(user["objectId"]), employeeId=None)
+    assert directory.find("employeeId", "2") == ()
+
+
+def test_users_of_the_domain_are_changed_there(world: World) -> None:
+    made = control(world, "POST", "directory?target=active-directory", {"employeeID": "9"}, 201)
+    control(world, "PATCH", f"directory/{made['id']}?target=active-directory", {"accountDisabled": True})
+    (found,) = control(world, "GET", "directory?target=active-directory")
+    assert found["accountEnabled"] is False
+    control(world, "PATCH", f"directory/{made['id']}", {"title": "x"}, 400)
+
+
+@pytest.mark.parametrize(("user", "body"), [("nobody", {"jobTitle": "x"}), ("1", {"objectId": "2"})])
+def test_a_change_of_nobody_or_of_an_id_is_refused(world: World, user: str, body: Any) -> None:
+    world.entra.tenant.directories["entra"].add("1", {})
+    assert control(world, "PATCH", f"directory/{user}", body, 400)["error"]["code"] == "ControlError"
+
+
+def test_uploads_show_their_records_where_they_are_asked_for(world: World) -> None:
+    people = [person("1", id="a", nonsense={"b": [None]}), person("2", drop=("displayName",))]
+    world.upload(*people)
+    world.entra.tick()
+    assert "records" not in control(world, "GET", "uploads")[0]
+    assert control(world, "GET", "uploads?records=true")[0]["records"] == people
+    assert world.entra.dump_uploads(records=True)[0]["externalIds"] == ["1", "2"]

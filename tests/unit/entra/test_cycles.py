@@ -319,6 +319,11 @@ def test_a_retry_succeeds_once_the_reason_is_gone(world: World) -> None:
     assert len(world.entra.dump_log()) == known
 
 
+def test_a_newer_failure_is_not_tried_twice_in_its_cycle(world: World) -> None:
+    world.provision(person("1", drop=("displayName",)))
+    assert len(world.provision(person("1", title="newer", drop=("displayName",)))) == 1
+
+
 def test_a_newer_record_replaces_a_failed_one(world: World) -> None:
     world.provision(person("1", drop=("displayName",)))
     (entry,) = world.provision(person("1"))
@@ -359,3 +364,52 @@ def test_steps_of_a_record_without_a_manager_are_the_documented_four(world: Worl
         "EntrySynchronizationAdd",
         "EntryExportAdd",
     ]
+
+
+def test_operations_are_taken_as_they_were_received(world: World) -> None:
+    people = [str(each) for each in range(20)]
+    assert [each["sourceIdentity"]["id"] for each in world.provision(*map(person, people))] == people
+
+
+def test_a_dial_shuffles_what_a_cycle_takes() -> None:
+    world = World(cycle_order="shuffled")
+    people = [str(each) for each in range(20)]
+    world.upload(*map(person, people[:10]))
+    found = [each["sourceIdentity"]["id"] for each in world.provision(*map(person, people[10:]))]
+    assert sorted(found) == sorted(people)
+    assert {*found[:10]} != {*people[:10]}
+    assert {*found[:10]} != {*people[10:]}
+
+
+def test_in_a_shuffled_cycle_either_word_about_a_person_can_come_last() -> None:
+    last = set()
+    for seed in range(20):
+        world = World(cycle_order="shuffled", seed=seed)
+        world.provision(person("1", title="first"), person("1", title="second"))
+        last.add(world.users()["1"]["jobTitle"])
+    assert last == {"first", "second"}
+
+
+def test_a_shuffled_retry_never_overtakes_a_newer_record_that_went_well() -> None:
+    for seed in range(20):
+        world = World(cycle_order="shuffled", seed=seed)
+        world.provision(person("1", title="old", drop=("displayName",)))
+        world.provision(person("1", title="new"))
+        assert world.users()["1"]["jobTitle"] == "new"
+        assert not world.app.job.escrows
+
+
+def test_a_dial_writes_no_entry_for_a_record_that_changes_nothing() -> None:
+    world = World(log_redundant=False)
+    world.provision(person("1"))
+    assert world.provision(person("1")) == []
+    (entry,) = world.provision(person("1", title="x"))
+    assert outcome(entry) == ("update", "success")
+
+
+def test_a_failure_that_turns_out_redundant_is_settled_without_an_entry() -> None:
+    world = World(log_redundant=False, random_upn_on_update=False)
+    world.provision(person("1"))
+    world.provision(person("1", title="x" * 200))
+    assert world.provision(person("1")) == []
+    assert not world.app.job.escrows

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.unit.entra.world import ENTERPRISE, World, person, steps
+from tests.unit.entra.world import ENTERPRISE, Json, World, outcome, person, steps
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
@@ -301,3 +301,137 @@ def test_an_empty_enterprise_extension_changes_nothing(world: World) -> None:
     world.provision(person("1"))
     (entry,) = world.provision(person("1", **{ENTERPRISE: {}}))
     assert entry["provisioningStatusInfo"]["status"] == "skipped"
+
+
+def imported(entry: Json) -> Json:
+    """The details of the import step."""
+    first = entry["provisioningSteps"][0]
+    assert first["name"] == "EntryImportAdd"
+    details: Json = first["details"]
+    return details
+
+
+def test_the_id_of_a_record_does_not_appear_in_the_log(world: World) -> None:
+    (entry,) = world.provision(person("1", id="batch-7"))
+    assert "id" not in imported(entry)
+
+
+@pytest.mark.parametrize("identity", ["batch-7", "", 7, {"a": ["b"]}])
+def test_a_dial_shows_the_id_exactly_as_it_was_uploaded(identity: Any) -> None:
+    world = World(echo_source_id=True)
+    created, plain = world.provision(person("1", id=identity), person("2"))
+    (again,) = world.provision(person("1", id="another"))
+    assert imported(created)["id"] == identity
+    assert "id" not in imported(plain)
+    assert imported(again)["id"] == "another"
+
+
+def test_the_follow_up_of_a_manager_shows_no_id() -> None:
+    world = World(echo_source_id=True)
+    _created, _boss, followed = world.provision(person("1", id="a", manager="boss"), person("boss", id="b"))
+    assert [each["details"] for each in followed["provisioningSteps"]] == [{"ReportableIdentifier": "1"}]
+
+
+def test_a_retry_shows_the_id_of_the_record_that_is_tried_again() -> None:
+    world = World(echo_source_id=True)
+    world.provision(person("1", id="old", drop=("displayName",)))
+    world.entra.tick()
+    assert [imported(each)["id"] for each in world.entra.dump_log()] == ["old", "old"]
+    (newer,) = world.provision(person("1", id="new", title="x"))
+    assert imported(newer)["id"] == "new"
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_dial_shows_only_the_external_id(echo: bool) -> None:
+    world = World(import_details="externalId", echo_source_id=echo)
+    (entry,) = world.provision(person("1", id="a", department="Sales"))
+    assert imported(entry) == {"externalId": "1"} | ({"id": "a"} if echo else {})
+    assert world.users()["1"]["department"] == "Sales"
+
+
+def test_a_page_can_come_in_any_order_and_the_pages_still_lose_nothing() -> None:
+    world = World(log_page_size=10, log_shuffle=True)
+    world.provision(*[person(str(each)) for each in range(20)])
+    first = world.log()
+    second = world.client.get(first["@odata.nextLink"]).json()
+    pages = [[int(each["sourceIdentity"]["id"]) for each in page["value"]] for page in (first, second)]
+    assert [sorted(each) for each in pages] == [list(range(10, 20)), list(range(10))]
+    assert all(each != sorted(each, reverse=True) for each in pages)
+
+
+def test_a_window_that_begins_before_the_retention_is_only_shorter(world: World) -> None:
+    world.provision(person("1"))
+    assert world.ids(filter="activityDateTime gt 2020-01-01T00:00:00Z") == ["1"]
+
+
+def test_a_dial_refuses_a_window_that_begins_before_the_retention() -> None:
+    world = World(log_minimum="400", log_retention=3600)
+    world.provision(person("1"))
+    world.clock.advance(0.7)
+    response = refused(world, filter="jobId eq 'x' and activityDateTime gt 2026-11-02T10:59:59Z")
+    least = "2026-11-02T11:00:00Z"
+    assert response.json()["error"]["message"] == f"Minimum allowed time for activityDateTime is {least}."
+    assert world.ids(filter=f"activityDateTime ge {least}") == ["1"]
+    assert world.ids(filter="activityDateTime lt 2026-11-02T13:00:00Z") == world.ids() == ["1"]
+
+
+def answered(world: World, version: str = "v1.0", prefer: str | None = None) -> Json:
+    """The one entry of the log, for a client with these preferences."""
+    headers = {"Prefer": prefer} if prefer else {}
+    (entry,) = world.client.get(f"/{version}/auditLogs/provisioning", headers=headers).json()["value"]
+    found: Json = entry
+    return found
+
+
+def strange(**dials: Any) -> World:
+    """One entry in words that no client knows."""
+    world = World(**{"unknown_action": "reconcile", "unknown_action_share": 1.0,
+                     "unknown_status": "deferred", "unknown_status_share": 1.0, **dials})  # fmt: skip
+    world.provision(person("1"))
+    return world
+
+
+def test_words_a_client_does_not_know_are_hidden_unless_it_asks_for_them() -> None:
+    world = strange()
+    assert outcome(answered(world)) == ("unknownFutureValue", "unknownFutureValue")
+    asked = answered(world, prefer="odata.maxpagesize=5, Include-Unknown-Enum-Members")
+    assert outcome(asked) == ("reconcile", "deferred")
+    assert steps(asked)[-1] == "EntryExportAdd"
+    assert set(world.users()) == {"1"}
+
+
+def test_beta_hides_them_in_its_own_fields_too() -> None:
+    world = strange()
+    hidden = answered(world, "beta")
+    assert (hidden["action"], hidden["statusInfo"]["status"]) == ("unknownFutureValue", "unknownFutureValue")
+    asked = answered(world, "beta", "include-unknown-enum-members")
+    assert (asked["action"], asked["statusInfo"]["status"]) == ("Reconcile", "deferred")
+
+
+def test_known_words_are_the_same_for_every_client(world: World) -> None:
+    world.provision(person("1"))
+    assert answered(world) == answered(world, prefer="include-unknown-enum-members")
+
+
+def test_only_a_share_of_what_went_well_gets_an_unknown_word() -> None:
+    world = World(unknown_action="reconcile", unknown_action_share=0.5)
+    entries = world.provision(*[person(str(each)) for each in range(40)])
+    found = [outcome(each) for each in entries]
+    assert set(found) == {("create", "success"), ("reconcile", "success")}
+    assert 10 < found.count(("reconcile", "success")) < 30
+    assert len(world.users()) == 40
+
+
+def test_failures_and_skips_keep_their_own_words() -> None:
+    world = strange()
+    skipped, failed = world.provision(person("1"), person("2", drop=("displayName",)))
+    assert outcome(skipped) == ("other", "skipped")
+    assert outcome(failed) == ("create", "failure")
+
+
+def test_a_disable_and_a_follow_up_can_get_an_unknown_word() -> None:
+    world = strange(unknown_status="")
+    assert outcome(world.provision(person("1", active=False))[0]) == ("reconcile", "success")
+    assert world.users()["1"]["accountEnabled"] is False
+    *_, followed = world.provision(person("2", manager="boss"), person("boss"))
+    assert (outcome(followed), steps(followed)) == (("reconcile", "success"), ["EntryExportUpdate"])

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.entra.world import World, outcome, person, steps
+from local.entra.engine import Cycle
+from tests.unit.entra.world import Json, World, outcome, person, steps
 
 
 def restart(world: World, scope: Any = None, expect: int = 204) -> None:
@@ -21,10 +22,14 @@ def status(world: World) -> dict[str, Any]:
 
 def with_threshold(value: int, **dials: Any) -> World:
     world = World(**dials)
+    count_deletes(world, value)
+    return world
+
+
+def count_deletes(world: World, value: int) -> None:
     world.app.secrets["SyncNotificationSettings"] = json.dumps(
         {"Enabled": True, "Recipients": "hr@contoso.com", "DeleteThresholdEnabled": True, "DeleteThresholdValue": value}
     )
-    return world
 
 
 @pytest.mark.parametrize("scope", [None, "", "Watermark, Escrows, QuarantineState", "Full"])
@@ -180,3 +185,120 @@ def test_a_job_whose_address_was_taken_away_is_put_aside_at_its_next_cycle(world
     world.upload(person("1"))
     assert world.entra.tick() == []
     assert status(world)["code"] == "Quarantine"
+
+
+def staged_world(**dials: Any) -> tuple[World, list[Json]]:
+    """Two leavers, one too many for the job, and the entries that say so."""
+    world = with_threshold(2, **dials)
+    world.provision(person("1"), person("2"))
+    return world, world.provision(person("1", active=False), person("2", active=False))
+
+
+@pytest.mark.parametrize("action", ["stagedDelete", "StagedDelete", "StagedAction"])
+@pytest.mark.parametrize("status_", ["skipped", "success", "warning"])
+def test_dials_name_the_action_and_the_status_of_what_is_held_back(action: str, status_: str) -> None:
+    _world, entries = staged_world(staged_action=action, staged_status=status_)
+    assert [outcome(each) for each in entries] == [(action, status_)] * 2
+    assert {each["provisioningSteps"][-1]["status"] for each in entries} == {status_}
+
+
+def test_what_is_held_back_keeps_its_own_word_whatever_the_dials_of_unknown_words_say() -> None:
+    _world, entries = staged_world(staged_status="success", unknown_action="reconcile", unknown_action_share=1.0)
+    assert {outcome(each) for each in entries} == {("stagedDelete", "success")}
+
+
+@pytest.mark.parametrize(
+    ("action", "seen"),
+    [("stagedDelete", "stagedDelete"), ("StagedDelete", "StagedDelete"), ("StagedAction", "unknownFutureValue")],
+)
+def test_of_the_held_back_only_the_younger_word_is_unknown_to_clients(action: str, seen: str) -> None:
+    world, _entries = staged_world(staged_action=action)
+    assert [each["provisioningAction"] for each in world.log(top="2")["value"]] == [seen] * 2
+    response = world.client.get(
+        "/v1.0/auditLogs/provisioning?$top=2", headers={"Prefer": "include-unknown-enum-members"}
+    )
+    assert [each["provisioningAction"] for each in response.json()["value"]] == [action] * 2
+
+
+def test_what_stays_over_the_threshold_is_staged_again_by_each_cycle() -> None:
+    world, entries = staged_world()
+    for hours in (6, 12, 24):
+        world.clock.advance(hours * 3600)
+        world.sign_in()
+        world.entra.tick()
+    again = world.entra.dump_log()[4:]
+    assert [outcome(each) for each in again] == [("stagedDelete", "skipped")] * 6
+    assert {each["changeId"] for each in again} == {each["changeId"] for each in entries}
+    assert all(each["accountEnabled"] for each in world.users().values())
+
+
+def test_a_release_ends_the_same_change() -> None:
+    world, entries = staged_world()
+    known = len(world.entra.dump_log())
+    restart(world, "ForceDeletes")
+    world.entra.tick()
+    final = world.entra.dump_log()[known:]
+    assert [outcome(each) for each in final] == [("disable", "success")] * 2
+    assert [each["changeId"] for each in final] == [each["changeId"] for each in entries]
+    world.entra.tick()
+    assert len(world.entra.dump_log()) == known + 2
+
+
+def test_a_release_during_a_cycle_is_for_the_next_one() -> None:
+    world = with_threshold(2)
+    world.provision(person("1"), person("2"))
+    world.upload(person("1", active=False), person("2", active=False))
+    cycle = Cycle(world.entra.tenant, world.app, world.app.job)
+    assert cycle.advance(1)
+    restart(world, "ForceDeletes")
+    assert not cycle.advance(10)
+    assert all(each["accountEnabled"] for each in world.users().values())
+    world.entra.tick()
+    assert not any(each["accountEnabled"] for each in world.users().values())
+    world.provision(person("1"), person("2"))
+    world.provision(person("1", active=False), person("2", active=False))
+    assert all(each["accountEnabled"] for each in world.users().values())  # the release was for one cycle
+
+
+def test_an_older_failure_does_not_take_back_a_disable_that_is_held() -> None:
+    world = with_threshold(5)
+    world.provision(person("1"))
+    world.provision(person("1", title="x" * 200))
+    (entry,) = world.provision(person("1", active=False))
+    assert outcome(entry) == ("disable", "success")
+    assert world.users()["1"]["accountEnabled"] is False
+
+
+def test_a_held_disable_that_fails_is_tried_again_with_growing_gaps() -> None:
+    world = with_threshold(5)
+    world.provision(person("1"))
+    world.entra.change_user(world.users()["1"]["id"], onPremisesSyncEnabled="True")
+    world.provision(person("1", active=False))
+    world.entra.tick(14)  # the 3rd to the 16th cycle; it is due in the 3rd, the 5th and the 9th
+    failed = [each for each in world.entra.dump_log() if outcome(each) == ("update", "failure")]
+    assert len(failed) == 4
+
+
+def test_a_disable_that_failed_before_is_staged_once_in_a_cycle() -> None:
+    world = with_threshold(5)
+    world.provision(person("1"))
+    user = world.users()["1"]["id"]
+    world.entra.change_user(user, onPremisesSyncEnabled="True")
+    world.provision(person("1", active=False))
+    count_deletes(world, 1)
+    known = len(world.entra.dump_log())
+    for _ in range(2):
+        world.entra.tick()
+        world.clock.advance(6 * 3600)
+    assert [outcome(each) for each in world.entra.dump_log()[known:]] == [("stagedDelete", "skipped")] * 2
+    assert not world.app.job.escrows  # it waits in one place only
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_a_shuffled_cycle_the_word_that_is_processed_later_counts(seed: int) -> None:
+    world = with_threshold(5, cycle_order="shuffled", seed=seed)
+    world.provision(person("1", title="before"))
+    entries = world.provision(person("1", active=False, title="leaves"), person("1", title="stays"))
+    title = world.users()["1"]["jobTitle"]
+    assert world.users()["1"]["accountEnabled"] is (title == "stays")
+    assert outcome(entries[-1]) == ("disable" if title == "leaves" else "update", "success")

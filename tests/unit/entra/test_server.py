@@ -14,6 +14,9 @@ import httpx
 import pytest
 from azure.identity import ManagedIdentityCredential
 
+from local.entra import Dials
+from local.entra.__main__ import _value
+from local.entra.dials import dial_names
 from tests.unit.entra.world import bulk, person
 
 PATIENCE = 20.0
@@ -88,14 +91,30 @@ def test_a_planned_break_really_breaks_the_socket(root: Path, kind: str, broken:
 
 def test_every_dial_is_an_option_and_a_wrong_one_is_refused(root: Path) -> None:
     options = ("--no-cycles", "--daily-quota", "7", "--log-delay", "0.2", "--quota-retry-after", "none",
-               "--identity-roles", "A,B", "--mail-fixed-after-create", "false")  # fmt: skip
+               "--identity-roles", "A,B", "--mail-fixed-after-create", "false", "--log-minimum", "none",
+               "--unknown-action", "reconcile", "--unknown-action-share", "0.5")  # fmt: skip
     with served(root, *options) as (address, _process):
         dials = httpx.get(f"{address}/_emulator/dials").json()
     assert dials["daily_quota"] == 7
     assert dials["identity_roles"] == ["A", "B"]
     assert dials["mail_fixed_after_create"] is False
+    assert dials["log_minimum"] == "none"
+    assert (dials["unknown_action"], dials["unknown_action_share"]) == ("reconcile", 0.5)
     wrong = subprocess.run(
         [sys.executable, "-m", "local.entra", "--quota-window", "weekly"], cwd=root, capture_output=True, check=False
     )
     assert wrong.returncode == 2
     assert b"quota_window" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", dial_names())
+def test_every_dial_takes_its_own_standard_from_the_command_line(name: str) -> None:
+    standard = Dials().as_json()[name]
+    text = ",".join(standard) if isinstance(standard, tuple) else str(standard).replace("None", "none")
+    assert Dials().turned({name: _value(text, standard)}) == Dials()
+
+
+@pytest.mark.parametrize(("name", "text"), [("ad_agents", "none"), ("log_minimum", "400"), ("unknown_action", "none")])
+def test_a_dial_of_words_takes_any_of_its_words(name: str, text: str) -> None:
+    turned = Dials().turned({name: _value(text, Dials().as_json()[name])})
+    assert turned.as_json()[name] == text
