@@ -15,7 +15,7 @@ from shared.planning.people import People
 from shared.planning.plan import Plan
 from shared.planning.plan_drop import plan_drop
 from shared.runs import Answer, DropVersion, Receipt, Run, RunState, Writer, new_run
-from shared.sending.fold import fold
+from shared.sending.apply_accepted import apply_accepted
 
 MONDAY = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 PIECE_BYTES = 1024 * 1024
@@ -35,7 +35,7 @@ class FileDrop:
 
 @dataclass(frozen=True)
 class House:
-    """The ports of planning and of folding, over one folder."""
+    """The ports of planning and of applying what was accepted, over one folder."""
 
     folder: Path
 
@@ -92,7 +92,7 @@ class House:
         sent = run
         for state in (RunState.PLANNING, RunState.PLANNED, RunState.SENDING):
             sent = sent.moved(state, MONDAY)
-        fold(sent, plan, receipts, self, self)
+        apply_accepted(sent, plan, receipts, self, self, MONDAY - timedelta(days=90))
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

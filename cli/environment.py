@@ -64,7 +64,9 @@ def house(environ: Mapping[str, str]) -> House:
     except SettingsError as error:
         raise CommandError(f"{error}; {HOW}") from None
     _must_listen(settings.connection_string)
-    return live(environ)
+    made = live(environ)
+    made.state.check_for_command()
+    return made
 
 
 def _must_listen(connection_string: str) -> None:

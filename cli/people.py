@@ -18,7 +18,7 @@ from shared.planning.plan import PEOPLE, read_people
 from shared.runs import Run
 from shared.wiring import House
 
-TROUBLES = ("failed", "skipped", "unknown")
+TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 
 
 @dataclass(frozen=True)

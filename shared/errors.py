@@ -4,7 +4,8 @@ RollcallError
 ├── ConfigurationError          somebody has to change a file or a setting
 │   ├── SettingsError           settings missing or malformed; names every one at once
 │   ├── SourceError             a source file with faults; names every one with its line
-│   └── UntrustedHost           an address outside the Graph hosts: no token goes there
+│   ├── UntrustedHost           an address outside the Graph hosts: no token goes there
+│   └── NewerState              the state was written by a newer release; this one must not touch it
 ├── NotSignedIn                 nobody is signed in here whom storage would let in
 ├── DropError                   the drop cannot be planned as a whole (unreadable, columns missing)
 │   └── DropChanged             the drop was overwritten or deleted while it was read
@@ -56,6 +57,17 @@ class SourceError(ConfigurationError):
 
 class UntrustedHost(ConfigurationError):
     """An address that is none of the Graph hosts; no token is attached to it."""
+
+
+class NewerState(ConfigurationError):
+    """The state was written by a newer release than this one, which cannot read it and must not change it."""
+
+    def __init__(self, what: str, found: int, known: int, release: str = "") -> None:
+        by = f"release {release}" if release else "a newer release"
+        super().__init__(
+            f"{what} is in format {found}, which {by} wrote. This release knows formats up to {known} and changes "
+            f"nothing. Deploy {by} again"
+        )
 
 
 class NotSignedIn(RollcallError):

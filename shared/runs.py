@@ -106,6 +106,11 @@ class Figures:
     skipped: int = 0
     failed: int = 0
     unknown: int = 0
+    held_by_entra: int = 0
+    deleted: int = 0
+    overtaken: int = 0
+    not_sent: int = 0
+    unanswered: int = 0  # of the unknown ones, those who had no answer twice in a row and are not sent again
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -113,7 +118,13 @@ class Figures:
         return {name: getattr(self, name) for name in OUTCOMES}
 
 
-OUTCOMES = ("created", "updated", "disabled", "enabled", "unchanged", "skipped", "failed", "unknown")
+OUTCOMES = (
+    "created", "updated", "disabled", "enabled", "unchanged", "skipped", "failed", "unknown",
+    "held_by_entra",  # accidental-deletion prevention holds the change back; Entra carries it out when it is released
+    "deleted",  # Entra deleted the account
+    "overtaken",  # a newer run's record of this person was processed
+    "not_sent",  # the run ended before this person was sent
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,11 @@ class Run:
     approval: Approval | None = None
     folded: bool = False  # what was accepted is in people.db
     again_of: str = ""  # the run whose drop this one plans again, or whose people it sends again
-    resend: bool = False  # only the people in its keys.json are sent again, with what was sent for them then
+    resend: bool = False  # only some people are sent again, with records that Entra accepted before
+    in_doubt: bool = False  # of these: the people who are in doubt, not those in a keys.json
+    marked: bool = False  # its records carry the run's mark, which Entra may show in its log
+    outcomes_at: datetime | None = None  # when outcome.csv was last written
+    released_at: datetime | None = None  # when people whose change Entra had held back were to be sent again
     figures: Figures = field(default_factory=Figures)
     etag: str = ""
 
@@ -188,30 +203,62 @@ class Chunk:
 
 
 class Answer(StrEnum):
-    """What became of a chunk, or of a part of one."""
+    """What happened to a chunk, or to a part of one."""
 
+    STARTED = "started"  # the call was made, or was about to be, and no answer is known: Entra may have taken it
     ACCEPTED = "accepted"  # Entra took it (202)
     SPLIT = "split"  # refused as a whole; its halves have receipts of their own
     REFUSED = "refused"  # one operation, and Entra will not take it
+    NOT_TAKEN = "not_taken"  # Entra answered that it did not take it (401, 403, 404, 429, a full bucket)
+    CLOSED = "closed"  # the run ended before this part was sent; no sender sends it any more
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What Entra answered to the operations `start` up to `stop` of a chunk."""
+    """What is known of the calls for the operations `start` up to `stop` of a chunk.
+
+    It is written before the call leaves and again when the answer is there. `etag` is the store's, "" for a new one.
+    """
 
     chunk: int
     start: int
     stop: int
     answer: Answer
-    at: datetime  # by Entra's clock where it told its time
+    at: datetime  # by Entra's clock where its answer said the time, else by ours
     status: int = 0
     request_id: str = ""
     reason: str = ""
+    started_at: datetime | None = None  # by our clock: when the first call left. None before release 0.2
+    attempt: int = 1  # calls that were made, or were about to be
+    in_doubt: bool = False  # an earlier call got no answer: Entra may have taken that one
+    skew: float | None = None  # seconds that our clock was ahead of Entra's when it answered
+    sender: str = ""  # which tick wrote it; two of the same moment are told apart by it
+    etag: str = field(default="", compare=False)
 
     @property
     def part(self) -> tuple[int, int, int]:
-        """Which operations it speaks of."""
+        """Which operations it is about."""
         return self.chunk, self.start, self.stop
+
+    @property
+    def is_final(self) -> bool:
+        """Whether Entra has answered for these very operations."""
+        return self.answer in (Answer.ACCEPTED, Answer.REFUSED)
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether Entra has, or may have, taken these operations."""
+        return self.in_doubt or self.answer in (Answer.ACCEPTED, Answer.STARTED)
+
+
+def mark_of(run_id: str, chunk: int) -> str:
+    """The `id` that the records of a chunk carry: Entra ignores it, and its log may show it (`entra-api.md` A4)."""
+    return f"{hash_of(run_id)}-{chunk}"
+
+
+def hash_of(run_id: str) -> str:
+    """The part of a run's id that its marks carry."""
+    return run_id.rsplit("-", 1)[1][:8]
 
 
 class Ledger(Protocol):
@@ -237,8 +284,15 @@ class Ledger(Protocol):
         """Make this run the one of its source that is planned and sent; False while another one is."""
         ...
 
-    def record(self, run_id: str, receipt: Receipt) -> None:
-        """Keep a receipt."""
+    def record(self, run_id: str, receipt: Receipt) -> Receipt:
+        """Write a receipt and return it with its new version: a new row, or over the version it was read in.
+
+        Raises StaleRun when another sender has written it meanwhile, or has closed the part.
+        """
+        ...
+
+    def close(self, run_id: str, receipts: Iterable[Receipt]) -> None:
+        """Write these receipts where none is; those that are there stay as they are."""
         ...
 
     def receipts(self, run_id: str) -> list[Receipt]:

@@ -41,8 +41,10 @@ class Settings(BaseModel):
     drops_container: Container = Field(alias="DROPS_CONTAINER")
     runs_container: Container = Field("runs", alias="RUNS_CONTAINER")
     state_container: Container = Field("state", alias="STATE_CONTAINER")
-    runs_table: Table = Field("runs", alias="RUNS_TABLE")
-    chunks_table: Table = Field("chunks", alias="CHUNKS_TABLE")
+    run_store_table: Table = Field("runstore", alias="RUN_STORE_TABLE")
+    uploads_table: Table = Field("uploads", alias="UPLOADS_TABLE")
+    runs_table: Table = Field("runs", alias="RUNS_TABLE")  # of release 0.1: migrated once, then left as it is
+    chunks_table: Table = Field("chunks", alias="CHUNKS_TABLE")  # the same
     provisioning_logs_table: Table = Field("provisioninglogs", alias="PROVISIONING_LOGS_TABLE")
     outcomes_table: Table = Field("outcomes", alias="OUTCOMES_TABLE")
     checkpoints_table: Table = Field("checkpoints", alias="CHECKPOINTS_TABLE")

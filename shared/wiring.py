@@ -8,6 +8,7 @@ built when it is first used, so a process that is started for a drop reads no te
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,8 +26,10 @@ from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
+from shared.adapters.state_format import StateFormat
 from shared.adapters.storage import Storage, live_storage, local_storage
 from shared.adapters.tokens import OfPerson, Tokens
+from shared.adapters.versioned import VersionedTable
 from shared.endpoint import TrustedHosts
 from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.records import Drop
@@ -90,26 +93,30 @@ class House:
     outcomes: OutcomeTable
     people: PeopleBlobs
     quotas: QuotaTable
+    state: StateFormat
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def plan_drop(self, drop: Drop, tell: Callable[[Run], object] = lambda run: None) -> Run:
         """A drop has arrived. `tell` hears of other runs that were planned, or came to their end, on the way."""
         from shared.planning.receive_drop import receive_drop
 
+        self.state.ensure()
         return receive_drop(replace(self.planner, tell=tell), drop)
 
     def send_runs(self) -> Sent:
         """Send what may be sent now."""
         from shared.sending.send_runs import send_runs
 
+        self.state.ensure()
         return send_runs(self.sender)
 
     def collect_logs(self) -> Collected:
         """Read the provisioning log, settle what is answered, and write its reports."""
         from shared.collecting.collect_logs import collect_logs
 
+        self.state.ensure()
         collected = collect_logs(self.collector)
-        if to_report := (*collected.settled, *collected.healed):
+        if to_report := (*collected.settled, *collected.corrected):
             from shared.reporting.report import write_reports
 
             write_reports(self.reporter, to_report)
@@ -125,6 +132,7 @@ class House:
         from shared.alerting.rules import findings
         from shared.alerting.watching import watch
 
+        self.state.ensure()
         return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.clock.now())
 
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
@@ -133,6 +141,7 @@ class House:
         from shared.planning.receive_drop import sweep
         from shared.reporting.report import missing_reports, write_reports
 
+        self.state.ensure()
         now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
         versions = (drop for drop in self.storage.drops.versions() if from_age <= now - drop.last_modified < to_age)
         try:
@@ -144,7 +153,7 @@ class House:
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
-        return health(self.sources, self.ledger, self.storage.drops)
+        return health(self.sources, self.state, self.ledger, self.storage.drops)
 
     @room
     def client(self) -> httpx.Client:
@@ -181,7 +190,7 @@ class House:
             GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE),
-            self.chance, self.people, Quota(self.quotas, self.clock.now),
+            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention,
             self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
 
@@ -196,6 +205,7 @@ class House:
             self.ledger, self.files,
             GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW)),
             self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
+            self.job.cycle, new_id,
             Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,
         )  # fmt: skip
 
@@ -210,7 +220,7 @@ class House:
     def alerts(self) -> AlertTable:
         from shared.adapters.alert_table import AlertTable
 
-        return AlertTable(self.storage.alerts_table)
+        return AlertTable(VersionedTable(self.storage.alerts_table))
 
     @room
     def channels(self) -> tuple[Channel, ...]:
@@ -254,6 +264,11 @@ class House:
         return Console(entry, pages, lookout, memory, self.files, self.alerts, book, now)
 
 
+def new_id() -> str:
+    """A name that nothing else has."""
+    return uuid.uuid4().hex
+
+
 def live(environ: Mapping[str, str]) -> House:
     """The house on Azure (or on the local emulators that the settings name). Raises SettingsError."""
     settings = Settings.read(environ)
@@ -290,11 +305,12 @@ def assemble(
     return House(
         settings, storage, connect, tokens, clock, chance, hosts, sources,
         Endpoints(sources, hosts),
-        TableLedger(storage.runs_table, storage.chunks_table),
+        TableLedger(VersionedTable(storage.runs_table), VersionedTable(storage.chunks_table)),
         RunFiles(storage.runs),
-        LogTable(storage.logs_table, storage.state),
-        CheckpointTable(storage.checkpoints_table),
-        OutcomeTable(storage.outcomes_table),
+        LogTable(VersionedTable(storage.logs_table), storage.state),
+        CheckpointTable(VersionedTable(storage.checkpoints_table)),
+        OutcomeTable(VersionedTable(storage.outcomes_table)),
         PeopleBlobs(storage.state),
-        QuotaTable(storage.quota_table, settings.daily_calls, settings.leavers_calls),
+        QuotaTable(VersionedTable(storage.quota_table), settings.daily_calls, settings.leavers_calls),
+        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now),
     )  # fmt: skip

@@ -30,6 +30,7 @@ TIMEOUT = httpx.Timeout(60, connect=10)
 LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # no connection, so nothing was sent
 _CONNECTED = "http11.send_request_headers.started"  # as httpx tells it; a transport of a test does not
 
 
@@ -70,8 +71,14 @@ class GraphUpload:
             if event == _CONNECTED:
                 leaving()
 
+        scope = self._hosts.scope_for(endpoint.url)
         try:
-            token = self._tokens.get(self._hosts.scope_for(endpoint.url))
+            token = self._tokens.get(scope)
+        except ClientAuthenticationError as error:
+            return Reply(401, self._now(), code=type(error).__name__, message="the identity gave no token")
+        except (httpx.HTTPError, AzureError) as error:  # the identity endpoint gave no answer
+            return Reply(0, self._now(), code=type(error).__name__, left=False)
+        try:
             leaving()
             response = self._client().post(
                 endpoint.url,
@@ -83,10 +90,8 @@ class GraphUpload:
                 },
                 extensions={"trace": watch},
             )
-        except ClientAuthenticationError as error:
-            return Reply(401, self._now(), code=type(error).__name__, message="the identity gave no token")
-        except (httpx.HTTPError, AzureError) as error:  # Graph, or the identity endpoint, gave no answer
-            return Reply(0, self._now(), code=type(error).__name__)
+        except httpx.HTTPError as error:
+            return Reply(0, self._now(), code=type(error).__name__, left=not isinstance(error, _NEVER_LEFT))
         return reply_of(response, self._now())
 
     def renew_token(self, endpoint: Endpoint) -> None:
@@ -141,7 +146,8 @@ class GraphLog:
         try:
             token = self._tokens.get(scope)
             booking.left(self._clock.now())
-            response = self._client.get(url, headers={"Authorization": f"Bearer {token}"})
+            headers = {"Authorization": f"Bearer {token}", "Prefer": "include-unknown-enum-members"}
+            response = self._client.get(url, headers=headers)
         except ClientAuthenticationError as error:
             return Reply(401, self._clock.now(), code=type(error).__name__), b""
         except (httpx.HTTPError, AzureError) as error:
@@ -175,13 +181,15 @@ def reply_of(response: httpx.Response, now: datetime) -> Reply:
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             message = ""
     headers = response.headers
+    date = _date(headers.get("Date"))
     return Reply(
         response.status_code,
-        _date(headers.get("Date")) or now,
+        date or now,
         headers.get("request-id", ""),
         _seconds(headers.get("Retry-After"), now),
         code[:100],
         message[:500],
+        (now - date).total_seconds() if date else None,
     )
 
 

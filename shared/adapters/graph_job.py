@@ -13,6 +13,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from shared.adapters.graph import reply_of
 from shared.adapters.tokens import Tokens
 from shared.alerting.findings import JobState
+from shared.collecting.entries import read_time
+from shared.collecting.released import JobCycle
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable
 from shared.planning.null_flow import flowing_nulls
@@ -47,6 +49,13 @@ class GraphJob:
             str(quarantine.get("reason") or ""),
         )
 
+    def cycle(self, endpoint: Endpoint) -> JobCycle:
+        """Its quarantine and its last cycle. Raises GraphError."""
+        status = self.read(endpoint).get("status") or {}
+        last = status.get("lastExecution") or {}
+        in_quarantine = bool(status.get("quarantine")) or status.get("code") == "Quarantine"
+        return JobCycle(in_quarantine, _time(last.get("timeBegan")), _time(last.get("timeEnded")))
+
     def read(self, endpoint: Endpoint) -> dict[str, Any]:
         """The whole job as Graph tells it. Raises GraphError."""
         return self._get(endpoint.job_url)
@@ -79,3 +88,10 @@ class GraphJob:
             raise Throttled(text, status=429, request_id=reply.request_id, retry_after=reply.retry_after)
         remedy = NEEDS if reply.status == 403 else ""
         raise Refused(text + remedy, status=reply.status, request_id=reply.request_id)
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return read_time(str(text))
+    except ValueError:
+        return None

@@ -7,21 +7,23 @@ from collections.abc import Iterable
 from shared.adapters.container import Container
 from shared.adapters.ledger import TableLedger
 from shared.adapters.source_folder import SourceFolder
+from shared.adapters.state_format import StateFormat
 from shared.errors import RollcallError
 
 
-def health(sources: SourceFolder, ledger: TableLedger, drops: Container) -> dict[str, object]:
+def health(sources: SourceFolder, state: StateFormat, ledger: TableLedger, drops: Container) -> dict[str, object]:
     """Its sources read, their endpoints are trusted, its storage answers."""
     faults = [*sources.faults()]
     for name, source in sources.sources().items():
         if not source.endpoint:
             faults.append(f"{name}: no endpoint yet")
-    faults += _storage_faults(ledger, drops)
+    faults += _storage_faults(state, ledger, drops)
     return {"healthy": not faults, "sources": sorted(sources.sources()), "faults": faults}
 
 
-def _storage_faults(ledger: TableLedger, drops: Container) -> Iterable[str]:
+def _storage_faults(state: StateFormat, ledger: TableLedger, drops: Container) -> Iterable[str]:
     try:
+        state.ensure()
         ledger.runs("-")
         next(iter(drops.versions("-")), None)
     except RollcallError as error:

@@ -76,25 +76,37 @@ class TableLedger:
             return False
         return True
 
-    def record(self, run_id: str, receipt: Receipt) -> None:
-        """Keep a receipt."""
-        self._chunks.upsert(
-            [
-                {
-                    "PartitionKey": table_key(run_id),
-                    "RowKey": f"{receipt.chunk:07d}-{receipt.start:02d}-{receipt.stop:02d}",
-                    "answer": str(receipt.answer),
-                    "status": receipt.status,
-                    "request_id": receipt.request_id,
-                    "body": msgspec.json.encode(receipt).decode(),
-                }
-            ]
-        )
+    def record(self, run_id: str, receipt: Receipt) -> Receipt:
+        """Write a receipt: a new row, or over the version it was read in. Raises StaleRun.
+
+        A write whose answer was lost is done all the same: a row that says what was to be written is no conflict.
+        """
+        row = _receipt_row(run_id, receipt)
+        try:
+            etag = self._chunks.replace(row, receipt.etag) if receipt.etag else self._chunks.insert(row)
+        except (Present, Changed, Missing):
+            there = self._receipt(run_id, receipt)
+            if there != receipt:
+                raise StaleRun(f"another sender has sent or closed part {receipt.part} of run {run_id}") from None
+            return there
+        return replace(receipt, etag=etag)
+
+    def close(self, run_id: str, receipts: Iterable[Receipt]) -> None:
+        """Write these receipts where none is; those that are there stay as they are."""
+        there = {receipt.part for receipt in self.receipts(run_id)}
+        left = [_receipt_row(run_id, receipt) for receipt in receipts if receipt.part not in there]
+        self._chunks.insert_missing(left)
 
     def receipts(self, run_id: str) -> list[Receipt]:
         """Every receipt of a run, in order."""
         rows = self._chunks.rows(Query(partition=table_key(run_id), select=("body",)))
-        return [msgspec.json.decode(str(row.entity["body"]), type=Receipt) for row in rows]
+        return [_receipt(row) for row in rows]
+
+    def _receipt(self, run_id: str, like: Receipt) -> Receipt | None:
+        try:
+            return _receipt(self._chunks.get(table_key(run_id), _receipt_key(like)))
+        except Missing:
+            return None
 
     def forget(self, run: Run) -> None:
         """Take out its receipts, then the run."""
@@ -150,6 +162,25 @@ def _entity(run: Run) -> dict[str, Any]:
         "failed": run.figures.failed,
         **pieces("body", msgspec.json.encode(replace(run, etag="")).decode()),
     }
+
+
+def _receipt_key(receipt: Receipt) -> str:
+    return f"{receipt.chunk:07d}-{receipt.start:02d}-{receipt.stop:02d}"
+
+
+def _receipt_row(run_id: str, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "PartitionKey": table_key(run_id),
+        "RowKey": _receipt_key(receipt),
+        "answer": str(receipt.answer),
+        "status": receipt.status,
+        "request_id": receipt.request_id,
+        "body": msgspec.json.encode(replace(receipt, etag="")).decode(),
+    }
+
+
+def _receipt(row: Row) -> Receipt:
+    return replace(msgspec.json.decode(str(row.entity["body"]), type=Receipt), etag=row.etag)
 
 
 def _run(row: Row) -> Run:

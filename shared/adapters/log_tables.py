@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
@@ -25,9 +27,9 @@ from typing import Any
 import msgspec
 
 from shared.adapters.container import Container
-from shared.adapters.table import Entity, Query, Table, checked, joined, pieces, size_of, table_key
+from shared.adapters.table import Entity, Query, Row, Table, checked, joined, pieces, size_of, table_key
 from shared.collecting.entries import LogEntry, LogLine, read_entry
-from shared.collecting.outcomes import verdict_of
+from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.errors import Changed, Missing, Present
 from shared.limits import ENTITY_BYTES
 
@@ -48,8 +50,8 @@ class LogTable:
         self._table = table
         self._container = container
 
-    def keep(self, entries: Iterable[LogEntry]) -> int:
-        """Store entries by their ids, and return how many were not there yet. Storing one again changes nothing.
+    def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
+        """Store entries by their ids, and return those that were not there yet. Storing one again changes nothing.
 
         Returns once they are safe. Entries that are there already cost a look at their keys, no writing.
         """
@@ -58,7 +60,7 @@ class LogTable:
         new = {place: each for place, each in found.items() if known.get(place) != each[2]}
         self._table.upsert(_index(entry for entry, *_ in new.values()))
         self._table.upsert(self._entity(*each) for each in new.values())
-        return len(new)
+        return [entry for entry, *_ in new.values()]
 
     def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
         """The whole entries of one job and one UTC day, the earliest first."""
@@ -160,7 +162,7 @@ def _columns(entry: LogEntry) -> dict[str, Any]:
         "status": entry.status,
         "code": entry.error_code or entry.skip_reason,
         "reason": entry.reason[:_REASON],
-        "trouble": verdict if verdict in ("failed", "skipped") else "",
+        "trouble": verdict if verdict in TROUBLES else "",
         "externalId": entry.external_id,
         "targetId": entry.target_id,
         "durationInMilliseconds": max(0, min(entry.duration_ms, 2**31 - 1)),
@@ -232,8 +234,30 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+_READING, _ECHO, _UNRECOGNISED = "reading", "echo", "unrecognised"
+
+
+@dataclass(frozen=True)
+class Unrecognised:
+    """Entries of a shape that this version does not know: how many, since when, and until when."""
+
+    job_id: str
+    shape: str
+    entries: int
+    first_at: datetime
+    last_at: datetime
+
+
 class CheckpointTable:
-    """How far each log has been read."""
+    """How far each log has been read, by whom it is being read, and what it showed that nobody expected.
+
+    | partition      | row              | what                                                       |
+    |----------------|------------------|------------------------------------------------------------|
+    | `log`          | job              | up to when its log is stored and joined                    |
+    | `reading`      | job              | which reading began last; none when that one has finished  |
+    | `echo`         | job              | its log shows the marks of records                         |
+    | `unrecognised` | job, shape       | entries whose action or status this version does not know  |
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -245,13 +269,67 @@ class CheckpointTable:
         except Missing:
             return None
 
-    def move(self, job_id: str, to: datetime) -> None:
+    def begin(self, job_id: str, reader: str) -> bool:
+        """A reading begins. Returns whether an earlier one has not finished."""
+        key = _READING, table_key(job_id)
+        earlier = self._found(*key)
+        self._table.upsert([{"PartitionKey": key[0], "RowKey": key[1], "reader": reader}])
+        return earlier is not None and bool(earlier.entity.get("reader"))
+
+    def finish(self, job_id: str, to: datetime, reader: str) -> None:
+        """Move the checkpoint forward, unless another reading has begun since: that one joins everything again."""
+        key = _READING, table_key(job_id)
+        reading = self._found(*key)
+        if reading is None or reading.entity.get("reader") != reader:
+            return
+        self._move(job_id, to)
+        with suppress(Changed, Missing):
+            self._table.replace({"PartitionKey": key[0], "RowKey": key[1], "reader": ""}, reading.etag)
+
+    def echoes(self, job_id: str) -> bool:
+        """Whether the log of this job has shown the mark of a record."""
+        return self._found(_ECHO, table_key(job_id)) is not None
+
+    def note_echo(self, job_id: str) -> None:
+        """The log of this job shows marks."""
+        self._table.upsert([{"PartitionKey": _ECHO, "RowKey": table_key(job_id)}])
+
+    def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
+        """So many more entries of a shape that this version does not know."""
+        row = f"{table_key(job_id)[:200]}_{_hash(shape)}"
+        found = self._found(_UNRECOGNISED, row)
+        before = _unrecognised(found.entity) if found else Unrecognised(job_id, shape, 0, at, at)
+        self._table.upsert(
+            [
+                {
+                    "PartitionKey": _UNRECOGNISED,
+                    "RowKey": row,
+                    "jobId": job_id,
+                    "shape": shape[:1_000],
+                    "entries": min(before.entries + entries, 2**31 - 1),
+                    "first": before.first_at.astimezone(UTC).isoformat(),
+                    "last": at.astimezone(UTC).isoformat(),
+                }
+            ]
+        )
+
+    def unrecognised(self, job_id: str) -> list[Unrecognised]:
+        """What this version does not know of the log of a job, by shape."""
+        rows = self._table.rows(Query(_UNRECOGNISED, column="jobId", texts=(job_id,)))
+        return [_unrecognised(row.entity) for row in rows]
+
+    def _found(self, partition: str, row: str) -> Row | None:
+        try:
+            return self._table.get(partition, row)
+        except Missing:
+            return None
+
+    def _move(self, job_id: str, to: datetime) -> None:
         """Move it forward, never back, whoever else moves it at the same time."""
         entity = {"PartitionKey": "log", "RowKey": table_key(job_id), "until": to.astimezone(UTC).isoformat()}
         while True:
-            try:
-                row = self._table.get("log", table_key(job_id))
-            except Missing:
+            row = self._found("log", table_key(job_id))
+            if row is None:
                 try:
                     self._table.insert(entity)
                 except Present:
@@ -264,3 +342,8 @@ class CheckpointTable:
             except (Changed, Missing):
                 continue
             return
+
+
+def _unrecognised(row: Entity) -> Unrecognised:
+    first, last = (datetime.fromisoformat(str(row[name])) for name in ("first", "last"))
+    return Unrecognised(str(row["jobId"]), str(row["shape"]), int(row["entries"]), first, last)

@@ -238,6 +238,14 @@ class MemoryTable:
                 for entity in batch:
                     self._put(entity)
 
+    def insert_missing(self, entities: Iterable[Entity]) -> None:
+        """Add those entities that are not there yet."""
+        for batch in batches(entities):
+            with self._lock:
+                for entity in batch:
+                    if entity["RowKey"] not in self._partitions.get(entity["PartitionKey"], {}):
+                        self._put(entity)
+
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
         with self._lock:

@@ -1,6 +1,7 @@
-"""people.db of each source, kept as a blob `people/{source}.db` and worked on in a file of this machine.
+"""The known people of each source, kept as a blob `known-people/{source}.db` and worked on in a file of this machine.
 
-Written back only over the version that was read (If-Match), so of two writers one reads again.
+Written back only over the version that was read (If-Match), so of two writers one reads again. Release 0.1 kept them in
+`people/{source}.db`: read as long as there is no other, migrated when it is written, and left as it is.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class PeopleBlobs:
                 change(people)
                 changed = people.content()
             try:
-                self._container.put(_path(source), changed, etag)
+                self._container.put(path_of(source), changed, etag)
             except (Changed, Present):
                 continue
             return
@@ -49,28 +50,39 @@ class PeopleBlobs:
         """The people and the ETag of their blob; nobody and None where there is none. Streamed to disk."""
         for _ in range(TRIES):
             try:
-                blob = self._container.drop(_path(source))
-                return _people(source, blob.chunks()), blob.version.etag
+                blob = self._container.drop(path_of(source))
+                return _people(path_of(source), blob.chunks()), blob.version.etag
             except Missing:
-                return People(), None
+                return self._before_0_2(source), None
             except DropChanged:
                 continue  # it was written while it was read
         raise StorageError(_restless(source))
 
+    def _before_0_2(self, source: str) -> People:
+        try:
+            return _people(old_path_of(source), self._container.drop(old_path_of(source)).chunks())
+        except Missing:
+            return People()
+
 
 def _restless(source: str) -> str:
-    return f"{_path(source)} was changed by others {TRIES} times in a row; the next tick tries again"
+    return f"{path_of(source)} was changed by others {TRIES} times in a row; the next tick tries again"
 
 
-def _people(source: str, content: Iterable[bytes]) -> People:
+def _people(path: str, content: Iterable[bytes]) -> People:
     try:
         return People(content)
     except DamagedPeople as error:
         raise DamagedPeople(
-            f"{_path(source)} in the state container does not read ({error}); put back an earlier version of the blob, "
-            "or delete it: then the next drop sends everybody again"
+            f"{path} in the state container does not read ({error}); put back an earlier version of the blob"
         ) from None
 
 
-def _path(source: str) -> str:
+def path_of(source: str) -> str:
+    """Where the known people of a source are."""
+    return f"known-people/{source}.db"
+
+
+def old_path_of(source: str) -> str:
+    """Where release 0.1 kept them."""
     return f"people/{source}.db"

@@ -30,6 +30,8 @@ class Storage:
     checkpoints_table: Table
     quota_table: Table
     alerts_table: Table
+    old_runs_table: Table  # of release 0.1; read once, and written by `rollcall state restore` only
+    old_chunks_table: Table
 
 
 def twins() -> Storage:
@@ -40,7 +42,7 @@ def twins() -> Storage:
 
     return Storage(
         MemoryContainer(), MemoryContainer(), MemoryContainer(),
-        table(), table(), table(), table(), table(), table(), table(),
+        table(), table(), table(), table(), table(), table(), table(), table(), table(),
     )  # fmt: skip
 
 
@@ -74,11 +76,13 @@ def _named(settings: Settings, blobs: BlobServiceClient, tables: TableServiceCli
         container(settings.drops_container),
         container(settings.runs_container),
         container(settings.state_container),
-        table(settings.runs_table),
-        table(settings.chunks_table),
+        table(settings.run_store_table),
+        table(settings.uploads_table),
         table(settings.provisioning_logs_table),
         table(settings.outcomes_table),
         table(settings.checkpoints_table),
         table(settings.quota_table),
         table(settings.alerts_table),
+        table(settings.runs_table),
+        table(settings.chunks_table),
     )

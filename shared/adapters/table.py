@@ -50,6 +50,10 @@ class Query:
 class Table(Protocol):
     """Entities by PartitionKey and RowKey."""
 
+    def create(self) -> None:
+        """Make sure the table exists."""
+        ...
+
     def insert(self, entity: Entity) -> str:
         """Add an entity and return its ETag. Raises Present."""
         ...
@@ -64,6 +68,10 @@ class Table(Protocol):
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Write entities whatever was there, in as few transactions as the service permits, in no certain order."""
+        ...
+
+    def insert_missing(self, entities: Iterable[Entity]) -> None:
+        """Add those entities that are not there yet, in few transactions; those that are there stay as they are."""
         ...
 
     def rows(self, query: Query) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from azure.core import MatchConditions
@@ -82,6 +82,25 @@ class StorageTable:
                 self._client.upsert_entity(dict(batch[0]), mode=UpdateMode.REPLACE, **_PATIENCE)
             else:
                 self._transactions.upsert(batch)
+
+    def insert_missing(self, entities: Iterable[Entity]) -> None:
+        """Add those entities that are not there yet. A transaction of which one is there is done one by one."""
+        with self._translated():
+            for batch in batches(entities):
+                if len(batch) == 1 or not self._inserted_at_once(batch):
+                    for entity in batch:
+                        with suppress(ResourceExistsError):
+                            self._client.create_entity(dict(entity), **_PATIENCE)
+
+    def _inserted_at_once(self, batch: Sequence[Entity]) -> bool:
+        """Add them in one transaction; False, and none is added, when one of them is there."""
+        try:
+            self._transactions.insert(batch)
+        except HttpResponseError as error:
+            if error.status_code != 409:
+                raise
+            return False
+        return True
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""

@@ -49,14 +49,19 @@ class Transactions:
         """Write these entities whatever was there. Raises AzureError; then none of them is written."""
         self._send([self._put(entity) for entity in entities])
 
+    def insert(self, entities: Sequence[Entity]) -> None:
+        """Add these entities. Raises AzureError, with status 409 when one is there; then none of them is added."""
+        self._send([self._post(entity) for entity in entities])
+
     def delete(self, keys: Sequence[Entity]) -> None:
         """Take these entities out. Raises AzureError, with status 404 when one is not there; then all of them are."""
         self._send([f"DELETE {self._place(key)} HTTP/1.1\r\n{_HEADERS}If-Match: *\r\n\r\n" for key in keys])
 
     def _put(self, entity: Entity) -> str:
-        body = json.dumps(_typed(entity))
-        sized = f"{_HEADERS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        return f"PUT {self._place(entity)} HTTP/1.1\r\n{sized}\r\n{body}"
+        return f"PUT {self._place(entity)} HTTP/1.1\r\n{_body(entity)}"
+
+    def _post(self, entity: Entity) -> str:
+        return f"POST {self._url} HTTP/1.1\r\nPrefer: return-no-content\r\n{_body(entity)}"
 
     def _place(self, entity: Entity) -> str:
         partition, row = (quote(entity[name].replace("'", "''"), safe="") for name in ("PartitionKey", "RowKey"))
@@ -73,6 +78,11 @@ class Transactions:
         request = HttpRequest("POST", self._batch, headers=headers, content=body.encode("ascii"))
         response = self._send_request(request, stream=True, **self._patience)
         _judge(response.status_code, response.read(), len(operations))
+
+
+def _body(entity: Entity) -> str:
+    body = json.dumps(_typed(entity))
+    return f"{_HEADERS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 
 
 def _multipart_of(operations: Iterable[str]) -> str:

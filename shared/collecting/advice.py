@@ -125,8 +125,13 @@ ADVICE: dict[str, Advice] = {
     "Refused": Advice(
         _D, "Entra's upload does not accept this record", "have IT compare the record with the source file's mapping"
     ),
-    "StagedDelete": Advice(
-        _R, "Entra's accidental deletion prevention holds it back", "have IT allow or reject it in the portal"
+    "StagedAction": Advice(
+        _R,
+        "Entra's accidental deletion prevention holds the change back",
+        "have IT allow or reject it in the portal; Entra carries it out when it is allowed",
+    ),
+    "Deleted": Advice(
+        _R, "Entra deleted the account", "have IT restore it within 30 days, and switch Delete off in the mapping"
     ),
 }
 

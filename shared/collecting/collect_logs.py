@@ -1,18 +1,20 @@
-"""The third story: the provisioning log is read, kept, and joined to the people of open runs.
+"""The provisioning log is read, kept, and joined to the people of runs.
 
     per job: a window from the checkpoint, less an overlap, to now, less a lag
-    page by page: every entry into the log store (by its id, so again is harmless), then into the evidence of open runs
-    after the last page: outcomes are written, THEN the checkpoint moves
-    every person of a run has an answer and a later reading told nothing new, or the log was read to the end of the
+    page by page: every entry into the log store by its id; what was there before was joined before
+    after the last page: new entries are joined in the order of time, outcomes are written, THEN the checkpoint moves
+    every person of a run has an answer and a later reading said nothing new, or the log was read to the end of the
     wait: outcome.csv, settled
-    for a day after that, an answer that comes late still counts: outcomes, figures and outcome.csv are written anew
+    an answer that comes later still counts: its run is opened, and outcome, figures and outcome.csv are corrected
 
-Outcomes are joined before the checkpoint moves, so a process killed anywhere reads the same window again. A run's
-people are read only when the log spoke, or when the run may be over.
+A reading says in the store that it has begun. One that was killed is found by the next, which joins everything in its
+window again: that changes nothing where it was done before. A run's people are read only when the log spoke of them, or
+when the run may be over.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,12 +22,13 @@ from typing import Protocol
 
 from shared.collecting.checkpoint import Reach, Window, next_window
 from shared.collecting.entries import LogEntry
+from shared.collecting.job_runs import LOG_DAYS, Disorder, JobRuns, awaits_outcomes
 from shared.collecting.open_runs import OpenRun
-from shared.collecting.outcomes import Outcomes
-from shared.collecting.waiting_runs import WaitingRun, after_one_another, awaiting
+from shared.collecting.outcomes import Outcomes, is_known, shape_of
+from shared.collecting.released import JobCycle, send_released, waits_for_release
 from shared.endpoint import Endpoint
-from shared.errors import RollcallError, StaleRun
-from shared.planning.people import PeopleStore
+from shared.errors import GraphError, RollcallError, StaleRun
+from shared.planning.people import People, PeopleStore
 from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
@@ -40,20 +43,36 @@ class LogReader(Protocol):
 class LogStore(Protocol):
     """Where log entries are kept."""
 
-    def keep(self, entries: Iterable[LogEntry]) -> int:
-        """Store entries by their ids; one again changes nothing. Returns how many are new, once all are safe."""
+    def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
+        """Store entries by their ids; one again changes nothing. Returns those that are new, once all are safe."""
         ...
 
 
 class Checkpoints(Protocol):
-    """How far each log has been read."""
+    """How far each log has been read, and by whom it is being read."""
 
     def get(self, job_id: str) -> datetime | None:
         """Up to when the log of this job is stored and joined; None before the first reading."""
         ...
 
-    def move(self, job_id: str, to: datetime) -> None:
-        """Move it forward; a time before the present one changes nothing."""
+    def begin(self, job_id: str, reader: str) -> bool:
+        """A reading begins. Returns whether an earlier one has not finished: what it stored may not be joined."""
+        ...
+
+    def finish(self, job_id: str, to: datetime, reader: str) -> None:
+        """The reading is stored and joined: move the checkpoint forward, unless another reading has begun since."""
+        ...
+
+    def echoes(self, job_id: str) -> bool:
+        """Whether the log of this job has shown the mark of a record."""
+        ...
+
+    def note_echo(self, job_id: str) -> None:
+        """The log of this job shows marks."""
+        ...
+
+    def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
+        """So many more entries of a shape that this version does not know."""
         ...
 
 
@@ -70,9 +89,10 @@ class Collector:
     people: PeopleStore
     endpoints: Callable[[], dict[str, Endpoint]]  # by source; those that have none are left out
     now: Callable[[], datetime]
+    cycle: Callable[[Endpoint], JobCycle]  # raises GraphError
+    new_id: Callable[[], str]  # a name that no other reading has
     reach: Reach = field(default_factory=Reach)
     outcome_wait: timedelta = timedelta(hours=2)
-    healing: timedelta = timedelta(hours=24)  # how long a settled run takes answers that come late
 
 
 @dataclass(frozen=True)
@@ -84,32 +104,33 @@ class Collected:
     settled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()  # one sentence for each job whose log could not be read
     new: int = 0  # of the entries, those that were not in the store
-    healed: tuple[str, ...] = ()  # settled runs for which an answer came late
+    corrected: tuple[str, ...] = ()  # settled runs for which an answer came late
 
 
 def collect_logs(collector: Collector) -> Collected:
-    """Read every job's log once, and settle the runs that are answered. A log that fails is told; the others go on.
+    """Read every job's log once, and settle the runs that are answered. A log that fails is named; the others go on.
 
     Raises what is no RollcallError, after every job had its chance.
     """
     endpoints = collector.endpoints()
-    waiting: dict[str, list[Run]] = {}
-    for run in awaiting(collector.ledger, collector.now() - collector.healing):
-        waiting.setdefault(run.source, []).append(run)
     sources_of: dict[str, list[str]] = {}
     for source, endpoint in endpoints.items():
         sources_of.setdefault(endpoint.job_id, []).append(source)
     tick = _Tick(collector)
     for sources in sources_of.values():
-        runs = [run for source in sources for run in waiting.get(source, ())]
-        tick.read(endpoints[sources[0]], sources, runs)
-    for source in waiting.keys() - endpoints.keys():
-        tick.faults.append(f"source {source} has no endpoint; what became of its people cannot be read")
+        tick.read(endpoints[sources[0]], sources)
+    waiting = {run.source for run in collector.ledger.runs(states=_MAY_WAIT) if awaits_outcomes(run)}
+    for source in sorted(waiting - endpoints.keys()):
+        tick.faults.append(f"source {source} has no endpoint; what happened to its people cannot be read")
     if tick.error is not None:
         raise tick.error
     return Collected(
-        tick.entries, len(sources_of), tuple(tick.settled), tuple(tick.faults), tick.new, tuple(tick.healed)
+        tick.entries, len(sources_of), tuple(tick.settled), tuple(tick.faults), tick.new, tuple(tick.corrected)
     )
+
+
+_TRIES = 5
+_MAY_WAIT = frozenset({RunState.SENDING, RunState.BLOCKED, RunState.SENT}) | ENDED_ON_THE_WAY
 
 
 @dataclass
@@ -118,76 +139,166 @@ class _Tick:
     entries: int = 0
     new: int = 0
     settled: list[str] = field(default_factory=list)
-    healed: list[str] = field(default_factory=list)
+    corrected: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     error: Exception | None = None
+    is_unfinished: bool = False  # a run could not be saved: the window is read again
 
-    def read(self, endpoint: Endpoint, sources: list[str], runs: list[Run]) -> None:
+    def read(self, endpoint: Endpoint, sources: list[str]) -> None:
         """Read one job's log; what goes wrong there does not keep the other jobs from being read."""
         try:
-            self._read(endpoint, runs)
+            self._read(endpoint, sources)
         except RollcallError as error:
             self.faults.append(f"the log of {', '.join(sources)}: {error}")
         except Exception as error:  # noqa: BLE001 - raised when every job had its chance
             self.error = self.error or error
 
-    def _read(self, endpoint: Endpoint, runs: list[Run]) -> None:
+    def _read(self, endpoint: Endpoint, sources: list[str]) -> None:
         """Take one job's log to the runs of the sources that use this job."""
-        collector = self.collector
-        now = collector.now()
-        ports = collector.ledger, collector.artefacts, collector.outcomes
-        waiting = [WaitingRun(run, *ports) for run in runs]
-        checkpoint = collector.checkpoints.get(endpoint.job_id)
-        first = min((each.since for each in waiting), default=now) if checkpoint is None else now
-        window = next_window(checkpoint, first, now, collector.reach)
+        collector, job_id = self.collector, endpoint.job_id
+        self.is_unfinished = False
+        now, reader = collector.now(), collector.new_id()
+        window = self._window(job_id, sources, now)
+        fresh, is_interrupted = list[LogEntry](), False
         if window is not None:
+            is_interrupted = collector.checkpoints.begin(job_id, reader)
             for page in collector.log.pages(endpoint, window):
-                self._take(page, waiting)
-        read_to = window.until if window else None
-        for each in waiting:
-            self._write_back(each, read_to, now)
-            if each.fault:
-                self.faults.append(each.fault)
-        if window is not None:
-            collector.checkpoints.move(endpoint.job_id, window.until)
+                fresh += self._keep(page, job_id, now, also_known=is_interrupted)
+        with self._runs(sources, now, job_id, join_all=is_interrupted) as runs:
+            if not runs.echoes and any(map(runs.is_marked, fresh)):
+                collector.checkpoints.note_echo(job_id)
+                runs.echoes = True
+            runs.join(reversed(fresh))  # the log comes newest first
+            read_to = window.until if window else None
+            for opened in runs.to_write(read_to, collector.outcome_wait):
+                self._write_back(opened, read_to, now, rewrite=is_interrupted)
+            self._put_in_doubt(runs)
+            self._send_released(endpoint, runs, read_to, now)
+            self._settle_lost(runs, now)
+            self.faults += runs.faults
+        if window is not None and not self.is_unfinished:
+            collector.checkpoints.finish(job_id, window.until, reader)
 
-    def _take(self, page: list[LogEntry], waiting: list[WaitingRun]) -> None:
-        """Keep a page, then join it: an entry answers the last run that sent its person."""
-        self.new += self.collector.store.keep(page)
+    def _window(self, job_id: str, sources: list[str], now: datetime) -> Window | None:
+        collector = self.collector
+        checkpoint, first = collector.checkpoints.get(job_id), now
+        if checkpoint is None:
+            runs = [run for source in sources for run in collector.ledger.runs(source, _MAY_WAIT)]
+            first = min((run.sending_at for run in runs if run.sending_at and awaits_outcomes(run)), default=now)
+        return next_window(checkpoint, first, now, collector.reach)
+
+    def _keep(self, page: list[LogEntry], job_id: str, now: datetime, *, also_known: bool) -> Iterator[LogEntry]:
+        """Store a page, and count what this version does not know; what is to be joined of it, in short."""
+        new = self.collector.store.keep(page)
+        self.new += len(new)
         self.entries += len(page)
-        if page:
-            for opened in after_one_another(waiting):
-                opened.join(page)
+        shapes = Counter(shape_of(entry) for entry in new if not is_known(entry))
+        for shape, count in shapes.items():
+            self.collector.checkpoints.count_unrecognised(job_id, shape, count, now)
+        return (entry.in_short for entry in (page if also_known else new))
 
-    def _write_back(self, waiting: WaitingRun, read_to: datetime | None, now: datetime) -> None:
+    def _runs(self, sources: list[str], now: datetime, job_id: str, *, join_all: bool) -> JobRuns:
+        collector = self.collector
+        return JobRuns(
+            collector.ledger,
+            collector.artefacts,
+            collector.outcomes,
+            collector.people.open,
+            sources,
+            now,
+            collector.checkpoints.echoes(job_id),
+            join_all,
+        )
+
+    def _write_back(self, opened: OpenRun, read_to: datetime | None, now: datetime, *, rewrite: bool) -> None:
         """Write what is new of a run's people; settle the run when it is over."""
         collector = self.collector
-        opened = waiting.looked_at(read_to, collector.outcome_wait)
-        if opened is None:
-            return
         opened.refuse()
-        is_over = opened.is_over(read_to, collector.outcome_wait)
-        opened.book.write()
         is_settled = opened.run.settled_at is not None
-        run = opened.run.counted(**opened.figures(settled=is_over or is_settled))
-        if run == opened.run and not is_over:
+        is_over = is_settled or opened.is_over(read_to, collector.outcome_wait)
+        has_news = opened.book.has_learned
+        opened.book.write()
+        figures = opened.figures(settled=is_over)
+        is_blocked = opened.run.state is RunState.BLOCKED
+        has_news = has_news or rewrite or is_blocked or (is_over and not is_settled)
+        if not has_news and opened.run.counted(**figures) == opened.run:
+            return
+        if not is_over:
+            if is_blocked:
+                opened.write_outcomes()
+            written = now if is_blocked else opened.run.outcomes_at
+            self._save(opened.run, lambda run: replace(run.counted(**figures), outcomes_at=written))
+            return
+        causes, given_up = _answered(collector, opened)
+        self._save(opened.run, lambda run: _settled(run.counted(**figures, unanswered=given_up), causes, now))
+        (self.corrected if is_settled else self.settled).append(opened.run.run_id)
+
+    def _put_in_doubt(self, runs: JobRuns) -> None:
+        """People whose older record was processed after the newest one are sent again by the next drop."""
+        for source in {each.source for each in runs.disorders}:
+            found = [each for each in runs.disorders if each.source == source]
+
+            def change(people: People, found: list[Disorder] = found) -> None:
+                for each in found:
+                    people.put_in_doubt(each.key, active=each.active)
+
+            self.collector.people.update(source, change)
+
+    def _send_released(self, endpoint: Endpoint, runs: JobRuns, read_to: datetime | None, now: datetime) -> None:
+        """People whose change Entra held back, and did not carry out after its release, are sent again."""
+        held = [run for run in runs.runs if waits_for_release(run, now, LOG_DAYS)]
+        if not held or read_to is None:
             return
         try:
-            collector.ledger.save(_closed(collector, opened, run, now) if is_over or is_settled else run)
-        except StaleRun:
-            return  # the sender was quicker; the next tick does it
-        if is_over or is_settled:
-            (self.healed if is_settled else self.settled).append(run.run_id)
+            cycle = self.collector.cycle(endpoint)
+        except GraphError as error:
+            self.faults.append(f"whether the job still holds changes back could not be read: {error}")
+            return
+        for run in held:
+            opened = runs.open(run)
+            if opened is None:
+                continue
+            released = send_released(opened, cycle, read_to, self.collector.people)
+            if released:
+                self._save(run, lambda run: replace(run, released_at=now))
+
+    def _settle_lost(self, runs: JobRuns, now: datetime) -> None:
+        """A run that ended before anything was sent, and whose folder is gone, waits for nothing."""
+        for run in runs.waiting:
+            if run.state in ENDED_ON_THE_WAY and run.sending_at is None and runs.is_lost(run):
+                self._save(run, lambda run: replace(run, settled_at=now))
+
+    def _save(self, run: Run, change: Callable[[Run], Run]) -> None:
+        """Save a change of a run, also when the sender has written it meanwhile; what cannot be saved is read again."""
+        for _ in range(_TRIES):
+            try:
+                self.collector.ledger.save(change(run))
+            except StaleRun:
+                run = self.collector.ledger.get(run.run_id)
+            else:
+                return
+        self.is_unfinished = True
 
 
-def _closed(collector: Collector, opened: OpenRun, run: Run, now: datetime) -> Run:
-    """Close the books of a run, or write them anew when an answer came late.
+def _answered(collector: Collector, opened: OpenRun) -> tuple[tuple[tuple[str, int], ...], int]:
+    """Close a run, or correct it when an answer came late: why people failed, and for how many nobody waits any more.
 
-    Who failed is forgotten in people.db, so that the next drop sends them again.
+    Who failed, or has no answer, is sent again by the next drop: the known people say so.
     """
-    opened.write_outcomes(collector.artefacts)
-    collector.people.update(run.source, lambda people: people.answered(run.run_id, opened.outcomes))
-    if run.settled_at is not None:
-        return replace(run, causes=opened.causes)
+    given_up = 0
+
+    def change(people: People) -> None:
+        nonlocal given_up
+        given_up = people.answered(opened.run.run_id, opened.outcomes)
+
+    opened.write_outcomes()
+    collector.people.update(opened.run.source, change)
+    return opened.causes, given_up
+
+
+def _settled(run: Run, causes: tuple[tuple[str, int], ...], now: datetime) -> Run:
+    run = replace(run, causes=causes, outcomes_at=now)
+    if run.settled_at is not None or run.state not in ENDED_ON_THE_WAY | {RunState.SENT}:
+        return run
     state = run.state if run.state in ENDED_ON_THE_WAY else RunState.SETTLED
-    return run.moved(state, now, settled_at=now, causes=opened.causes)
+    return run.moved(state, now, settled_at=now)

@@ -6,13 +6,15 @@ Shapes and quirks: `entra-api.md` D3 to D6. The whole entry is kept beside what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+_IMPORTS = ("EntryImportAdd", "EntryImportUpdate")
+_NO_VALUES = frozenset({"id", "externalId", "schemas"})
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry that tells none: it is kept, and joined to no run
 
 
@@ -36,6 +38,21 @@ class LogEntry:
     changed: tuple[str, ...]  # names of the modified properties
     enabled: bool | None  # what the account became, where the event changed that
     raw: Mapping[str, Any]
+    is_enabled: bool | None = None  # what the account is after the event, where the entry shows it
+    has_import: bool = False  # there is a step that shows what was received
+    mark: str = ""  # the `id` of the record that was received, where that step shows one
+    received: Mapping[str, str] = field(default_factory=dict)  # the record's values, by names without dots and colons
+    written: tuple[str, ...] = ()  # new values of the modified properties
+
+    @property
+    def group(self) -> str:
+        """What the entries of one upload of one person share: a change has one id, retries and follow-ups included."""
+        return self.change_id or self.id
+
+    @property
+    def in_short(self) -> LogEntry:
+        """The entry without what is not needed any more once it is stored: a tick may hold a hundred thousand."""
+        return replace(self, raw={}, received={}, written=()) if self.mark else replace(self, raw={})
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
     status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
     error = _mapping(status, "errorInformation")
     modified = _mappings(raw, "modifiedProperties")
+    received = _step(raw, _IMPORTS)
     return LogEntry(
         id=_text(raw, "id") or _digest(raw),
         at=_time(_text(raw, "activityDateTime")),
@@ -83,6 +101,11 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
         changed=tuple(_text(item, "displayName") for item in modified),
         enabled=_enabled(modified),
         raw=raw,
+        is_enabled=_is_enabled(raw, modified),
+        has_import=received is not None,
+        mark=_text(_mapping(received, "details"), "id") if received else "",
+        received=_values(_mapping(received, "details")) if received else {},
+        written=tuple(value for item in modified if (value := _text(item, "newValue"))),
     )
 
 
@@ -106,15 +129,40 @@ def _skip_reason(raw: Mapping[str, Any]) -> str:
     return ""
 
 
+def _values(details: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in details.items() if isinstance(value, str) and name not in _NO_VALUES}
+
+
 def _enabled(modified: list[Mapping[str, Any]]) -> bool | None:
     """`accountEnabled` of Entra, or `accountDisabled` of Active Directory, turned into: is it enabled now."""
     for item in modified:
-        name, value = _text(item, "displayName"), _text(item, "newValue").strip('"').casefold()
-        if name == "accountEnabled" and value in ("true", "false"):
-            return value == "true" if _text(item, "oldValue").strip('"').casefold() != value else None
-        if name == "accountDisabled" and value in ("true", "false"):
-            return value == "false" if _text(item, "oldValue").strip('"').casefold() != value else None
+        new, old = _flag(item, _text(item, "newValue")), _flag(item, _text(item, "oldValue"))
+        if new is not None:
+            return new if new is not old else None
     return None
+
+
+def _is_enabled(raw: Mapping[str, Any], modified: list[Mapping[str, Any]]) -> bool | None:
+    """The account after the event: as it was written, else as it was found."""
+    for item in modified:
+        if (new := _flag(item, _text(item, "newValue"))) is not None:
+            return new
+    found = _step(raw, ("EntryImport",))
+    details = _mapping(found, "details") if found else {}
+    flags = (_flag({"displayName": name}, _text(details, name)) for name in ("accountEnabled", "accountDisabled"))
+    return next((flag for flag in flags if flag is not None), None)
+
+
+def _flag(item: Mapping[str, Any], text: str) -> bool | None:
+    """Whether this value of this property means enabled; None for another property, or no such value."""
+    value, name = text.strip('"').casefold(), _text(item, "displayName")
+    if value not in ("true", "false") or name not in ("accountEnabled", "accountDisabled"):
+        return None
+    return (value == "true") is (name == "accountEnabled")
+
+
+def _step(raw: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any] | None:
+    return next((step for step in _mappings(raw, "provisioningSteps") if _text(step, "name") in names), None)
 
 
 def _digest(raw: Mapping[str, Any]) -> str:

@@ -1,31 +1,52 @@
-"""An open run: its people, waiting for the log's word. Enters: log entries. Leaves: evidence, figures, outcome.csv.
+"""A run whose people may get an answer: what was sent of each, what is known of each, its figures and its outcome.csv.
 
-What is known of the people is read bucket by bucket, as entries speak of them; the figures come from the tallies of the
-buckets. A settled run stays open for a day, and takes only what changes an outcome for the better.
+What is known of the people is read bucket by bucket, as entries are about them; the figures come from the tallies of
+the buckets. A settled run is opened when an entry about one of its people comes late.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared import scim
 from shared.collecting.advice import advice_for
-from shared.collecting.entries import LogEntry, graph_time
+from shared.collecting.entries import graph_time
 from shared.collecting.evidence_book import EvidenceBook
-from shared.collecting.outcomes import Evidence, Outcomes, add
+from shared.collecting.matching import Content, Version, content_of
+from shared.collecting.outcomes import TROUBLES, Evidence, Outcomes
 from shared.csv_cells import csv_line
-from shared.planning.plan import PEOPLE, PlannedPerson, read_people
-from shared.runs import ENDED_ON_THE_WAY, OUTCOMES, Answer, Artefacts, Ledger, Receipt, Run, RunState
+from shared.errors import Missing
+from shared.planning.lanes import Lane
+from shared.planning.plan import PEOPLE, PLAN, REQUESTS, Plan, PlannedPerson, decode_plan, read_people
+from shared.runs import (
+    ENDED_ON_THE_WAY,
+    OUTCOMES,
+    Answer,
+    Artefacts,
+    Chunk,
+    Ledger,
+    Receipt,
+    Run,
+    RunState,
+    mark_of,
+)
+from shared.sending.apply_accepted import Upload, uploads_of
 
 TOP_CAUSES = 20
 OUTCOME = "outcome.csv"
-OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "advice", "target_id", "time")
+OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "advice", "target_id", "time", "sent")
 LOOK_AT_THE_JOB = "have IT see that the provisioning job runs"
-NOT_ANSWERED = "Entra's log has said nothing of this person in the time waited"
-# A call may have been taken, its answer lost, and the same operations taken again: what the first one led to counts
-TAKEN_BEFORE = timedelta(minutes=15)
+NOT_ANSWERED = "Entra's log says nothing of this person in the time waited"
+NO_REPLY = "Entra may have received this record: the call got no answer, and the run ended"
+SENT_AGAIN = "the next drop sends this person again"
+NOT_SENT = "the run ended before this person was sent"
+NEXT_DROP = "drop the file again if it still holds"
+_UNMEASURED = timedelta(minutes=1)  # that our clock may differ from Entra's, where no answer told its time
+_ROUNDING = timedelta(seconds=2)  # of the whole seconds that Entra's times have
+_FEW_CHUNKS = 64  # that are read one by one; beyond that the file is read through
 
 
 @dataclass
@@ -33,69 +54,127 @@ class OpenRun:
     """The people of one run and what is known of each."""
 
     run: Run
-    since: datetime  # entries before this are of other runs
-    people: Mapping[str, PlannedPerson]  # whom Entra was sent; their answers are awaited
-    taken: Mapping[str, datetime]  # from when on entries can be the answer to what was sent of a person
-    unchanged: Sequence[PlannedPerson]  # whom it was not sent, since nothing changed
+    artefacts: Artefacts
+    plan: Plan
+    people: Mapping[str, PlannedPerson]  # whom the run sends
+    unchanged: Sequence[PlannedPerson]  # whom it does not, since nothing changed
+    receipts: Sequence[Receipt]
     book: EvidenceBook
-    refused: Sequence[tuple[str, Receipt]] = ()
-    newer: Sequence[OpenRun] = field(default_factory=tuple)  # runs of the same job that were sent after this one
+    _uploads: Mapping[str, Upload] = field(default_factory=dict)  # by key: who was, or may have been, taken
+    _refused: Sequence[tuple[str, Receipt]] = ()
+    _earlier: timedelta = timedelta()  # how much sooner than our clock says an entry may be
+    _contents: dict[str, Content] = field(default_factory=dict)
 
-    def join(self, entries: Iterable[LogEntry]) -> None:
-        """Take in the entries that can be answers to what this run sent."""
-        mine = [entry for entry in entries if self.may_have_caused(entry)]
-        self.book.read({entry.external_id for entry in mine})
-        for entry in mine:
-            known = self.book.known(entry.external_id)
-            learned = add(known, entry)
-            if self._is_settled and learned.outcome == known.outcome:
-                continue
-            if _is_better(known, learned) or not (self._is_settled or self._is_overtaken(entry)):
-                self.book.learn(learned)
+    def __post_init__(self) -> None:
+        in_chunks: dict[int, list[PlannedPerson]] = {}
+        for person in self.people.values():  # people.csv keeps the order of the operations within a chunk
+            in_chunks.setdefault(person.chunk, []).append(person)
+        self._uploads = {
+            in_chunks[chunk][place].key: upload
+            for chunk, places in uploads_of(list(self.receipts)).items()
+            for place, upload in places.items()
+        }
+        refused = (receipt for receipt in self.receipts if receipt.answer is Answer.REFUSED)
+        self._refused = [(in_chunks[receipt.chunk][receipt.start].key, receipt) for receipt in refused]
+        self._earlier = _skew(self.receipts)
+        self._lanes = {chunk.number: chunk.lane for chunk in self.plan.chunks}
 
-    def may_have_caused(self, entry: LogEntry) -> bool:
-        """Whether an entry is about a person of this run, and not from before Entra took what was sent of them."""
-        taken = self.taken.get(entry.external_id)
-        return taken is not None and entry.at >= max(taken, self.since)
+    def has_sent(self, key: str) -> bool:
+        """Whether Entra has, or may have, taken a record of this person from this run."""
+        return key in self._uploads
+
+    def version(self, key: str) -> Version:
+        """The record of a person whom this run has sent."""
+        person, upload = self.people[key], self._uploads[key]
+        return Version(
+            key=key,
+            run_id=self.run.run_id,
+            since=(upload.since - self._earlier).replace(microsecond=0),
+            calls=upload.calls,
+            active=self._lanes[person.chunk] != Lane.LEAVERS,
+            mark=mark_of(self.run.run_id, person.chunk) if self.run.marked else "",
+            book=self.book,
+            content=self._contents.get(key),
+        )
+
+    def read_contents(self, keys: Collection[str]) -> None:
+        """Read what these people's records say. What is not kept any more stays unknown."""
+        chunks = {self.people[key].chunk for key in keys if key in self._uploads and key not in self._contents}
+        try:
+            for body in self._bodies([chunk for chunk in self.plan.chunks if chunk.number in chunks]):
+                for key, user in scim.encoded_users(body):
+                    if key in keys:
+                        self._contents[key] = content_of(user)
+        except Missing:
+            return
+
+    def _bodies(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+        if len(chunks) <= _FEW_CHUNKS:
+            for chunk in chunks:
+                yield self.artefacts.read_range(self.run, REQUESTS, chunk.offset, chunk.length)
+            return
+        wanted = {chunk.offset for chunk in chunks}
+        offset, rest = 0, b""
+        for piece in self.artefacts.read(self.run, REQUESTS):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if offset in wanted:
+                    yield line
+                offset += len(line) + 1
 
     def refuse(self) -> None:
-        """Take in whom Entra did not take at all; what the log says of them was caused by somebody else."""
-        self.book.read({key for key, _ in self.refused})
-        for key, receipt in self.refused:
+        """Take in whom Entra did not take at all."""
+        self.book.read({key for key, _ in self._refused})
+        for key, receipt in self._refused:
             if not self.book.known(key).outcome:
                 self.book.learn(_refusal(key, receipt))
 
     @property
+    def not_sent(self) -> int:
+        """How many people a run that ended did not get to."""
+        if self.run.state not in ENDED_ON_THE_WAY:
+            return 0
+        return len(self.people) - len({*self._uploads, *(key for key, _ in self._refused)})
+
+    @property
     def is_answered(self) -> bool:
         """Whether every person has an outcome."""
-        return self.book.tally().total() >= len(self.people)
+        return self.book.tally().total() + self.not_sent >= len(self.people)
 
     def is_over(self, read_to: datetime | None, wait: timedelta) -> bool:
         """Whether nothing more is waited for, given up to when the log was read in this tick (None: it was not).
 
-        That is when everybody has an outcome and this reading, which went beyond the end of sending, told nothing new;
+        That is when everybody has an outcome and this reading, which went beyond the end of sending, said nothing new;
         or when the log was read to the end of the wait.
         """
         run = self.run
         if run.state not in ENDED_ON_THE_WAY and run.state is not RunState.SENT:
             return False
+        if self.not_sent == len(self.people):
+            return True
         ended_at = run.sent_at or run.changed_at
         if read_to is None or read_to < ended_at:
-            return not self.people
+            return False
         return (self.is_answered and not self.book.has_learned) or read_to >= ended_at + wait
 
     def figures(self, *, settled: bool) -> dict[str, int]:
         """People by outcome; those without one are unknown once the run is settled."""
         counts = self.book.tally()
-        unknown = len(self.people) - counts.total()
+        not_sent = self.not_sent
+        unknown = len(self.people) - not_sent - counts.total()
         counts["unchanged"] += len(self.unchanged)
+        counts["not_sent"] = not_sent
         return {name: counts[name] for name in OUTCOMES} | {"unknown": unknown if settled else 0}
 
     @property
     def outcomes(self) -> Iterator[tuple[str, str]]:
-        """Key and outcome of everybody who was sent."""
+        """Key and outcome of everybody whom the run sends, or would have sent."""
         self.book.read_all()
-        return ((key, self.book.known(key).outcome or "unknown") for key in self.people)
+        return ((key, self._outcome(key)) for key in self.people)
+
+    def _outcome(self, key: str) -> str:
+        known = self.book.known(key).outcome
+        return known or ("unknown" if self.has_sent(key) else "not_sent")
 
     @property
     def causes(self) -> tuple[tuple[str, int], ...]:
@@ -105,40 +184,37 @@ class OpenRun:
         codes = Counter(evidence.code for evidence in known if evidence.outcome == "failed")
         return tuple(sorted(codes.items(), key=lambda item: (-item[1], item[0]))[:TOP_CAUSES])
 
-    def write_outcomes(self, artefacts: Artefacts) -> None:
-        """outcome.csv: a line a person."""
+    def write_outcomes(self) -> None:
+        """outcome.csv: a line a person. Of a run that goes on, who has no answer yet has no outcome in it."""
         self.book.read_all()
-        with artefacts.writer(self.run, OUTCOME) as file:
+        with self.artefacts.writer(self.run, OUTCOME) as file:
             file.write(csv_line(OUTCOME_COLUMNS))
             for person in self.people.values():
                 file.write(csv_line(self._line(person)))
             for person in self.unchanged:
-                file.write(csv_line((person.key, person.line, person.action, "unchanged", "", "", "", "", "")))
+                file.write(csv_line((person.key, person.line, person.action, "unchanged", "", "", "", "", "", "no")))
 
     def _line(self, person: PlannedPerson) -> tuple[object, ...]:
-        known = self.book.known(person.key)
-        outcome = known.outcome or "unknown"
-        told = ("", "", "")
-        if outcome in ("failed", "skipped"):
-            told = (known.code, known.reason, _advised(known.code))
-        if outcome == "unknown":
-            told = ("", NOT_ANSWERED, LOOK_AT_THE_JOB)
+        known, upload = self.book.known(person.key), self._uploads.get(person.key)
+        is_over = self.run.state in ENDED_ON_THE_WAY or self.run.state is RunState.SENT or self.run.settled_at
+        outcome = self._outcome(person.key) if is_over else known.outcome
         time = graph_time(known.at) if known.at else ""
-        return (person.key, person.line, person.action, outcome, *told, known.target_id, time)
-
-    @property
-    def _is_settled(self) -> bool:
-        return self.run.settled_at is not None
-
-    def _is_overtaken(self, entry: LogEntry) -> bool:
-        """Whether a later run sent this person, too: then the entry answers that one."""
-        return any(run.may_have_caused(entry) for run in self.newer)
+        sent = "no" if upload is None else "yes" if upload.accepted else "possibly"
+        because = _because(outcome, known, upload)
+        return (person.key, person.line, person.action, outcome, *because, known.target_id, time, sent)
 
 
-def _is_better(known: Evidence, learned: Evidence) -> bool:
-    """Whether a person who failed, was skipped or has no answer has one now (for who failed: a success)."""
-    has_trouble = known.outcome in ("failed", "skipped")
-    return learned.outcome not in ("failed", "skipped") if has_trouble else not known.outcome
+def _because(outcome: str, known: Evidence, upload: Upload | None) -> tuple[str, str, str]:
+    """Code, reason and advice."""
+    if outcome in TROUBLES:
+        return known.code, known.reason, _advised(known.code)
+    if outcome == "overtaken":
+        return "", f"run {known.overtaken_by} sent this person later, and Entra processed that record", ""
+    if outcome == "unknown":
+        return ("", NOT_ANSWERED, LOOK_AT_THE_JOB) if upload and upload.accepted else ("", NO_REPLY, SENT_AGAIN)
+    if outcome == "not_sent":
+        return "", NOT_SENT, NEXT_DROP
+    return "", "", ""
 
 
 def _refusal(key: str, receipt: Receipt) -> Evidence:
@@ -154,40 +230,19 @@ def _advised(code: str) -> str:
     return ": ".join(part for part in (advice.meaning, advice.remedy) if part)
 
 
+def _skew(receipts: Iterable[Receipt]) -> timedelta:
+    """How much earlier by Entra's clock a call may have been taken than it was made by ours."""
+    skews = [receipt.skew for receipt in receipts if receipt.skew is not None]
+    if skews:
+        return timedelta(seconds=max(skews)) + _ROUNDING
+    return _UNMEASURED
+
+
 def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:
-    """The run with its people; what is known of them is read when it is needed."""
+    """The run with its people; what is known of them is read when it is needed. Raises Missing, NewerState."""
+    plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
     people = list(read_people(artefacts.read(run, PEOPLE)))
-    receipts = ledger.receipts(run.run_id)
-    sent = [person for person in people if person.chunk]
-    in_chunks = _by_chunk(sent)
-    final = [receipt for receipt in receipts if receipt.answer is not Answer.SPLIT]
-    if run.state in ENDED_ON_THE_WAY:
-        sent = [person for receipt in final for person in _of(receipt, in_chunks)]
-    starts = [receipt.at for receipt in receipts] + [run.sending_at or run.changed_at]
-    taken = dict[str, datetime]()
-    for receipt in final:
-        if receipt.answer is Answer.ACCEPTED:
-            at = (receipt.at - TAKEN_BEFORE).replace(microsecond=0)
-            taken.update((person.key, at) for person in _of(receipt, in_chunks))
-    return OpenRun(
-        run,
-        min(starts).replace(microsecond=0),
-        {person.key: person for person in sent},
-        taken,
-        [person for person in people if not person.chunk],
-        EvidenceBook(outcomes, run.run_id, sum(map(len, in_chunks.values()))),
-        [(_of(receipt, in_chunks)[0].key, receipt) for receipt in final if receipt.answer is Answer.REFUSED],
-    )
-
-
-def _by_chunk(people: Iterable[PlannedPerson]) -> dict[int, list[PlannedPerson]]:
-    """The people of each chunk: people.csv keeps the order of the operations within a chunk."""
-    found: dict[int, list[PlannedPerson]] = {}
-    for person in people:
-        found.setdefault(person.chunk, []).append(person)
-    return found
-
-
-def _of(receipt: Receipt, in_chunks: Mapping[int, list[PlannedPerson]]) -> list[PlannedPerson]:
-    """Whom a receipt speaks of."""
-    return in_chunks[receipt.chunk][receipt.start : receipt.stop]
+    sent = {person.key: person for person in people if person.chunk}
+    unchanged = [person for person in people if not person.chunk]
+    book = EvidenceBook(outcomes, run.run_id, sum(chunk.operations for chunk in plan.chunks))
+    return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book)

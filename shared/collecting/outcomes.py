@@ -1,12 +1,14 @@
-"""Outcomes: what became of each person of a run, folded from log entries. Pure.
+"""Outcomes: what happened to each person of a run, computed from log entries. Pure.
 
 `Evidence` is what is known of one person so far. Adding an entry twice, or in another order, changes nothing, so
-overlap, late entries and a killed process do no harm. A success later than a failure heals it.
+overlap, late entries and a killed process do no harm. What happened last counts: a success after a failure, a failure
+after a success. An outcome comes from actions and statuses that are known, never from others.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,9 +18,13 @@ from shared.collecting.entries import LogEntry
 
 # The outcome that says most about a person when several successes belong to one run
 _STRENGTH = {"created": 5, "disabled": 4, "enabled": 3, "updated": 2, "unchanged": 1}
+_NAME = re.compile(r"[A-Za-z]{1,60}")
+TROUBLES = frozenset({"failed", "skipped", "held_by_entra", "deleted"})  # outcomes that a person has to look at
 _BUCKET = 1_000  # people whose evidence is read together
 _NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
 _STATUSES = frozenset({"success", "warning", "failure", "skipped"})
+_HELD = frozenset({"stageddelete", "stagedaction"})  # by accidental-deletion prevention (entra-api.md B8)
+_ACTIONS = frozenset({"create", "update", "delete", "disable", "other"}) | _HELD
 
 
 Tally = dict[str, int]  # people by outcome
@@ -31,20 +37,28 @@ class Evidence:
     key: str
     success: str = ""  # created, updated, disabled, enabled, unchanged
     success_at: datetime | None = None  # of the latest success
-    trouble: str = ""  # failed, skipped
+    trouble: str = ""  # failed, skipped, held_by_entra, deleted
     trouble_at: datetime | None = None  # of the latest trouble
     code: str = ""
     reason: str = ""
     target_id: str = ""  # of the latest entry that names one
     entry_id: str = ""  # of the latest trouble
     target_at: datetime | None = None
+    changes: tuple[str, ...] = ()  # which uploads of this record the log has answered: `LogEntry.group`
+    overtaken_by: str = ""  # the run whose newer record was processed before the log said anything of this one
+    is_implied: bool = False  # an identical record of another run was processed; the log said nothing of this one
 
     @property
     def outcome(self) -> str:
         """The person's outcome; "" while the log has said nothing."""
         if self.trouble_at and (self.success_at is None or self.trouble_at > self.success_at):
             return self.trouble
-        return self.success
+        return self.success or ("overtaken" if self.overtaken_by else "")
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the log has said something of this record, or of one with the same content."""
+        return self.at is not None
 
     @property
     def at(self) -> datetime | None:
@@ -52,34 +66,59 @@ class Evidence:
         return max((moment for moment in (self.success_at, self.trouble_at) if moment), default=None)
 
 
-def verdict_of(entry: LogEntry) -> str:
-    """What one entry says: created, updated, disabled, enabled, unchanged, skipped or failed; "" where it says nothing.
+def is_known(entry: LogEntry) -> bool:
+    """Whether this version knows the entry's action and status. From any other no outcome is derived."""
+    return entry.action in _ACTIONS and entry.status in _STATUSES
 
-    A status that Graph may add one day says nothing: an answer that is waited for is better than a wrong one.
+
+def shape_of(entry: LogEntry) -> str:
+    """What an entry is like, without any value of it: action, status and the names of its steps."""
+    steps = entry.raw.get("provisioningSteps")
+    names = [str(step.get("name", "")) for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    kinds = " ".join(name for name in names if _NAME.fullmatch(name)) or "none"
+    return f"action={_word(entry.action)} status={_word(entry.status)} steps={kinds}"
+
+
+def verdict_of(entry: LogEntry) -> str:
+    """What one entry says: created, updated, disabled, enabled, unchanged, skipped, failed, held_by_entra or deleted;
+    "" where it says nothing that is known: an answer that is waited for is better than a wrong one.
     """
-    if entry.status not in _STATUSES:
+    if not is_known(entry):
         return ""
+    if entry.action in _HELD:
+        return "held_by_entra"
     if entry.status == "failure":
         return "failed"
-    if entry.status == "skipped" or entry.action == "stageddelete":
-        redundant = entry.action != "stageddelete" and entry.skip_reason.casefold() in _NOTHING_TO_DO
-        return "unchanged" if redundant else "skipped"
-    if entry.action == "create":
-        return "created"
-    if entry.action in ("disable", "delete") or entry.enabled is False:
+    if entry.status == "skipped":
+        return "unchanged" if entry.skip_reason.casefold() in _NOTHING_TO_DO else "skipped"
+    return _success(entry)
+
+
+def _success(entry: LogEntry) -> str:
+    if entry.action in ("create", "delete"):
+        return f"{entry.action}d"
+    if entry.action == "disable" or entry.enabled is False:
         return "disabled"
     if entry.enabled is True:
         return "enabled"
     return "unchanged" if entry.action == "other" else "updated"
 
 
+def _word(text: str) -> str:
+    """A word of Graph's enumerations; anything else could be a value."""
+    return text if _NAME.fullmatch(text) else "(none)" if not text else "(other)"
+
+
 def add(evidence: Evidence, entry: LogEntry) -> Evidence:
     """The evidence with one entry more. In which order entries come, and how often, makes no difference."""
+    if entry.group not in evidence.changes:
+        evidence = replace(evidence, changes=tuple(sorted((*evidence.changes, entry.group))))
     verdict = verdict_of(entry)
     if not verdict:
         return evidence
     evidence = _with_target(evidence, entry)
     if verdict in _STRENGTH:
+        evidence = _said_by_the_log(evidence)
         stronger = max(verdict, evidence.success or verdict, key=_STRENGTH.__getitem__)
         latest = max(entry.at, evidence.success_at or entry.at)
         return replace(evidence, success=stronger, success_at=latest)
@@ -89,8 +128,8 @@ def add(evidence: Evidence, entry: LogEntry) -> Evidence:
         evidence,
         trouble=verdict,
         trouble_at=entry.at,
-        code=entry.error_code or entry.skip_reason,
-        reason=entry.reason or _skipped_because(entry),
+        code=entry.error_code or _CODES.get(verdict) or entry.skip_reason,
+        reason=entry.reason or _REASONS.get(verdict) or entry.skip_reason,
         entry_id=entry.id,
     )
 
@@ -115,10 +154,25 @@ def bucket_of(key: str, size: int) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
 
 
-def _skipped_because(entry: LogEntry) -> str:
-    if entry.action == "stageddelete":
-        return "held back by Entra's accidental deletion prevention"
-    return entry.skip_reason
+_CODES = {"held_by_entra": "StagedAction", "deleted": "Deleted"}
+_REASONS = {
+    "held_by_entra": "Entra's accidental deletion prevention holds the change back",
+    "deleted": "Entra deleted the account",
+}
+
+
+def implied(evidence: Evidence, at: datetime, target_id: str) -> Evidence:
+    """The evidence of a record when one with the same content was processed: the account is as this one says."""
+    if evidence.is_answered:
+        return evidence
+    return replace(
+        evidence, success="unchanged", success_at=at, is_implied=True, target_id=evidence.target_id or target_id
+    )
+
+
+def _said_by_the_log(evidence: Evidence) -> Evidence:
+    """Without what was only implied: the log itself answers now."""
+    return replace(evidence, success="", success_at=None, is_implied=False) if evidence.is_implied else evidence
 
 
 class Outcomes(Protocol):

@@ -82,6 +82,26 @@ def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[s
     return run
 
 
+def resend_in_doubt(old: Run, now: datetime) -> Run:
+    """The run that sends the people in doubt again whom a partial drop did not hold; the same for the same drop.
+
+    It is planned after that drop, before any newer one.
+    """
+    digest = hashlib.sha256(f"in doubt {old.run_id}".encode()).hexdigest()[:10]
+    run_id = f"{old.source}-{old.drop.last_modified:%Y%m%dT%H%M%SZ}-{digest}"
+    return Run(
+        run_id,
+        old.source,
+        old.drop,
+        RunState.RECEIVED,
+        received_at=now,
+        changed_at=now,
+        again_of=old.run_id,
+        resend=True,
+        in_doubt=True,
+    )
+
+
 def _again(old: Run, now: datetime, why: str) -> Run:
     digest = hashlib.sha256(f"{why} {old.run_id} {now.isoformat()}".encode()).hexdigest()[:10]
     return Run(

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+NO_VALUES = frozenset({"schemas", "id"})  # `id` is the mark of the run that sent it: it says nothing of the person
+
 
 def fingerprint(user: dict[str, Any]) -> bytes:
     """The fingerprint of a SCIM user: of its values, in whatever order a source file names the attributes."""
-    told = {name: value for name, value in user.items() if name != "schemas"}
-    return hashlib.blake2b(msgspec.json.encode(told, order="deterministic"), digest_size=16).digest()
+    values = {name: value for name, value in user.items() if name not in NO_VALUES}
+    return hashlib.blake2b(msgspec.json.encode(values, order="deterministic"), digest_size=16).digest()
 
 
 def flattened(user: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
@@ -21,7 +23,7 @@ def flattened(user: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     One that is null is cleared, and left out here.
     """
     for name, value in user.items():
-        if name == "schemas":
+        if name in NO_VALUES:
             continue
         if isinstance(value, dict):
             joint = ":" if name.startswith("urn:") else "."

@@ -81,6 +81,7 @@ class FirstPass:
         self._spool = spool
         self._seeded = hashlib.blake2b(seed, digest_size=FINGERPRINT_BYTES)
         self._keeps_cells = source.duplicates == "reject"  # any record may yet be rejected
+        self._keeps_records = people.lacks_records
 
     def take_broken(self, record: Record) -> None:
         """A record that does not read: rejected; its key, where the cells reach that far, is no absence.
@@ -182,9 +183,10 @@ class FirstPass:
         if not active and self._is_protected(key):
             return self._refused(key, Rejection(line, cells, (PROTECTED,)))
         change = compare(self._people, key, msgspec.json.decode(user))
+        is_sent = change.action is not Action.UNCHANGED
         return Told(
             line, key, change.action, active,
-            b"" if change.action is Action.UNCHANGED else user,
+            user if is_sent or (self._keeps_records and not self._people.has_record(key)) else b"",
             told.rows[at], change.attributes, change.cleared, cells if self._keeps_cells else (),
         )  # fmt: skip
 
@@ -193,7 +195,7 @@ class FirstPass:
         if not is_protected(key, self._source.protected):
             return False
         known = self._people.get(key)
-        return known is None or known.active
+        return known is None or known.was_active
 
     def _refused(self, key: str, found: Rejection) -> Refused:
         return Refused(found.line, key, rejected_line(self._mapping.width, found))

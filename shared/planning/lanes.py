@@ -18,7 +18,7 @@ from shared import scim
 from shared.limits import MAX_OPERATIONS
 from shared.planning.changes import Action
 from shared.planning.plan import NOT_SENT, people_lines
-from shared.runs import Chunk, Writer
+from shared.runs import Chunk, Writer, mark_of
 
 
 class Lane(IntEnum):
@@ -50,7 +50,7 @@ _LINE = Planned._fields.index("line")
 class ChunkCutter:
     """Cuts planned people into chunks and writes them: a bulk request a line, and a line of people.csv a person."""
 
-    prefix: str  # of bulkIds: with the line it leads from a request back to the row
+    run_id: str  # its hash stands in bulkIds and marks: with the line, a bulkId leads from a request back to the row
     requests: Writer
     people: Writer
     chunks: list[Chunk] = field(default_factory=list)
@@ -96,7 +96,8 @@ class ChunkCutter:
         for column in self._open[lane]:
             del column[:MAX_OPERATIONS]
         number = len(self.chunks) + 1
-        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), users)
+        mark = mark_of(self.run_id, number)
+        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), (scim.marked(user, mark) for user in users))
         self.requests.write(body)
         self.requests.write(b"\n")
         self.people.write(people_lines(keys, lines, actions, number, rows))
@@ -104,4 +105,5 @@ class ChunkCutter:
         self._offset += len(body) + 1
 
     def _bulk_id(self, key: str, line: int) -> str:
-        return f"{self.prefix}-{line}" if line else f"{self.prefix}-a{key}"
+        prefix = self.run_id.rsplit("-", 1)[1]
+        return f"{prefix}-{line}" if line else f"{prefix}-a{key}"

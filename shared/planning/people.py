@@ -1,90 +1,64 @@
-"""people.db: what Entra was last told of every person of a source, as fingerprints. A SQLite file; no names, no values.
+"""Known people: what Entra last accepted of every person of a source, and what it may hold instead. A SQLite file.
 
 A person's fingerprint is the hash of the SCIM user that was accepted; each attribute has a small one of its own, so
-that a plan can say what changed and what would be cleared. `absences` counts the full drops in a row that did not hold
-the person. `rows` holds the fingerprint of the line of the file that told of the person last, so that the same line
-need not be mapped again. Who failed in Entra is sent again by the next drop, whatever it says of them. Somebody of
-whom Entra never said that they are in the directory is forgotten then, but for the run that told of them: no older
-version follows it.
+that a plan can say what changed and what would be cleared. The last two accepted records are kept whole, compressed.
+
+The next drop sends a person again, whatever it holds, when
+- the log said that the last record failed (`FAILED`), or
+- the person is in doubt (`IN_DOUBT`): a call got no answer and its run ended, the log said nothing in the time waited,
+  or an older record was processed after a newer one. Until the log answers, gates count the worse case.
+Two runs in a row without an answer end the sending again: it would use up the quota. A person whose creation failed is
+forgotten, but for the run that sent them: no older record follows it.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime
-from itertools import chain
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
 
-from shared.errors import StorageError
 from shared.planning.fingerprints import fingerprint, flattened
+from shared.planning.people_db import FAILED, IN_DOUBT
+from shared.planning.people_db import DamagedPeople as DamagedPeople
+from shared.planning.people_reads import ABSENT_FINGERPRINT, ONE_ATTRIBUTE, PeopleReads
+from shared.planning.people_reads import KnownPerson as KnownPerson
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS people (
-    key TEXT PRIMARY KEY,
-    fingerprint BLOB NOT NULL,
-    attributes BLOB NOT NULL,
-    user_name TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    run_id TEXT NOT NULL,
-    outcome TEXT NOT NULL DEFAULT '',
-    absences INTEGER NOT NULL DEFAULT 0,
-    confirmed INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, row BLOB) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attributes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS drops (
-    sha256 TEXT PRIMARY KEY,
-    run_id TEXT NOT NULL,
-    at TEXT NOT NULL,
-    whole_lines INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-_ONE = struct.Struct("<HI")  # an attribute's id and its fingerprint
-_DISABLED = b"disabled"  # the fingerprint of an absent person whom Entra was told to disable; no record has it
-_TO_TELL_AGAIN = b""  # of somebody who failed; no record has it either
+MOST_UNKNOWNS = 2  # runs in a row without an answer, after which a person is not sent again
+_NEVER_ACCEPTED = b""  # the same of a person whom Entra may have taken, but never accepted
 _IN_THE_DIRECTORY = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})  # outcomes
-_NUMBER_THOSE_WITHOUT = """
-INSERT INTO rows SELECT key, (SELECT coalesce(max(number), 0) FROM rows) + row_number() OVER (), NULL FROM people
-WHERE key NOT IN (SELECT key FROM rows)
+_PUT = """
+INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id, calls) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET fingerprint=excluded.fingerprint, attributes=excluded.attributes,
+user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, calls=excluded.calls, outcome='',
+send_again=''
 """
-_PRAGMAS = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-8000;
-"""  # a copy that is thrown away needs no care; 8 MB of it stay in memory
-_KEYS_AT_ONCE = 500
-_OTHER_ROWS = """
-WITH told(key, row) AS (VALUES {values})
-SELECT json_group_array(number) FILTER (WHERE number NOT NULL),
-    json_group_array(told.key) FILTER (WHERE rows.row IS NOT told.row)
-FROM told LEFT JOIN rows USING (key)
-"""  # two texts instead of a row for everybody
-_COLUMNS = "key, fingerprint, attributes, user_name, active, run_id, outcome, absences"
-
-
-class KnownPerson(msgspec.Struct, frozen=True):
-    """What Entra was last told of one person."""
-
-    key: str
-    fingerprint: bytes
-    attributes: bytes
-    user_name: str
-    active: bool
-    run_id: str
-    outcome: str = ""
-    absences: int = 0
+_POSSIBLY = """
+INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id, send_again, may_be_active, may_be_inactive)
+VALUES (:key, :never, :never, :name, :active, '', :doubt, :active, NOT :active)
+ON CONFLICT (key) DO UPDATE SET send_again=:doubt, may_be_active=max(may_be_active, :active),
+may_be_inactive=max(may_be_inactive, NOT :active)
+"""
+_UNKNOWN = """
+UPDATE people SET unknowns=unknowns + (outcome <> 'unknown'), outcome='unknown' WHERE key=? AND run_id=?
+"""
+_IN_DOUBT_NOW = """
+UPDATE people SET send_again=?,
+    may_be_active=max(may_be_active, ?), may_be_inactive=max(may_be_inactive, ?)
+WHERE key=? AND (unknowns < ? OR outcome <> 'unknown')
+"""
+_CERTAIN = """
+UPDATE people SET outcome=:outcome, confirmed=max(confirmed, :confirmed), send_again='', may_be_active=0,
+    may_be_inactive=0, unknowns=0
+WHERE key=:key AND run_id=:run_id
+"""
 
 
 class PeopleStore(Protocol):
-    """Where the people.db of each source is kept."""
+    """Where the known people of each source are kept."""
 
     def open(self, source: str) -> AbstractContextManager[People]:
         """The people of a source, to be read; what is written there is thrown away."""
@@ -95,161 +69,59 @@ class PeopleStore(Protocol):
         ...
 
 
-class DamagedPeople(StorageError):
-    """These bytes are no people.db."""
+class People(PeopleReads):
+    """The known people of one source, to be read and changed. Raises DamagedPeople where the bytes are no such file."""
 
+    def put(self, key: str, user: bytes, run_id: str, row: bytes = b"", *, calls: int = 1) -> None:
+        """Entra has accepted this user, encoded; `row` is the fingerprint of the line that it was made of.
 
-class People:
-    """The people of one source: a people.db, on disk while it is worked on. Raises DamagedPeople where it is none."""
-
-    def __init__(self, content: bytes | Iterable[bytes] = b"") -> None:
-        self._files = ExitStack()
-        path = self._files.enter_context(_on_disk([content] if isinstance(content, bytes) else content))
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._files.callback(self._db.close)
-        self._path = path
-        self._forgotten: set[str] | None = None
-        self._count: int | None = None
-        try:
-            self._db.executescript(f"{_PRAGMAS} BEGIN; {_SCHEMA}")
-            if self._db.execute("SELECT count(*) FROM rows").fetchone()[0] < len(self):
-                self._db.execute(_NUMBER_THOSE_WITHOUT)
-            self._names: dict[int, str] = {}
-            self._ids: dict[str, int] = dict(self._db.execute("SELECT name, id FROM attributes"))
-            self._last_number = int(self._db.execute("SELECT coalesce(max(number), 0) FROM rows").fetchone()[0])
-        except sqlite3.DatabaseError as error:
-            self._files.close()
-            raise DamagedPeople(str(error)) from None
-
-    def __enter__(self) -> People:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._files.close()
-
-    def content(self) -> bytes:
-        """people.db as it stands now."""
-        self._db.execute("COMMIT")
-        content = Path(self._path).read_bytes()
-        self._db.execute("BEGIN")
-        return content
-
-    def get(self, key: str) -> KnownPerson | None:
-        """One person; None when Entra was never told of them."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM people WHERE key = ?", (key,)).fetchone()
-        return _known(row) if row else None
-
-    def __iter__(self) -> Iterator[KnownPerson]:
-        return (_known(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM people ORDER BY key"))
-
-    def __contains__(self, key: str) -> bool:
-        return self._db.execute("SELECT 1 FROM people WHERE key = ?", (key,)).fetchone() is not None
-
-    def __len__(self) -> int:
-        if self._count is None:
-            self._count = int(self._db.execute("SELECT count(*) FROM people").fetchone()[0])
-        return self._count
-
-    def present(self) -> int:
-        """How many were in the last full drop."""
-        return int(self._db.execute("SELECT count(*) FROM people WHERE absences = 0").fetchone()[0])
-
-    def last_run(self, key: str) -> str:
-        """The run that last told Entra of this person, also of one who is forgotten; "" when there is none."""
-        row = self._db.execute(
-            "SELECT run_id FROM people WHERE key = :key UNION SELECT run_id FROM forgotten WHERE key = :key",
-            {"key": key},
-        ).fetchone()
-        return str(row[0]) if row else ""
-
-    def is_forgotten(self, key: str) -> bool:
-        """Whether Entra was told of this person, who failed then."""
-        return key in self._those_forgotten()
-
-    @property
-    def forgets_somebody(self) -> bool:
-        """Whether anybody at all is forgotten."""
-        return bool(self._those_forgotten())
-
-    def _those_forgotten(self) -> set[str]:
-        if self._forgotten is None:
-            self._forgotten = {str(key) for (key,) in self._db.execute("SELECT key FROM forgotten")}
-        return self._forgotten
-
-    def rows(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Those of these people who are known, with the fingerprints of their lines."""
-        found: dict[str, bytes] = {}
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[start : start + _KEYS_AT_ONCE]
-            marks = ",".join("?" * len(some))
-            found.update(
-                self._db.execute(f"SELECT key, coalesce(row, x'') FROM rows WHERE key IN ({marks})", some).fetchall()
-            )
-        return found
-
-    def other_rows(self, keys: Sequence[str], rows: Sequence[bytes]) -> tuple[list[int], set[str]]:
-        """Of people and the fingerprints of their lines: a number of its own of everybody who is known, and the keys
-        of those whose line was another one, or who are not known.
+        `calls` is how many calls may have brought it to Entra.
         """
-        numbers, others = list[int](), set[str]()
-        told = list(chain.from_iterable(zip(keys, rows, strict=True)))
-        for start in range(0, len(told), 2 * _KEYS_AT_ONCE):
-            some = told[start : start + 2 * _KEYS_AT_ONCE]
-            values = ",".join(["(?,?)"] * (len(some) // 2))
-            found = self._db.execute(_OTHER_ROWS.format(values=values), some).fetchone()
-            numbers += msgspec.json.decode(found[0], type=list[int])
-            others.update(msgspec.json.decode(found[1], type=list[str]))
-        return numbers, others
-
-    @property
-    def last_number(self) -> int:
-        """The highest number of a person."""
-        return self._last_number
-
-    def without(self, seen: Sequence[int]) -> Iterator[KnownPerson]:
-        """The people, by key, whose number is not marked here."""
-        if sum(seen) == len(self):
-            return
-        for key, number in self._db.execute("SELECT key, number FROM rows ORDER BY key"):
-            if not seen[number] and (known := self.get(key)):
-                yield known
-
-    def keys_with_leading_zeros(self) -> Iterator[str]:
-        """The keys known that begin with a zero."""
-        return (str(key) for (key,) in self._db.execute("SELECT key FROM rows WHERE key >= '0' AND key < '1'"))
-
-    def put(self, key: str, user: bytes, run_id: str, row: bytes = b"") -> None:
-        """Entra has accepted this user, encoded; `row` is the fingerprint of the line that told of them."""
-        told = msgspec.json.decode(user)
-        self._db.execute(
-            "INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET fingerprint=excluded.fingerprint, attributes=excluded.attributes,"
-            " user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, outcome=''",
-            (key, fingerprint(told), self._packed(told), told.get("userName", ""), bool(told["active"]), run_id),
-        )
-        added = self._db.execute(
-            "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row",
-            (key, self._last_number + 1, row or None),
-        )
-        self._last_number += added.rowcount
+        decoded = msgspec.json.decode(user)
+        name, active = decoded.get("userName", ""), bool(decoded["active"])
+        self._db.execute(_PUT, (key, fingerprint(decoded), self._packed(decoded), name, active, run_id, calls))
+        self._keep_record(key, user, run_id)
+        self._keep_row(key, row)
         self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
+        self._db.execute("DELETE FROM doubts WHERE key = ?", (key,))
         self._forgotten = self._count = None
 
-    def unchanged(self, key: str, row: bytes) -> None:
-        """Another line of the file tells the same of this person, unless Entra has to be told again."""
-        self._db.execute(
-            "UPDATE rows SET row = ? WHERE key = ? AND (SELECT fingerprint NOT IN (?, ?) FROM people WHERE key = ?)",
-            (row, key, _DISABLED, _TO_TELL_AGAIN, key),
-        )
-
-    def disable(self, key: str, run_id: str) -> None:
+    def disable(self, key: str, user: bytes, run_id: str, *, calls: int = 1) -> None:
         """Entra has accepted that an absent person is disabled. What else it knows of them has not changed."""
         self._db.execute(
-            "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=? WHERE key=?", (run_id, _DISABLED, key)
+            "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=?, send_again='', calls=? WHERE key=?",
+            (run_id, ABSENT_FINGERPRINT, calls, key),
         )
+        self._keep_record(key, user, run_id)
         self._forget_row(key)
+        self._db.execute("DELETE FROM doubts WHERE key = ?", (key,))
+
+    def possibly_sent(self, key: str, user: bytes, run_id: str, at: datetime) -> None:
+        """Entra may have taken this user: the call got no answer, and its run has ended. `at` is when it was made."""
+        decoded = msgspec.json.decode(user)
+        active = bool(decoded["active"])
+        values = {"key": key, "name": decoded.get("userName", ""), "active": active}
+        self._db.execute(_POSSIBLY, {**values, "never": _NEVER_ACCEPTED, "doubt": IN_DOUBT})
+        self._db.execute(
+            "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?, ?, ?)",
+            (key, run_id, at.astimezone(UTC).isoformat(), active, self._packed_record(user)),
+        )
+        self._keep_row(key, b"")
+        self._count = None
+
+    def add_record(self, key: str, user: bytes) -> None:
+        """Keep the accepted record of a person of whom only fingerprints are known: release 0.1 kept no records."""
+        run_id = self.last_run(key)
+        if run_id and not self.has_record(key):
+            self._keep_record(key, user, run_id)
+
+    def unchanged(self, key: str, row: bytes) -> None:
+        """Another line of the file says the same of this person, unless they are to be sent again."""
+        self._db.execute(
+            "UPDATE rows SET row = ? WHERE key = ? AND"
+            " (SELECT fingerprint <> ? AND send_again = '' FROM people WHERE key = ?)",
+            (row, key, ABSENT_FINGERPRINT, key),
+        )
 
     def absent(self, keys: Iterable[str]) -> None:
         """A full drop was sent: these people were not in it, all others were. To be called once a drop."""
@@ -257,92 +129,145 @@ class People:
         self._db.executemany("UPDATE people SET absences = -absences WHERE key = ?", ((key,) for key in keys))
         self._db.execute("UPDATE people SET absences = 0 WHERE absences < 0")
 
-    def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> None:
-        """The outcomes of a run, by key. A person who failed is sent again by the next drop that holds them.
-
-        Who is in the directory and failed counts as active: so somebody who leaves, or is absent, is disabled then.
-        """
-        for key, outcome in outcomes:
-            if outcome != "failed":
-                self._db.execute(
-                    "UPDATE people SET outcome=?, confirmed=max(confirmed, ?) WHERE key=? AND run_id=?",
-                    (outcome, outcome in _IN_THE_DIRECTORY, key, run_id),
-                )
-            elif not self._tell_again(key, run_id):
-                self._forget(key, run_id)
-
-    def _tell_again(self, key: str, run_id: str) -> bool:
-        told = self._db.execute(
-            "UPDATE people SET active=1, outcome='failed', fingerprint=?"
-            " WHERE key=? AND run_id=? AND (confirmed=1 OR fingerprint IN (?, ?))",
-            (_TO_TELL_AGAIN, key, run_id, _DISABLED, _TO_TELL_AGAIN),
-        )
-        if told.rowcount > 0:
-            self._forget_row(key)
-        return told.rowcount > 0
-
-    def _forget_row(self, key: str) -> None:
-        self._db.execute("UPDATE rows SET row = NULL WHERE key = ?", (key,))
-
-    def _forget(self, key: str, run_id: str) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO forgotten SELECT key, run_id FROM people WHERE key = ? AND run_id = ?",
-            (key, run_id),
-        )
-        if self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, run_id)).rowcount:
-            self._db.execute("DELETE FROM rows WHERE key = ?", (key,))
-        self._forgotten = self._count = None
-
     def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
         """The content of a drop that was sent to its end, and whether its last line had one."""
         self._db.execute(
             "INSERT OR REPLACE INTO drops VALUES (?, ?, ?, ?)", (sha256, run_id, at.isoformat(), whole_lines)
         )
 
-    def remembers(self, run_id: str) -> bool:
-        """Whether the drop of this run is remembered: everything the run has to say stands here already."""
-        return self._db.execute("SELECT 1 FROM drops WHERE run_id = ?", (run_id,)).fetchone() is not None
+    def has_all_records(self) -> None:
+        """A full drop has brought the records that were not kept."""
+        self._db.execute("DELETE FROM meta WHERE name = 'lacks_records'")
 
-    def earlier_drop(self, sha256: str) -> str:
-        """The run that sent this very content before the last one did; "" when there is none."""
-        newest = self._db.execute("SELECT sha256 FROM drops ORDER BY at DESC LIMIT 1").fetchone()
-        row = self._db.execute("SELECT run_id FROM drops WHERE sha256 = ?", (sha256,)).fetchone()
-        return str(row[0]) if row and newest and newest[0] != sha256 else ""
+    def forget_records(self, before: datetime) -> None:
+        """Forget what inactive people's records say that were sent before this time; fingerprints stay."""
+        date = f"{before:%Y%m%dT%H%M%SZ}"
+        query = "SELECT key, position, run_id FROM records WHERE key IN (SELECT key FROM people WHERE active = 0)"
+        old = [(key, at) for key, at, run_id in self._db.execute(query) if run_id.rsplit("-", 2)[1] < date]
+        self._db.executemany("DELETE FROM records WHERE key = ? AND position = ?", old)
 
-    def last_drop_had_whole_lines(self) -> bool | None:
-        """Whether the last line of the last drop ended with a line end; None while no drop was sent to its end."""
-        row = self._db.execute("SELECT whole_lines FROM drops ORDER BY at DESC LIMIT 1").fetchone()
-        return bool(row[0]) if row else None
+    def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> int:
+        """The outcomes of a run, by key. Saying the same again changes nothing.
 
-    def differences(self, known: KnownPerson, user: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """The attributes that this user would change, and those it would leave out or clear."""
-        if len(self._names) < len(self._ids):
-            self._names = {number: name for name, number in self._ids.items()}
-        old = {self._names[number]: value for number, value in _ONE.iter_unpack(known.attributes)}
-        new = {name: zlib.crc32(value) for name, value in flattened(user)}
-        changed = [name for name, value in new.items() if old.get(name) != value]
-        return changed, [name for name in old if name not in new]
+        Who is in the directory and failed counts as active: a leaver, or somebody absent, is disabled then. Returns how
+        many had no answer for the second time in a row, and are not sent again.
+        """
+        given_up = 0
+        for key, outcome in outcomes:
+            if outcome == "unknown":
+                given_up += self._no_answer(key, run_id)
+            elif outcome == "failed":
+                self._failed(key, run_id)
+            elif outcome == "overtaken":
+                self._db.execute("DELETE FROM doubts WHERE key = ? AND run_id = ?", (key, run_id))
+            elif outcome != "not_sent":
+                self._settle_doubt(key, run_id)
+                self._certain(key, run_id, outcome)
+        return given_up
+
+    def put_in_doubt(self, key: str, *, active: bool) -> None:
+        """An older record, active or not, was processed after the newest one: the next drop sends the person again."""
+        self._db.execute(_IN_DOUBT_NOW, (IN_DOUBT, active, not active, key, MOST_UNKNOWNS))
+        self._forget_row(key)
+
+    def send_held(self, key: str, run_id: str) -> None:
+        """Entra did not carry out what it had held back: the next drop sends the person again."""
+        self._db.execute(
+            "UPDATE people SET send_again=? WHERE key=? AND run_id=? AND outcome='held_by_entra'",
+            (IN_DOUBT, key, run_id),
+        )
+        self._forget_row(key)
+
+    def _settle_doubt(self, key: str, run_id: str) -> None:
+        """Where the log answers for a record that Entra may have taken: it is the last accepted one now."""
+        doubts = self.doubts(key)
+        place = next((at for at, doubt in enumerate(doubts) if doubt.run_id == run_id), None)
+        if place is None:
+            return
+        self.put(key, doubts[place].record, run_id)
+        for newer in reversed(doubts[:place]):
+            self.possibly_sent(key, newer.record, newer.run_id, datetime.fromisoformat(newer.at))
+
+    def _certain(self, key: str, run_id: str, outcome: str) -> None:
+        """The log has answered for the last accepted record. What may have been taken since stays in doubt."""
+        if self._has_doubts(key):
+            return
+        confirmed = outcome in _IN_THE_DIRECTORY
+        values = {"key": key, "run_id": run_id, "outcome": outcome, "confirmed": confirmed}
+        changed = self._db.execute(_CERTAIN, values)
+        if outcome == "held_by_entra" and changed.rowcount > 0:  # the change waits in Entra: the account is as it was
+            before = self._before(key)
+            values = {"key": key, "active": before is True, "inactive": before is False}
+            self._db.execute(
+                "UPDATE people SET may_be_active=:active, may_be_inactive=:inactive WHERE key=:key", values
+            )
+
+    def _no_answer(self, key: str, run_id: str) -> bool:
+        """Whether it was the second time in a row."""
+        if not self._db.execute(_UNKNOWN, (key, run_id)).rowcount:
+            return False
+        before = self._before(key)
+        self._db.execute(_IN_DOUBT_NOW, (IN_DOUBT, before is True, before is False, key, MOST_UNKNOWNS))
+        self._forget_row(key)
+        known = self.get(key)
+        return known is not None and known.unknowns >= MOST_UNKNOWNS
+
+    def _failed(self, key: str, run_id: str) -> None:
+        """A record failed: the person is sent again, or forgotten where the log never said that there is an account."""
+        doubtful = self._db.execute("DELETE FROM doubts WHERE key = ? AND run_id = ?", (key, run_id)).rowcount > 0
+        if self._has_doubts(key):
+            self._db.execute("UPDATE people SET may_be_active=1 WHERE key=?", (key,))
+            return
+        of_run = "" if doubtful and not self.last_run(key) else run_id
+        found = self._db.execute(
+            "UPDATE people SET may_be_active=1, outcome='failed', unknowns=0, send_again=?"
+            " WHERE key=? AND run_id=? AND (confirmed=1 OR fingerprint=? OR send_again=?)",
+            (FAILED, key, of_run, ABSENT_FINGERPRINT, FAILED),
+        )
+        if found.rowcount > 0:
+            self._forget_row(key)
+        else:
+            self._forget(key, of_run, run_id)
+
+    def _has_doubts(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM doubts WHERE key = ?", (key,)).fetchone() is not None
+
+    def _before(self, key: str) -> bool | None:
+        """Whether the accepted record before the last one was active; None where there was none."""
+        records = self.records(key)
+        return bool(msgspec.json.decode(records[1][1])["active"]) if len(records) > 1 else None
+
+    def _keep_record(self, key: str, user: bytes, run_id: str) -> None:
+        """This record is the last accepted one; the one before it is kept, too, unless it is of the same run."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO records SELECT key, 1, run_id, record FROM records"
+            " WHERE key = ? AND position = 0 AND run_id <> ?",
+            (key, run_id),
+        )
+        self._db.execute("INSERT OR REPLACE INTO records VALUES (?, 0, ?, ?)", (key, run_id, self._packed_record(user)))
+
+    def _keep_row(self, key: str, row: bytes) -> None:
+        added = self._db.execute(
+            "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row",
+            (key, self._last_number + 1, row or None),
+        )
+        self._last_number += added.rowcount
+
+    def _forget_row(self, key: str) -> None:
+        self._db.execute("UPDATE rows SET row = NULL WHERE key = ?", (key,))
+
+    def _forget(self, key: str, of_run: str, failed_in: str) -> None:
+        """Forget a person whose last accepted record (or the one in doubt, where `of_run` is "") failed."""
+        if self._db.execute("DELETE FROM people WHERE key = ? AND run_id = ?", (key, of_run)).rowcount:
+            self._db.execute("DELETE FROM rows WHERE key = ?", (key,))
+            self._db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (key, failed_in))
+        self._forgotten = self._count = None
 
     def _packed(self, user: dict[str, Any]) -> bytes:
-        return b"".join(_ONE.pack(self._id(name), zlib.crc32(value)) for name, value in flattened(user))
+        return b"".join(ONE_ATTRIBUTE.pack(self._id(name), zlib.crc32(value)) for name, value in flattened(user))
 
     def _id(self, name: str) -> int:
         if name not in self._ids:
             added = self._db.execute("INSERT INTO attributes (name) VALUES (?)", (name,))
             self._ids[name] = int(added.lastrowid or 0)
         return self._ids[name]
-
-
-@contextmanager
-def _on_disk(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The path of a file with this content, gone afterwards."""
-    with TemporaryDirectory(prefix="people-") as folder:
-        path = Path(folder, "people.db")
-        with path.open("wb") as file:
-            file.writelines(pieces)
-        yield str(path)
-
-
-def _known(row: tuple[Any, ...]) -> KnownPerson:
-    key, found, attributes, user_name, active, run_id, outcome, absences = row
-    return KnownPerson(key, found, attributes, user_name, bool(active), run_id, outcome, absences)

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 import msgspec
 
 from shared.csv_cells import guarded, unguarded
+from shared.formats import check_format
 from shared.planning.gates import Tripped
 from shared.planning.lines import Lines
 from shared.runs import Chunk, DropVersion, Figures
@@ -25,6 +26,7 @@ PEOPLE = "people.csv"
 REJECTED = "rejected.csv"
 ABSENT = "absent.csv"
 KEYS = "keys.json"  # of a run that sends people again: whom
+RECORDS = "records.ndjson"  # unchanged people whose accepted record was not kept: a SCIM user a line
 PEOPLE_COLUMNS = ("key", "line", "action", "chunk", "row")
 ABSENT_COLUMNS = ("key", "absences", "action")
 _PLAIN_KEYS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]*\n)*+")
@@ -55,6 +57,9 @@ class Plan:
     gates: tuple[Tripped, ...] = ()
     whole_lines: bool = True  # the last line of the drop has an end
     guess_gives: tuple[str, ...] = ()  # where the encoding is a guess: words that show whether it is right
+    has_records: bool = False  # there is a records.ndjson
+    in_doubt: int = 0  # people in doubt whom this partial drop does not hold
+    version: int = 1  # of its format; release 0.1 did not say one
 
     @property
     def held(self) -> bool:
@@ -68,8 +73,10 @@ def encode_plan(plan: Plan) -> bytes:
 
 
 def decode_plan(body: bytes) -> Plan:
-    """The plan in these bytes."""
-    return msgspec.json.decode(body, type=Plan)
+    """The plan in these bytes. Raises NewerState."""
+    plan = msgspec.json.decode(body, type=Plan)
+    check_format(f"plan.json of run {plan.run_id}", plan.version)
+    return plan
 
 
 def plan_hash(body: bytes) -> str:
@@ -116,6 +123,14 @@ def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:
 def read_absent(content: Iterable[bytes]) -> Iterator[str]:
     """The keys of the people that a full drop does not hold, from its absent.csv."""
     return (unguarded(row[0]) for row in _rows(content))
+
+
+def read_records_of(content: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """The keys and the encoded users of a records.ndjson."""
+    for line in Lines(content, "utf-8"):
+        user = line.strip().encode("utf-8", "surrogateescape")
+        if user:
+            yield msgspec.json.decode(user)["externalId"], user
 
 
 def _rows(content: Iterable[bytes]) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import datetime
 
+from shared import formats
 from shared.csv_cells import csv_line
 from shared.planning.corrections import check_name, holds_everybody
 from shared.planning.first_pass import survey
@@ -21,6 +22,7 @@ from shared.planning.plan import (
     PEOPLE,
     PEOPLE_COLUMNS,
     PLAN,
+    RECORDS,
     REJECTED,
     REQUESTS,
     Plan,
@@ -60,8 +62,10 @@ def plan_drop(
         rejected = files.enter_context(artefacts.writer(run, REJECTED))
         written.write(csv_line(PEOPLE_COLUMNS))
         rejected.write(csv_line((*table.header, "line", "reason")))
-        cutter = ChunkCutter(run.run_id.rsplit("-", 1)[1], requests, written)
-        second = SecondPass(source, people, found, cutter, rejected, overtaken_by, len(table.header), full)
+        lacks_records = full and people.lacks_records
+        records = files.enter_context(artefacts.writer(run, RECORDS)) if lacks_records else None
+        cutter = ChunkCutter(run.run_id, requests, written)
+        second = SecondPass(source, people, found, cutter, rejected, overtaken_by, len(table.header), full, records)
         for page in spool.pages():
             second.take(page)
         if full:
@@ -88,6 +92,9 @@ def plan_drop(
         source_sha256=source_hash(source),
         full=full,
         gates=second.verdict(nulls_flow),
+        has_records=records is not None,
+        in_doubt=second.in_doubt if source.csv.mode == "partial" else 0,
+        version=formats.FORMAT,
     )
     body = encode_plan(plan)
     with artefacts.writer(run, PLAN) as commit:

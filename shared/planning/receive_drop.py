@@ -14,9 +14,10 @@ from dataclasses import replace
 
 from shared.errors import DropChanged, DropError, Missing, RollcallError, StaleRun
 from shared.planning.corrections import holds_everybody
+from shared.planning.decide import resend_in_doubt
 from shared.planning.plan import PLAN, REQUESTS, Plan, decode_plan, plan_hash
-from shared.planning.plan_again import plan_again
 from shared.planning.plan_drop import plan_drop
+from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
 from shared.planning.records import Drop
 from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by
@@ -92,7 +93,10 @@ def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
         return None
     try:
         if planner.ledger.take_turn(run) and not is_unfolded(planner.ledger, run.source):
-            return planner.ledger.save(_planned(planner, run))
+            planned, in_doubt = _planned(planner, run)
+            if in_doubt:  # entered first: a process killed between the two finds the plan, and enters it again
+                planner.ledger.add(resend_in_doubt(planned, planner.now()))
+            return planner.ledger.save(planned)
     except StaleRun:
         return None  # somebody cancelled or superseded it, or took it over when the claim was over
     except BaseException:
@@ -109,17 +113,17 @@ def _give_back(planner: Planner, run: Run) -> None:
         planner.ledger.save(run.moved(RunState.PLANNING, now, claimed_until=now))
 
 
-def _planned(planner: Planner, run: Run) -> Run:
-    """The run after planning: planned, held, rejected or superseded."""
+def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
+    """The run after planning: planned, held, rejected or superseded; and how many people in doubt it did not hold."""
     try:
         plan, digest = _plan(planner, run)
         etag = planner.artefacts.etag(run, REQUESTS)
     except (DropChanged, Missing) as error:
-        return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),))
+        return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),)), 0
     except DropError as error:
-        return run.moved(RunState.REJECTED, planner.now(), reasons=(str(error),))
+        return run.moved(RunState.REJECTED, planner.now(), reasons=(str(error),)), 0
     now = planner.now()
-    return run.moved(
+    planned = run.moved(
         RunState.HELD if plan.held else RunState.PLANNED,
         now,
         planned_at=now,
@@ -128,7 +132,9 @@ def _planned(planner: Planner, run: Run) -> Run:
         requests_etag=etag,
         figures=plan.figures,
         reasons=tuple(gate.sentence for gate in plan.gates),
+        marked=plan.version > 1,
     )
+    return planned, plan.in_doubt
 
 
 def _plan(planner: Planner, run: Run) -> tuple[Plan, str]:
@@ -159,5 +165,6 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 
 def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     old = planner.ledger.get(run.again_of)
+    source = planner.source(run.source) if run.in_doubt else None
     with planner.people.open(run.source) as people:
-        return plan_again(run, old, people, planner.artefacts, run.planning_at or planner.now())
+        return plan_resend(run, old, people, planner.artefacts, run.planning_at or planner.now(), source)

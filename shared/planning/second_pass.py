@@ -46,6 +46,7 @@ class SecondPass:
     overtaken_by: str
     width: int
     full: bool  # who is not in the drop is absent
+    records: Writer | None = None  # takes the records of unchanged people that are not kept yet
     tally: Tally = field(default_factory=Tally)
     rejections: int = 0
     duplicates: int = 0
@@ -125,6 +126,8 @@ class SecondPass:
         for one in told:
             if one.action is Action.UNCHANGED:
                 self.cutter.pass_over(one.key, one.line, one.row)
+                if one.user and self.records is not None:
+                    self.records.write(one.user + b"\n")
         active, people = new.active, new.planned
         if changes := [one for one in told if one.action is not Action.UNCHANGED]:
             rows = [*zip(active, *people, strict=True), *((one.active, *one.planned) for one in changes)]
@@ -168,14 +171,14 @@ class SecondPass:
         """What is done about an absent person: the word for absent.csv."""
         if self.source.absence != "disable":
             return self.source.absence
-        if not known.active:
+        if not known.was_active:
             return "inactive"
         if is_protected(known.key, self.source.protected):
             return "protected"
         if known.absences + 1 < self.source.absence_grace:
             return "waits"
         self.tally.add(Change(known.key, Action.ABSENT))
-        user = msgspec.json.encode(absent_user(known))
+        user = msgspec.json.encode(absent_user(self.people, known))
         self.cutter.add(Lane.LEAVERS, Planned(known.key, 0, Action.ABSENT, user))
         return Action.ABSENT
 
@@ -195,6 +198,11 @@ class SecondPass:
     def unresolved_managers(self) -> tuple[str, ...]:
         """Keys named as managers that are neither in the file nor known; they are sent as they are."""
         return tuple(sorted(key for key in self.survey.managers if key not in self.people)[:SHOWN])
+
+    @property
+    def in_doubt(self) -> int:
+        """How many people in doubt this drop does not hold: of a partial one, since a full one has rules for them."""
+        return 0 if self.full else sum(1 for _ in self.people.in_doubt(self.survey.seen))
 
     @property
     def _in_file(self) -> int:

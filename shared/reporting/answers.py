@@ -18,7 +18,7 @@ from shared.errors import Missing
 from shared.planning.plan import REJECTED
 from shared.runs import Artefacts, Run
 
-TROUBLES = ("failed", "skipped", "unknown")
+TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 _UNKNOWN = Advice(
     advice_for("").cause,
     "Entra's log has said nothing of these people in the time waited",

@@ -1,63 +1,126 @@
-"""Folding: what Entra has accepted of a run goes into people.db, from the very bytes that were sent.
+"""What Entra has accepted of a run, and what it may have accepted, goes into the known people, from the bytes sent.
 
-Done before a run counts as sent, and for runs that ended on the way. Folding twice changes nothing: absences
-are counted only while people.db does not remember the drop, which is written there with them.
+Done before a run counts as sent, and for runs that were superseded or cancelled while they were sent. Doing it twice
+changes nothing: absences are counted only while the known people do not remember the drop, which is written there with
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby, islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
 
 from shared import scim
 from shared.planning.changes import Action
 from shared.planning.people import People, PeopleStore
-from shared.planning.plan import ABSENT, NOT_SENT, PEOPLE, REQUESTS, Plan, PlannedPerson, read_absent, read_people
-from shared.runs import Answer, Artefacts, Chunk, Receipt, Run, RunState
+from shared.planning.plan import (
+    ABSENT,
+    NOT_SENT,
+    PEOPLE,
+    RECORDS,
+    REQUESTS,
+    Plan,
+    PlannedPerson,
+    read_absent,
+    read_people,
+    read_records_of,
+)
+from shared.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
+
+_BEFORE_0_2 = timedelta(minutes=15)  # receipts of release 0.1 do not say when the first call left
 
 
-def fold(run: Run, plan: Plan, receipts: list[Receipt], artefacts: Artefacts, store: PeopleStore) -> None:
-    """Enter every accepted person of this run; when all of it was answered, also who was absent, and the drop."""
-    accepted = [receipt for receipt in receipts if receipt.answer is Answer.ACCEPTED]
-    whole = run.state not in (RunState.SUPERSEDED, RunState.CANCELLED)
-    if not accepted and not whole:
+@dataclass(frozen=True)
+class Upload:
+    """What happened to one operation: whether Entra took it, or may have, in how many calls, and since when."""
+
+    accepted: bool
+    calls: int  # that may have brought it to Entra
+    since: datetime  # by our clock
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether Entra may have taken it, and nobody knows."""
+        return not self.accepted
+
+
+def uploads_of(receipts: list[Receipt]) -> dict[int, dict[int, Upload]]:
+    """By chunk and place in the chunk: the operations that Entra took or may have taken."""
+    found: dict[int, dict[int, Upload]] = {}
+    for receipt in receipts:
+        if receipt.was_taken:
+            in_chunk = found.setdefault(receipt.chunk, {})
+            calls = receipt.attempt if receipt.in_doubt else 1
+            since = receipt.started_at or receipt.at - _BEFORE_0_2
+            upload = Upload(receipt.answer is Answer.ACCEPTED, calls, since)
+            for place in range(receipt.start, receipt.stop):
+                in_chunk[place] = _together(in_chunk.get(place), upload)
+    return found
+
+
+def _together(one: Upload | None, other: Upload) -> Upload:
+    """A part of which nobody knew, and its half that was sent later, are about the same operation."""
+    if one is None:
+        return other
+    return Upload(one.accepted or other.accepted, one.calls + other.calls, min(one.since, other.since))
+
+
+def apply_accepted(
+    run: Run, plan: Plan, receipts: list[Receipt], artefacts: Artefacts, store: PeopleStore, keep_since: datetime
+) -> None:
+    """Enter every accepted person of this run, and who may have been; when all of it was answered, also who was absent
+    and the drop. Records of inactive people that are older than `keep_since` are forgotten.
+    """
+    uploads = uploads_of(receipts)
+    whole = run.state not in ENDED_ON_THE_WAY
+    if not uploads and not whole:
         return
     gone = list(read_absent(artefacts.read(run, ABSENT))) if whole and plan.full else []
     chunks = {chunk.number: chunk for chunk in plan.chunks}
 
     def change(people: People) -> None:
-        for person, user in _told(run, chunks, accepted, artefacts):
-            if not user:
-                people.unchanged(person.key, person.row)
-            elif person.action == Action.ABSENT:
-                people.disable(person.key, run.run_id)
-            else:
-                people.put(person.key, user, run.run_id, person.row)
+        for person, user, upload in _uploaded(run, chunks, uploads, artefacts):
+            _apply(people, run.run_id, person, user, upload)
+        if plan.has_records and whole:
+            for key, user in read_records_of(artefacts.read(run, RECORDS)):
+                people.add_record(key, user)
+            people.has_all_records()
         if whole and plan.drop_sha256 and not people.remembers(run.run_id):
             if plan.full:
                 people.absent(gone)
             people.remember_drop(plan.drop_sha256, run.run_id, run.drop.last_modified, whole_lines=plan.whole_lines)
+        people.forget_records(keep_since)
 
     store.update(run.source, change)
 
 
-def _told(
-    run: Run, chunks: dict[int, Chunk], accepted: list[Receipt], artefacts: Artefacts
-) -> Iterator[tuple[PlannedPerson, bytes]]:
-    """The accepted people with what Entra was told of each, b"" of those who were not sent but have another line now.
+def _apply(people: People, run_id: str, person: PlannedPerson, user: bytes, upload: Upload | None) -> None:
+    if upload is None:
+        people.unchanged(person.key, person.row)
+    elif upload.in_doubt:
+        people.possibly_sent(person.key, user, run_id, upload.since)
+    elif person.action == Action.ABSENT:
+        people.disable(person.key, user, run_id, calls=upload.calls)
+    else:
+        people.put(person.key, user, run_id, person.row, calls=upload.calls)
+
+
+def _uploaded(
+    run: Run, chunks: Mapping[int, Chunk], uploads: Mapping[int, Mapping[int, Upload]], artefacts: Artefacts
+) -> Iterator[tuple[PlannedPerson, bytes, Upload | None]]:
+    """The people whom Entra took, or may have taken, with their records; and, with no upload, those who were not sent
+    but have another line now.
 
     People stand in people.csv in the order of the chunks, and within one as in its bulk request.
     """
-    parts: dict[int, list[Receipt]] = {}
-    for receipt in accepted:
-        parts.setdefault(receipt.chunk, []).append(receipt)
     for number, group in groupby(read_people(artefacts.read(run, PEOPLE)), key=lambda person: person.chunk):
         if number == NOT_SENT:
-            yield from ((person, b"") for person in group if person.row)
-        elif number in parts:
-            people = list(group)
+            yield from ((person, b"", None) for person in group if person.row)
+        elif number in uploads:
             chunk = chunks[number]
             users = scim.encoded_users(artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length))
-            for part in parts[number]:
-                told = zip(people, users, strict=True)
-                yield from ((person, user) for person, (_, user) in islice(told, part.start, part.stop))
+            for place, (person, (_, user)) in enumerate(zip(group, users, strict=True)):
+                if place in uploads[number]:
+                    yield person, user, uploads[number][place]

@@ -24,10 +24,13 @@ class Receipts:
         self._clock = clock
         self._unkept: deque[Receipt] = deque()
 
-    def keep(self, receipt: Receipt) -> None:
-        """Write it, and those before it that could not be written. Raises StorageError; nothing is lost then."""
+    def keep(self, receipt: Receipt) -> Receipt:
+        """Write it, and those before it that could not be written, and return it with its new version.
+
+        Raises StorageError; nothing is lost then. Raises StaleRun when another sender wrote over it.
+        """
         self._unkept.append(receipt)
-        self._write()
+        return self._write() or receipt
 
     def keep_all(self) -> None:
         """Write what is left, with patience. Raises StorageError when that fails, too."""
@@ -38,10 +41,17 @@ class Receipts:
                 self._clock.sleep(pause)
         self._write()
 
-    def _write(self) -> None:
+    def _write(self) -> Receipt | None:
+        """Write what waits; the last one as it was written. What another sender wrote over is left to that one."""
+        written = None
         while self._unkept:
-            self._ledger.record(self._run_id, self._unkept[0])
+            try:
+                written = self._ledger.record(self._run_id, self._unkept[0])
+            except StaleRun:
+                self._unkept.popleft()
+                raise
             self._unkept.popleft()
+        return written
 
 
 def save_on_the_way(ledger: Ledger, run: Run, change: Callable[[Run], Run]) -> Run:

@@ -1,7 +1,10 @@
 """One run is sent: parts leave at the permitted pace through a bounded pool, replies come back and are judged here.
 
-This loop is the only place that decides: the pool's threads make the call and return the reply, no more. Whatever goes
-wrong, no further call is made and every reply under way is still kept.
+This loop is the only place that decides: the pool's threads write that the call starts, make it and return the reply.
+Whatever goes wrong, no further call is made and every reply under way is still kept.
+
+A receipt `started` is inserted before its call leaves, never written over one that this sender has not read. So what
+Entra may have taken is known after any kill, and a sender that was frozen cannot send what was closed meanwhile.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from shared.endpoint import Endpoint
-from shared.errors import Missing
+from shared.errors import Missing, RollcallError
 from shared.limits import MAX_OPERATIONS
 from shared.planning.plan import REQUESTS
 from shared.runs import Answer, Receipt, Run
@@ -29,6 +32,11 @@ DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not
 HOPELESS = MAX_OPERATIONS  # operations refused one after the other, and none accepted: it is not the people
 _LOOK_UP = 0.25  # seconds between two looks at the calls under way
 _NAP = 10.0  # seconds between two renewals of the lease, at most
+_Started = tuple[Receipt, Reply]  # what was written before the call, and what came back
+
+
+class _NotCalled(Exception):
+    """The call was not made, since its receipt could not be written; the cause says why."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Flight:
     refused: int = 0
     stop: Stop | None = None
     error: Exception | None = None
-    _under_way: dict[Future[Reply], _Call] = field(default_factory=dict)
+    _under_way: dict[Future[_Started], _Call] = field(default_factory=dict)
     _ready: tuple[Part, bytes] | None = None
     _resume_at: datetime | None = None
     _calls_at_pause: int = 0
@@ -67,6 +75,7 @@ class Flight:
 
     def __post_init__(self) -> None:
         self._receipts = Receipts(self.sender.ledger, self.run.run_id, self.sender.clock)
+        self._name = self.sender.new_id()
 
     def fly(self) -> None:
         """Send until nothing waits or something ends it: `stop` for what Entra answered, `error` for anything else.
@@ -135,11 +144,16 @@ class Flight:
         self._taken_for = None
         self.calls += 1
         call = _Call(part, self.calls, self._token)
-        self._under_way[pool.submit(self._post, booking, body)] = call
+        self._under_way[pool.submit(self._post, part, booking, body)] = call
 
-    def _post(self, booking: Booking, body: bytes) -> Reply:
-        """In a thread of the pool."""
-        return self.sender.upload.post(self.endpoint, body, lambda: booking.left(self.sender.clock.now()))
+    def _post(self, part: Part, booking: Booking, body: bytes) -> _Started:
+        """In a thread of the pool: no call without a receipt that says it starts. Raises StaleRun, StorageError."""
+        now = self.sender.clock.now
+        try:
+            started = self.sender.ledger.record(self.run.run_id, part.started(now(), self._name))
+        except RollcallError as error:
+            raise _NotCalled from error
+        return started, self.sender.upload.post(self.endpoint, body, lambda: booking.left(now()))
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""
@@ -181,8 +195,14 @@ class Flight:
         if not done and self.error is None:
             self.lease.keep(self.sender.clock.now())
 
-    def _judge(self, call: _Call, answered: Future[Reply]) -> None:
-        reply = answered.result()
+    def _judge(self, call: _Call, answered: Future[_Started]) -> None:
+        try:
+            started, reply = answered.result()
+        except _NotCalled as error:
+            self.calls -= 1
+            assert error.__cause__ is not None
+            raise error.__cause__ from None
+        call = replace(call, part=replace(call.part, before=started))
         match reply.verdict:
             case Verdict.ACCEPTED:
                 self._accept(call, reply)
@@ -200,6 +220,12 @@ class Flight:
         self._token_is_proven = self._token_is_proven or call.token == self._token
         self.accepted += call.part.stop - call.part.start
         self._keep(call.part, Answer.ACCEPTED, reply)
+
+    def _send_later(self, part: Part, reply: Reply) -> None:
+        """The part waits again. Where Entra said that it took nothing, its receipt says so."""
+        self.waiting.appendleft(part)
+        if not reply.may_have_been_taken:
+            self.waiting[0] = replace(part, before=self._keep(part, Answer.NOT_TAKEN, reply))
 
     def _refuse(self, part: Part, reply: Reply) -> None:
         """Halve it until the bad operation stands alone. When all are bad, it is not the people: ask a person."""
@@ -222,7 +248,7 @@ class Flight:
             return
         if call.token == self._token:
             self._renew_token()
-        self.waiting.appendleft(call.part)
+        self._send_later(call.part, reply)
 
     def _renew_token(self) -> None:
         self._token += 1
@@ -231,15 +257,14 @@ class Flight:
 
     def _block(self, part: Part, reply: Reply) -> None:
         """A person has to change something. What they grant shows only in a new token (`entra-api.md` A6)."""
-        self.waiting.appendleft(part)
         if self.stop is None or not self.stop.blocked:
             self.failures += 1
             self._renew_token()
         self._halt(Stop(f"Entra answers {reply.told}: {_advice(reply.status)}", self._later, blocked=True))
+        self._send_later(part, reply)
 
     def _pause(self, call: _Call, reply: Reply) -> None:
         """Leave the service alone for a while. Calls that left before the pause began do not make it longer."""
-        self.waiting.appendleft(call.part)
         now = self.sender.clock.now()
         if call.number > self._calls_at_pause:
             self.failures += 1
@@ -252,6 +277,7 @@ class Flight:
         bucket_full = reply.verdict is Verdict.BUCKET_FULL  # of this job: others have buckets of their own
         if bucket_full or self._resume_at >= self.deadline:
             self._halt(Stop(f"Entra answers {reply.told}", self._resume_at, alone=bucket_full))
+        self._send_later(call.part, reply)
 
     def _halt(self, stop: Stop) -> None:
         """The first reason stands, unless one comes that only a person can remove; the longest time stands."""
@@ -264,10 +290,18 @@ class Flight:
     def _later(self) -> datetime:
         return self.sender.clock.now() + BLOCKED_FOR
 
-    def _keep(self, part: Part, answer: Answer, reply: Reply) -> None:
-        reason = "" if answer is Answer.ACCEPTED else reply.told
-        self._receipts.keep(
-            Receipt(part.chunk.number, part.start, part.stop, answer, reply.at, reply.status, reply.request_id, reason)
+    def _keep(self, part: Part, answer: Answer, reply: Reply) -> Receipt:
+        assert part.before is not None
+        return self._receipts.keep(
+            replace(
+                part.before,
+                answer=answer,
+                at=reply.at,
+                status=reply.status,
+                request_id=reply.request_id,
+                reason="" if answer is Answer.ACCEPTED else reply.told,
+                skew=reply.skew,
+            )
         )
 
     def _save_now_and_then(self, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Parts of chunks: what is still to be sent, given the receipts. Pure.
+"""Parts of chunks: what is still to be sent, and what may have been sent, given the receipts. Pure.
 
 A part is the operations `start` up to `stop` of a chunk. A chunk begins as one part; a refused part of several
 operations becomes two halves. Because halving is determined by the numbers alone, a process that comes later finds
@@ -8,10 +8,13 @@ the same parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from shared import scim
 from shared.runs import Answer, Chunk, Receipt
+
+_TO_SEND = frozenset({Answer.STARTED, Answer.NOT_TAKEN})
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Part:
     chunk: Chunk
     start: int
     stop: int
+    before: Receipt | None = field(default=None, compare=False)  # of the calls that were made for it already
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -42,22 +46,48 @@ class Part:
         middle = (self.start + self.stop + 1) // 2
         return Part(self.chunk, self.start, middle), Part(self.chunk, middle, self.stop)
 
+    def started(self, now: datetime, sender: str) -> Receipt:
+        """The receipt that is written before its next call leaves."""
+        fresh = Receipt(self.chunk.number, self.start, self.stop, Answer.STARTED, now, started_at=now, sender=sender)
+        before = self.before
+        if before is None:
+            return fresh
+        return replace(
+            fresh,
+            started_at=before.started_at or before.at,
+            attempt=before.attempt + 1,
+            in_doubt=before.in_doubt or before.answer is Answer.STARTED,
+            etag=before.etag,
+        )
+
     def body(self, line: bytes) -> bytes:
         """The bulk request of this part, from the chunk's line in requests.ndjson."""
         return line if self.is_whole else scim.bulk_request(scim.operations_of(line)[self.start : self.stop])
 
 
 def parts_to_send(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterator[Part]:
-    """Every part without an answer, in the order of the chunks."""
-    answers = {receipt.part: receipt.answer for receipt in receipts}
+    """Every part without a final answer, in the order of the chunks. What was closed is not sent."""
+    known = {receipt.part: receipt for receipt in receipts}
     for chunk in chunks:
-        yield from _unanswered(Part(chunk, 0, chunk.operations), answers)
+        yield from (part for part in _parts(Part(chunk, 0, chunk.operations), known) if _is_to_send(part))
 
 
-def _unanswered(part: Part, answers: dict[tuple[int, int, int], Answer]) -> Iterator[Part]:
-    answer = answers.get(part.key)
-    if answer is None:
-        yield part
-    elif answer is Answer.SPLIT:
+def parts_to_close(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterator[Part]:
+    """Every part that no sender has begun to send, in the order of the chunks."""
+    known = {receipt.part: receipt for receipt in receipts}
+    for chunk in chunks:
+        yield from (part for part in _parts(Part(chunk, 0, chunk.operations), known) if part.before is None)
+
+
+def _is_to_send(part: Part) -> bool:
+    return part.before is None or part.before.answer in _TO_SEND
+
+
+def _parts(part: Part, known: dict[tuple[int, int, int], Receipt]) -> Iterator[Part]:
+    """The part with its receipt, or its halves where it was refused as a whole."""
+    receipt = known.get(part.key)
+    if receipt is not None and receipt.answer is Answer.SPLIT:
         for half in part.halves():
-            yield from _unanswered(half, answers)
+            yield from _parts(half, known)
+    else:
+        yield replace(part, before=receipt)

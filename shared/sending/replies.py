@@ -32,6 +32,8 @@ class Reply:
     retry_after: float | None = None  # seconds
     code: str = ""
     message: str = ""
+    skew: float | None = None  # seconds that our clock was ahead of the server's; None where it told no time
+    left: bool = True  # False: it is certain that the request never left this machine
 
     @property
     def verdict(self) -> Verdict:
@@ -49,6 +51,11 @@ class Reply:
         if self.status == 0 or self.status == 408 or self.status >= 500:
             return Verdict.UNAVAILABLE
         return Verdict.BLOCKED
+
+    @property
+    def may_have_been_taken(self) -> bool:
+        """Whether Entra may have taken the request although it was no success."""
+        return self.left and self.verdict is Verdict.UNAVAILABLE
 
     @property
     def told(self) -> str:

@@ -8,8 +8,10 @@
     429, 5xx, no answer       Retry-After or back-off; a bucket that is full: 5 to 10 minutes
     time budget near          stop; the next tick goes on
 
-A receipt is written after the answer. A process killed between the two sends that part once more, which is harmless:
-the same complete record again (`entra-api.md` A8). What fails in one run does not keep the others from being sent.
+A receipt is written before the call and again after the answer. A process killed between the two sends that part once
+more, which is harmless: the same complete record again (`entra-api.md` A8). A run that is superseded or cancelled first
+is closed: no sender sends its other parts any more, and the people of parts without an answer are in doubt. What fails
+in one run does not keep the others from being sent.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ import msgspec
 from shared.endpoint import Endpoint
 from shared.errors import ConfigurationError, LeaseLost, Missing, RollcallError, StaleRun
 from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
-from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Run, RunState
+from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
+from shared.sending.apply_accepted import apply_accepted
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
-from shared.sending.fold import fold
-from shared.sending.parts import parts_to_send
+from shared.sending.parts import Part, parts_to_close, parts_to_send
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
 
 
@@ -72,7 +74,7 @@ class _Tick:
 
     def send(self) -> Sent:
         for run in self.sender.ledger.runs(states=ENDED_ON_THE_WAY):
-            self._apart(run, self._fold_ended)
+            self._apart(run, self._close_ended)
         for run in self.sender.ledger.runs(states=TO_SEND):
             now = self.sender.clock.now()
             if self.done.stood_back or now >= self.deadline:
@@ -99,14 +101,25 @@ class _Tick:
             self.error = self.error or error
             return None
 
-    def _fold_ended(self, run: Run) -> None:
-        """A run that was superseded or cancelled on the way: what was accepted of it is remembered, too."""
+    def _close_ended(self, run: Run) -> None:
+        """A run that was superseded or cancelled while it was sent: close what was not sent, remember what was."""
         if run.sending_at and not run.folded:
             sender = self.sender
             with suppress(Missing):  # its files are gone: there is nothing left to remember, and nothing to wait for
                 plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
-                fold(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
+                self.lease.keep(sender.clock.now())
+                left = parts_to_close(plan.chunks, sender.ledger.receipts(run.run_id))
+                sender.ledger.close(run.run_id, (self._closed(part) for part in left))
+                receipts = sender.ledger.receipts(run.run_id)
+                apply_accepted(run, plan, receipts, sender.artefacts, sender.people, self._keep_since)
             save_on_the_way(sender.ledger, run, lambda run: replace(run, folded=True))
+
+    @property
+    def _keep_since(self) -> datetime:
+        return self.sender.clock.now() - self.sender.kept
+
+    def _closed(self, part: Part) -> Receipt:
+        return Receipt(part.chunk.number, part.start, part.stop, Answer.CLOSED, self.sender.clock.now(), attempt=0)
 
     def _send(self, run: Run) -> Stop | None:
         """Send one run as far as it goes, and enter in the books how far that was."""
@@ -119,7 +132,8 @@ class _Tick:
             return stop
         endpoint, plan = found
         receipts = sender.ledger.receipts(run.run_id)
-        run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, len(receipts)))
+        calls = sum(receipt.attempt for receipt in receipts)
+        run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, calls))
         parts = deque(parts_to_send(plan.chunks, receipts))
         flight = Flight(sender, run, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
         flight.fly()
@@ -146,10 +160,10 @@ class _Tick:
         except (ConfigurationError, Missing, msgspec.DecodeError) as error:
             return Stop(str(error), later, blocked=True)
 
-    def _begun(self, run: Run, receipts: int) -> Run:
-        """A process that was killed may have made calls it could not count; each receipt is one."""
+    def _begun(self, run: Run, started: int) -> Run:
+        """A process that was killed may have made calls it could not count; the receipts know of each."""
         now = self.sender.clock.now()
-        calls = max(run.figures.calls, receipts)
+        calls = max(run.figures.calls, started)
         return run.counted(calls=calls).moved(RunState.SENDING, now, not_before=None, sending_at=run.sending_at or now)
 
     def _land(self, flight: Flight, plan: Plan) -> None:
@@ -159,7 +173,8 @@ class _Tick:
             if flight.error is not None:
                 raise flight.error
             if flight.is_complete:
-                fold(flight.run, plan, ledger.receipts(flight.run.run_id), self.sender.artefacts, self.sender.people)
+                receipts = ledger.receipts(flight.run.run_id)
+                apply_accepted(flight.run, plan, receipts, self.sender.artefacts, self.sender.people, self._keep_since)
             save_on_the_way(ledger, flight.run, lambda run: self._after(flight, run))
         except Exception:
             with suppress(RollcallError):

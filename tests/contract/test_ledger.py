@@ -105,8 +105,37 @@ def test_receipts_come_back_in_order(ledger: TableLedger) -> None:
 def test_a_receipt_written_again_is_one(ledger: TableLedger) -> None:
     receipt = Receipt(1, 0, 50, Answer.ACCEPTED, NOW, 202, "r1")
     ledger.record("employees-1-a", receipt)
-    ledger.record("employees-1-a", receipt)
+    ledger.record("employees-1-a", receipt)  # its first answer was lost on the way
     assert ledger.receipts("employees-1-a") == [receipt]
+
+
+def test_a_receipt_is_written_over_the_version_that_was_read(ledger: TableLedger) -> None:
+    started = ledger.record("employees-1-a", Receipt(1, 0, 50, Answer.STARTED, NOW, sender="one"))
+    accepted = ledger.record("employees-1-a", replace(started, answer=Answer.ACCEPTED))
+    assert ledger.receipts("employees-1-a") == [accepted]
+    assert accepted.etag not in ("", started.etag)
+    with pytest.raises(StaleRun):
+        ledger.record("employees-1-a", replace(started, answer=Answer.NOT_TAKEN))
+
+
+def test_no_sender_starts_what_another_has_started_or_closed(ledger: TableLedger) -> None:
+    ledger.record("employees-1-a", Receipt(1, 0, 50, Answer.STARTED, NOW, sender="one"))
+    closed = [Receipt(number, 0, 50, Answer.CLOSED, NOW) for number in (1, 2, 3)]
+    ledger.close("employees-1-a", closed)
+    ledger.close("employees-1-a", closed)
+    for number in (1, 2, 3):
+        with pytest.raises(StaleRun):
+            ledger.record("employees-1-a", Receipt(number, 0, 50, Answer.STARTED, NOW, sender="two"))
+    answers = [receipt.answer for receipt in ledger.receipts("employees-1-a")]
+    assert answers == [Answer.STARTED, Answer.CLOSED, Answer.CLOSED]
+
+
+def test_more_parts_are_closed_than_one_transaction_holds(ledger: TableLedger) -> None:
+    ledger.record("employees-1-a", Receipt(150, 0, 50, Answer.ACCEPTED, NOW))
+    ledger.close("employees-1-a", (Receipt(number, 0, 50, Answer.CLOSED, NOW) for number in range(1, 251)))
+    found = ledger.receipts("employees-1-a")
+    assert len(found) == 250
+    assert [receipt.chunk for receipt in found if receipt.answer is Answer.ACCEPTED] == [150]
 
 
 def test_one_run_of_a_source_has_the_turn_until_it_is_over(ledger: TableLedger) -> None:

@@ -29,7 +29,7 @@ def log(logs_table: Table, container: Container) -> LogTable:
 
 
 def keep(log: LogTable, *raws: dict[str, Any]) -> int:
-    return log.keep([read_entry(raw) for raw in raws])
+    return len(log.keep([read_entry(raw) for raw in raws]))
 
 
 def ids(found: Any) -> list[str]:

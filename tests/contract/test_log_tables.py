@@ -1,6 +1,5 @@
 """Log entries, checkpoints and outcomes, in the twin's tables and in Azure's."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -119,32 +118,65 @@ def test_any_id_can_be_kept(logs: Logs, identifier: str) -> None:
     assert logs.kept() == [raw]
 
 
+def move(checkpoints: CheckpointTable, to: datetime, reader: str = "reader") -> None:
+    """A reading from its beginning to its end."""
+    checkpoints.begin(JOB, reader)
+    checkpoints.finish(JOB, to, reader)
+
+
 def test_a_checkpoint_is_none_at_first_and_then_moves_forward(new_table: Tables) -> None:
     checkpoints = CheckpointTable(new_table())
     assert checkpoints.get(JOB) is None
-    checkpoints.move(JOB, NOW)
+    move(checkpoints, NOW)
     assert checkpoints.get(JOB) == NOW
-    checkpoints.move(JOB, NOW + timedelta(microseconds=1))
+    move(checkpoints, NOW + timedelta(microseconds=1))
     assert checkpoints.get(JOB) == NOW + timedelta(microseconds=1)
     assert checkpoints.get("another/job") is None
 
 
 def test_a_checkpoint_never_moves_back(new_table: Tables) -> None:
     checkpoints = CheckpointTable(new_table())
-    checkpoints.move(JOB, NOW)
-    checkpoints.move(JOB, NOW - timedelta(seconds=1))
+    move(checkpoints, NOW)
+    move(checkpoints, NOW - timedelta(seconds=1))
     assert checkpoints.get(JOB) == NOW
 
 
-def test_a_checkpoint_moved_by_many_at_once_ends_at_the_latest(new_table: Tables) -> None:
+def test_a_reading_that_another_one_followed_moves_nothing(new_table: Tables) -> None:
     checkpoints = CheckpointTable(new_table())
-    moments = [NOW + timedelta(seconds=number) for number in (3, 1, 4, 0, 2)]
-    threads = [threading.Thread(target=checkpoints.move, args=(JOB, moment)) for moment in moments]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert checkpoints.get(JOB) == max(moments)
+    assert checkpoints.begin(JOB, "first") is False
+    assert checkpoints.begin(JOB, "second") is True  # what the first one stored may not be joined
+    checkpoints.finish(JOB, NOW, "first")
+    assert checkpoints.get(JOB) is None
+    checkpoints.finish(JOB, NOW, "second")
+    assert checkpoints.get(JOB) == NOW
+    assert checkpoints.begin(JOB, "third") is False
+
+
+def test_a_reading_that_was_killed_is_known_to_the_next(new_table: Tables) -> None:
+    checkpoints = CheckpointTable(new_table())
+    checkpoints.begin(JOB, "killed")
+    assert checkpoints.begin("another/job", "other") is False
+    assert checkpoints.begin(JOB, "next") is True
+
+
+def test_what_is_not_recognised_is_counted_by_shape(new_table: Tables) -> None:
+    checkpoints = CheckpointTable(new_table())
+    for shape, entries, minutes in (("a b", 2, 0), ("c", 1, 1), ("a b", 3, 2)):
+        checkpoints.count_unrecognised(JOB, shape, entries, NOW + timedelta(minutes=minutes))
+    found = {each.shape: (each.entries, each.first_at, each.last_at) for each in checkpoints.unrecognised(JOB)}
+    assert found == {
+        "a b": (5, NOW, NOW + timedelta(minutes=2)),
+        "c": (1, NOW + timedelta(minutes=1), NOW + timedelta(minutes=1)),
+    }
+    assert checkpoints.unrecognised("another/job") == []
+
+
+def test_a_job_that_shows_marks_is_remembered(new_table: Tables) -> None:
+    checkpoints = CheckpointTable(new_table())
+    assert not checkpoints.echoes(JOB)
+    checkpoints.note_echo(JOB)
+    assert checkpoints.echoes(JOB)
+    assert not checkpoints.echoes("another/job")
 
 
 def test_evidence_comes_back_by_key(new_table: Tables) -> None:

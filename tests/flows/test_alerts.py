@@ -63,7 +63,7 @@ def test_people_who_failed_are_told_and_a_late_success_takes_it_back(made: tuple
     assert ("failures", "raised") in heard(graph)
     graph.log.append(entry("p0001", desk.clock.now(), "update"))
     desk.clock.advance(minutes=10)
-    assert desk.rollcall.house.collect_logs().healed == (run.run_id,)
+    assert desk.rollcall.house.collect_logs().corrected == (run.run_id,)
     desk.rollcall.house.raise_alerts()
     assert ("failures", "resolved") in heard(graph)
 

@@ -236,8 +236,11 @@ def test_a_run_cancelled_on_the_way_answers_for_those_who_were_sent(tmp_path: Pa
         sent_run.collect()
     assert sent_run.now.state is RunState.CANCELLED
     assert sent_run.now.settled_at
-    assert sent_run.outcomes == {"created": len(taken), "failed": 1}
-    assert set(sent_run.rows) == taken | {"p00007"}
+    left = 130 - len(taken) - 1
+    assert sent_run.outcomes == {"created": len(taken), "failed": 1, "not_sent": left}
+    told = {key: (row["outcome"], row["sent"]) for key, row in sent_run.rows.items()}
+    assert {key for key, each in told.items() if each == ("created", "yes")} == taken
+    assert list(told.values()).count(("not_sent", "no")) == left
 
 
 # when a run is over

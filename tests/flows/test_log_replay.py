@@ -186,7 +186,8 @@ def _reads_again_and_writes_nothing(living: Rollcall) -> None:
     written = {name: table.writes for name, table in vars(storage).items() if isinstance(table, MortalTable)}
     etags = [row.etag for row in storage.logs_table.rows(Query())]
     again = CheckpointTable(MemoryTable())
-    again.move(JOB, MORNING - timedelta(hours=1))
+    again.begin(JOB, "reader")
+    again.finish(JOB, MORNING - timedelta(hours=1), "reader")
     house = fitted(house, collector=replace(house.collector, checkpoints=again))
     read = new = 0
     for _ in range(4):

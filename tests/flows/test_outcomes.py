@@ -12,6 +12,7 @@ import pytest
 from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.table import Query
 from shared.collecting.evidence_book import FEW
+from shared.planning.people_db import FAILED
 from shared.runs import Run, RunState
 from tests.flows.test_collecting import Sent, later, sent
 from tests.support.graph import entry, refuses, status
@@ -31,16 +32,16 @@ def failing(sending: Sending, people: list[str]) -> Sent:
 # after the run was settled
 
 
-def test_a_success_within_a_day_heals_a_failure_of_a_settled_run(sending: Sending) -> None:
+def test_a_late_success_corrects_a_failure_of_a_settled_run(sending: Sending) -> None:
     sent_run = failing(sending, ["a", "b"])
     assert sent_run.outcomes == {"failed": 1, "created": 1}
     settled_at = sent_run.now.settled_at
     sent_run.say(entry("a", sending.clock.now()))
-    assert sent_run.collect().healed == (sent_run.run.run_id,)
+    assert sent_run.collect().corrected == (sent_run.run.run_id,)
     assert sent_run.outcomes == {"created": 2}
     assert (sent_run.rows["a"]["outcome"], sent_run.rows["a"]["code"]) == ("created", "")
     assert (sent_run.now.state, sent_run.now.settled_at, sent_run.now.causes) == (RunState.SETTLED, settled_at, ())
-    assert sent_run.collect().healed == ()
+    assert sent_run.collect().corrected == ()
 
 
 def test_somebody_unknown_is_answered_within_a_day(sending: Sending) -> None:
@@ -56,20 +57,22 @@ def test_somebody_unknown_is_answered_within_a_day(sending: Sending) -> None:
         assert [person.key for person in people] == ["a"]  # who failed is sent again by the next drop
 
 
-def test_an_answer_after_more_than_a_day_stays_in_the_log_only(sending: Sending) -> None:
+def test_an_answer_that_comes_days_later_still_counts(sending: Sending) -> None:
     sent_run = failing(sending, ["a", "b"])
     for _ in range(26):
         sent_run.collect(minutes=60)
     sent_run.say(entry("a", sending.clock.now()))
-    assert sent_run.collect().new == 1
-    assert sent_run.outcomes == {"failed": 1, "created": 1}
+    assert sent_run.collect().corrected == (sent_run.run.run_id,)
+    assert sent_run.outcomes == {"created": 2}
 
 
-def test_nobody_of_a_settled_run_becomes_worse(sending: Sending) -> None:
+def test_a_failure_that_comes_late_corrects_a_success(sending: Sending) -> None:
     sent_run = failing(sending, ["a", "b"])
     sent_run.say(entry("b", sending.clock.now(), "update", "failure", code="X"))
-    assert sent_run.collect().healed == ()
-    assert sent_run.outcomes == {"failed": 1, "created": 1}
+    assert sent_run.collect().corrected == (sent_run.run.run_id,)
+    assert sent_run.outcomes == {"failed": 2}
+    with sending.rollcall.house.people.open("employees") as people:
+        assert people.get("b").send_again == FAILED  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -118,12 +121,12 @@ def test_a_failure_after_a_later_run_sent_the_person_is_that_runs(sending: Sendi
     assert second.outcomes == {"failed": 1}
 
 
-def test_a_success_of_a_later_run_heals_the_earlier_one(sending: Sending) -> None:
+def test_a_success_of_a_later_run_leaves_the_failure_of_the_earlier_one(sending: Sending) -> None:
     first = failing(sending, ["a", "b"])
     second = again(sending, ["a"])
     second.say(entry("a", sending.clock.now() + timedelta(seconds=5)))
     second.collect()
-    assert (first.outcomes, second.outcomes) == ({"created": 2}, {"created": 1})
+    assert (first.outcomes, second.outcomes) == ({"created": 1, "failed": 1}, {"created": 1})
 
 
 def test_what_happened_long_before_entra_took_a_persons_chunk_was_caused_by_somebody_else(tmp_path: Path) -> None:

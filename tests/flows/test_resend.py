@@ -52,7 +52,7 @@ def test_people_sent_again_say_nothing_of_who_is_absent(made: Desk) -> None:
 
 
 def test_a_failed_disable_of_an_absent_person_is_sent_again(made: Desk) -> None:
-    made.sent(people(60), "a.csv")
+    made.settle(made.sent(people(60), "a.csv"))
     old = made.settle(made.sent(people(59), "b.csv"), failed=["p0060"])
     run = again(made, old, "p0060")
     assert made.actions(run) == {"p0060": "absent"}

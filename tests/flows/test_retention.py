@@ -23,7 +23,9 @@ from tests.support.house import Sending, fitted, scripted
 
 
 def settled(sending: Sending, name: str, people: int = 3) -> Sent:
-    sending.rollcall.house.collector.checkpoints.move(JOB, sending.clock.now())  # the log was read all the while
+    checkpoints = sending.rollcall.house.checkpoints
+    checkpoints.begin(JOB, "reader")
+    checkpoints.finish(JOB, sending.clock.now(), "reader")  # the log was read all the while
     drop = [f"p{number:05d},Active,{name}" for number in range(people)]  # the manager changes with every drop
     sent_run = Sent(sending, sending.rollcall.drop(drop, name=name))
     sending.rollcall.house.send_runs()

@@ -631,11 +631,12 @@ class _Failing:
     def __getattr__(self, method: str) -> object:
         return getattr(self._ledger, method)
 
-    def record(self, run_id: str, receipt: Receipt) -> None:
+    def record(self, run_id: str, receipt: Receipt) -> Receipt:
         self.records += 1
         if self._from <= self.records < self._to:
             raise StorageError("table chunks gave no answer")
-        self._ledger.record(run_id, receipt)  # type: ignore[attr-defined]
+        written: Receipt = self._ledger.record(run_id, receipt)  # type: ignore[attr-defined]
+        return written
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -666,7 +667,7 @@ def test_a_storage_error_in_one_run_does_not_hold_up_another(sending: Sending) -
     sending.rollcall.add_source("contractors")
     first = sending.rollcall.drop(10, source="contractors")
     second = sending.rollcall.drop(["x1"], source="employees")
-    ledger = _Failing(sending.rollcall.house.ledger, first=1, times=4)
+    ledger = _Failing(sending.rollcall.house.ledger, first=1, times=1)
     with pytest.raises(StorageError):
         sending.rollcall.with_sender(ledger=ledger).send_runs()
     assert (state_of(sending, first), state_of(sending, second)) == ("sending", "sent")
@@ -687,7 +688,8 @@ def test_a_mistake_of_ours_loses_no_reply_either(sending: Sending) -> None:
     run = sending.rollcall.drop(1000)
     with pytest.raises(ZeroDivisionError):
         sending.rollcall.with_sender(upload=Broken(sending.rollcall.house.sender.upload)).send_runs()
-    assert len(sending.rollcall.receipts(run)) == len(sending.graph.calls)
+    answered = [each for each in sending.rollcall.receipts(run) if each.answer is not Answer.STARTED]
+    assert len(answered) == len(sending.graph.calls)
     ticks_until(sending, run, RunState.SENT)
     assert len(sending.graph.people) == len(set(sending.graph.people)) == 1000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.runs import Answer, Run, RunState
+from shared.runs import Answer, Receipt, Run, RunState
 from shared.wiring import House
 from tests.support.graph import refuses
 from tests.support.guillotine import Guillotine, Killed
@@ -70,7 +70,7 @@ def check(sending: Sending, run: Run, calls: int) -> None:
     ]
     assert len(answered) == len(set(answered)) == PEOPLE
     with sending.rollcall.house.people.open("employees") as known:
-        assert {person.key for person in known} == set(people)
+        assert {person.key for person in known if not person.send_again} == set(people)
 
 
 def test_killed_between_answer_and_receipt_that_chunk_goes_once_more_and_nothing_else(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_killed_between_answer_and_receipt_that_chunk_goes_once_more_and_nothing
         def __getattr__(self, method: str) -> object:
             return getattr(ledger, method)
 
-        def record(self, *arguments: object) -> None:
-            self.records += 1
+        def record(self, run_id: str, receipt: Receipt) -> Receipt:
+            self.records += receipt.answer is not Answer.STARTED
             if self.records == 3:
                 raise Killed
-            ledger.record(*arguments)  # type: ignore[arg-type]
+            return ledger.record(run_id, receipt)
 
     with pytest.raises(Killed):
         sending.rollcall.with_sender(ledger=DiesAtTheThirdReceipt()).send_runs()
@@ -114,4 +114,4 @@ def test_calls_of_a_killed_process_are_counted_by_their_receipts(tmp_path: Path)
     sending.graph.on_call = lambda number: None
     sending.clock.advance(seconds=61)
     sending.rollcall.restarted().house.send_runs()
-    assert sending.rollcall.run(run).figures.calls == len(sending.graph.calls) == 10
+    assert sending.rollcall.run(run).figures.calls == len(sending.graph.calls) + 1 == 11  # the one that the kill cut off counts, too

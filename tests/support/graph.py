@@ -213,7 +213,7 @@ def entry(key: str, at: datetime, action: str = "create", outcome: str = "succes
         "activityDateTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "jobId": JOB,
         "cycleId": "cycle",
-        "changeId": f"change-{key}",
+        "changeId": f"change-{key}-{at:%d%H%M%S}",
         "provisioningAction": action,
         "durationInMilliseconds": 420,
         "provisioningStatusInfo": {"status": outcome, "errorInformation": error},

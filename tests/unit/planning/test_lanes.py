@@ -25,7 +25,7 @@ class Sheet:
 
 def cutter() -> tuple[ChunkCutter, Sheet, Sheet]:
     requests, people = Sheet(), Sheet()
-    return ChunkCutter("abc", requests, people), requests, people
+    return ChunkCutter("employees-20261102T060000Z-abc", requests, people), requests, people
 
 
 def person(number: int, action: Action = Action.NEW) -> Planned:
@@ -109,7 +109,7 @@ def test_people_csv_keeps_the_order_of_the_operations_in_their_chunk() -> None:
 def test_a_bulk_id_leads_back_to_the_line_or_to_the_absent_person() -> None:
     cut, requests, _ = cutter()
     cut.add(Lane.LEAVERS, person(7))
-    absent = Planned("p9", 0, Action.ABSENT, b"{}")
+    absent = Planned("p9", 0, Action.ABSENT, b'{"externalId":"p9"}')
     cut.add(Lane.LEAVERS, absent)
     cut.finish()
     assert [each["bulkId"] for each in json.loads(requests.text)["Operations"]] == ["abc-7", "abc-ap9"]

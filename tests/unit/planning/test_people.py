@@ -11,6 +11,7 @@ import pytest
 
 from shared.planning.fingerprints import fingerprint, flattened
 from shared.planning.people import DamagedPeople, People
+from shared.planning.people_db import FAILED
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MANAGED_BY_NOBODY: dict[str, Any] = {ENTERPRISE: {"department": "Sales"}}
@@ -131,7 +132,7 @@ def test_somebody_absent_whom_nobody_knows_is_no_trouble(people: People) -> None
 
 def test_disabling_keeps_what_is_known_of_the_person(people: People) -> None:
     put(people, user())
-    people.disable("p1", "run-2")
+    people.disable("p1", msgspec.json.encode(user(active=False)), "run-2")
     known = people.get("p1")
     assert known is not None
     assert not known.active
@@ -141,7 +142,7 @@ def test_disabling_keeps_what_is_known_of_the_person(people: People) -> None:
 
 def test_a_disabled_absent_person_who_is_back_as_before_differs(people: People) -> None:
     put(people, user())
-    people.disable("p1", "run-2")
+    people.disable("p1", msgspec.json.encode(user(active=False)), "run-2")
     known = people.get("p1")
     assert known is not None
     assert known.fingerprint != fingerprint(user())
@@ -161,7 +162,7 @@ def test_who_failed_and_never_was_in_the_directory_is_forgotten_but_for_the_run(
 
 @pytest.mark.parametrize("active", [True, False])
 @pytest.mark.parametrize("outcome", ["created", "updated", "enabled", "disabled", "unchanged"])
-def test_who_failed_and_is_in_the_directory_counts_as_active_and_as_told_nothing(
+def test_who_failed_and_is_in_the_directory_counts_as_active_and_is_sent_again(
     people: People, outcome: str, active: bool
 ) -> None:
     put(people, user())
@@ -170,9 +171,8 @@ def test_who_failed_and_is_in_the_directory_counts_as_active_and_as_told_nothing
     people.answered("run-2", [("p1", "failed")])
     known = people.get("p1")
     assert known is not None
-    assert known.active
-    assert known.outcome == "failed"
-    assert known.fingerprint not in (fingerprint(user()), fingerprint(user(title="Boss", active=active)))
+    assert known.was_active
+    assert (known.outcome, known.send_again) == ("failed", FAILED)
     assert people.last_run("p1") == "run-2"
 
 
@@ -205,13 +205,13 @@ def test_a_late_failure_does_not_touch_what_a_newer_run_told(people: People) -> 
 
 def test_an_absent_person_whom_entra_failed_to_disable_counts_as_active_still(people: People) -> None:
     put(people, user())
-    people.disable("p1", "run-2")
+    people.disable("p1", msgspec.json.encode(user(active=False)), "run-2")
     for _ in range(2):
         people.answered("run-2", [("p1", "failed")])
         known = people.get("p1")
         assert known is not None
-        assert known.active
-        assert known.outcome == "failed"
+        assert known.was_active
+        assert (known.outcome, known.send_again) == ("failed", FAILED)
 
 
 def test_other_outcomes_are_kept_until_the_person_is_told_again(people: People) -> None:
@@ -240,10 +240,14 @@ def test_a_file_that_is_none_is_told(content: bytes) -> None:
         People(content)
 
 
-def test_no_name_and_no_value_of_a_person_is_in_the_file() -> None:
+def test_nothing_of_a_person_is_left_in_the_file_when_the_record_is_forgotten() -> None:
     with People() as people:
-        put(people, user(displayName="Ada Lovelace", title="Countess"))
-        content = people.content()
+        put(people, user(displayName="Ada Lovelace", title="Countess", active=False), "employees-20260101T000000Z-a")
+        people.forget_records(MONDAY)
+        assert people.records("p1") == []
+        with People(people.content()) as again:
+            assert again.get("p1") is not None
+            content = again.content()
     assert b"Lovelace" not in content
     assert b"Countess" not in content
 

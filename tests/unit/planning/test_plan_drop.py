@@ -19,7 +19,7 @@ from shared.planning.plan import Plan, decode_plan, plan_hash, read_people
 from shared.planning.plan_drop import plan_drop
 from shared.planning.survey import source_hash
 from shared.runs import Answer, Receipt, Run, new_run
-from shared.sending.fold import fold
+from shared.sending.apply_accepted import apply_accepted
 from shared.sources import Source
 from tests.support.desk import COLUMNS, Row, as_csv
 
@@ -41,7 +41,7 @@ SAYS: dict[str, Any] = {
 
 @dataclass
 class Table:
-    """Plans drops one after another; `tell` also folds them, as if Entra had accepted everything."""
+    """Plans drops one after another; `tell` also applies them, as if Entra had accepted everything."""
 
     source: Source = field(default_factory=lambda: Source.model_validate(SAYS))
     drops: MemoryContainer = field(default_factory=lambda: MemoryContainer(lambda: NOW))
@@ -70,7 +70,7 @@ class Table:
         plan = self.plan(rows)
         receipts = [Receipt(chunk.number, 0, chunk.operations, Answer.ACCEPTED, NOW) for chunk in plan.chunks]
         assert self.run is not None
-        fold(self.run, plan, receipts, self.files, self.known)
+        apply_accepted(self.run, plan, receipts, self.files, self.known, NOW)
         return plan
 
     def read(self, name: str) -> bytes:
@@ -89,7 +89,8 @@ class Table:
 
     def users(self) -> dict[str, dict[str, Any]]:
         lines = [json.loads(line) for line in self.read("requests.ndjson").splitlines()]
-        return {each["data"]["externalId"]: each["data"] for line in lines for each in line["Operations"]}
+        records = [each["data"] for line in lines for each in line["Operations"]]
+        return {record["externalId"]: {name: record[name] for name in record if name != "id"} for record in records}
 
 
 @pytest.fixture
@@ -303,6 +304,9 @@ def test_an_absent_person_is_disabled_after_the_grace_and_not_before(table: Tabl
         "externalId": "b",
         "userName": "b@contoso.com",
         "active": False,
+        "displayName": "Bob",
+        "title": "Clerk",
+        MANAGER.removesuffix(":manager"): {"manager": {"value": "a"}},
     }
     assert table.told()["b"] == (0, "absent", 1)
 

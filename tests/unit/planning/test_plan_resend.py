@@ -10,8 +10,8 @@ import pytest
 
 from shared.errors import Missing
 from shared.planning.decide import resend
-from shared.planning.plan_again import plan_again
-from shared.runs import Run, RunState
+from shared.planning.plan_resend import plan_resend
+from shared.runs import Run, RunState, hash_of
 from tests.support.desk import Desk, desk, people
 
 
@@ -24,7 +24,7 @@ def again(made: Desk, old: Run, *keys: str) -> Run:
     house = made.rollcall.house
     run = resend(house.ledger, house.files, old.run_id, keys, made.clock.now())
     with house.people.open("employees") as known:
-        plan_again(run, made.run(old), known, house.files, made.clock.now())
+        plan_resend(run, made.run(old), known, house.files, made.clock.now())
     return run
 
 
@@ -41,7 +41,9 @@ def test_only_those_asked_for_are_sent_byte_for_byte_as_before(made: Desk) -> No
         for line in made.file(run, "requests.ndjson").splitlines()
         for each in json.loads(line)["Operations"]
     ]
+    marks = [each.pop("id").partition("-")[0] for each in (*after, before["p0003"], before["p0055"])]
     assert after == [before["p0003"], before["p0055"]]
+    assert marks == [hash_of(run.run_id)] * 2 + [hash_of(old.run_id)] * 2
     assert made.actions(run) == {"p0003": "again", "p0055": "again"}
     assert [person.line for person in made.people(run)] == [4, 56]
 

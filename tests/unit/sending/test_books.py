@@ -23,11 +23,11 @@ class Shaky(TableLedger):
         super().__init__(MemoryTable(), MemoryTable())
         self.failures, self.meddle = failures, meddle
 
-    def record(self, run_id: str, receipt: Receipt) -> None:
+    def record(self, run_id: str, receipt: Receipt) -> Receipt:
         if self.failures:
             self.failures -= 1
             raise StorageError("no answer")
-        super().record(run_id, receipt)
+        return super().record(run_id, receipt)
 
     def save(self, run: Run) -> Run:
         if self.meddle:

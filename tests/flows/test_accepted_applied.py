@@ -1,8 +1,9 @@
-"""What Entra has accepted goes into people.db: all of it, once, from the bytes that were sent."""
+"""What Entra has accepted goes into the known people: all of it, once, from the bytes that were sent."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from shared.planning.decide import cancel
 from shared.planning.plan import REQUESTS
 from shared.runs import Answer, Receipt, Run, RunState
-from shared.sending.fold import fold
+from shared.sending.apply_accepted import apply_accepted
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import status
 
@@ -21,15 +22,15 @@ def made(tmp_path: Path) -> Desk:
 
 
 def known(made: Desk) -> dict[str, tuple[str, int]]:
-    """Key, title's run and absences of everybody in people.db."""
+    """Key, title's run and absences of everybody who is known."""
     with made.rollcall.house.people.open("employees") as found:
         return {each.key: (each.run_id, each.absences) for each in found}
 
 
-def fold_again(made: Desk, run: Run, receipts: list[Receipt] | None = None) -> None:
+def apply_again(made: Desk, run: Run, receipts: list[Receipt] | None = None) -> None:
     house = made.rollcall.house
     told = house.ledger.receipts(run.run_id) if receipts is None else receipts
-    fold(run, made.plan(run), told, house.files, house.people)
+    apply_accepted(run, made.plan(run), told, house.files, house.people, made.clock.now() - timedelta(days=90))
 
 
 def test_who_was_accepted_is_known_afterwards(made: Desk) -> None:
@@ -38,22 +39,22 @@ def test_who_was_accepted_is_known_afterwards(made: Desk) -> None:
     assert run.folded
 
 
-def test_folding_twice_changes_nothing(made: Desk) -> None:
+def test_applying_twice_changes_nothing(made: Desk) -> None:
     made.sent(people(60), "a.csv")
     run = made.sent(people(50), "b.csv")
     before = known(made)
-    fold_again(made, run)
-    fold_again(made, replace(run, state=RunState.SENDING))
+    apply_again(made, run)
+    apply_again(made, replace(run, state=RunState.SENDING))
     assert known(made) == before
     assert sum(absences for _, absences in before.values()) == 10
 
 
-def test_a_sender_killed_after_folding_counts_absences_once(made: Desk) -> None:
+def test_a_sender_killed_after_applying_counts_absences_once(made: Desk) -> None:
     made.source("absence: disable\nabsence_grace: 2")
     made.sent(people(60), "a.csv")
     made.drop(people(59), "b.csv")
     run = made.rollcall.house.ledger.runs("employees")[-1]
-    fold_again(made, run, [])  # and before the run could be saved it was killed
+    apply_again(made, run, [])  # and before the run could be saved it was killed
     made.send()
     made.drop([replace(people(1)[0], title="x"), *people(58, start=2)], "c.csv")
     assert made.graph.users["p0060"]["active"] is True
@@ -111,7 +112,7 @@ def test_what_a_run_had_sent_before_it_ended_is_known(made: Desk, ended: str) ->
 def test_a_run_that_ended_on_the_way_says_nothing_of_who_is_absent(made: Desk) -> None:
     made.sent(people(60), "a.csv")
     run = made.drop(people(50), "b.csv")
-    fold_again(made, replace(run, state=RunState.CANCELLED), [])
+    apply_again(made, replace(run, state=RunState.CANCELLED), [])
     assert all(absences == 0 for _, absences in known(made).values())
     assert made.drop(people(60), "c.csv").reasons == ()  # and the content of b.csv was not sent before
 
@@ -141,7 +142,7 @@ def test_a_part_that_has_no_receipt_is_not_known(made: Desk) -> None:
         Receipt(chunks[0].number, 0, 25, Answer.ACCEPTED, made.clock.now()),
         Receipt(chunks[0].number, 25, 50, Answer.SPLIT, made.clock.now()),
     ]
-    fold_again(made, replace(run, state=RunState.CANCELLED), receipts)
+    apply_again(made, replace(run, state=RunState.CANCELLED), receipts)
     assert len(known(made)) == 25
     assert made.file(run, REQUESTS)
 
@@ -183,7 +184,7 @@ def test_who_failed_to_be_created_and_is_missing_afterwards_is_not_made_by_a_dis
 
 
 def test_a_leaver_whose_disable_failed_is_sent_by_the_next_drop(made: Desk) -> None:
-    made.sent(people(60), "a.csv")
+    made.settle(made.sent(people(60), "a.csv"))
     left = [replace(people(1)[0], status="Left"), *people(59, start=2)]
     made.settle(made.sent(left, "b.csv"), failed=["p0001"])
     again = made.drop(left, "c.csv")
@@ -192,7 +193,7 @@ def test_a_leaver_whose_disable_failed_is_sent_by_the_next_drop(made: Desk) -> N
 
 def test_an_absent_person_whose_disable_failed_is_disabled_again_by_the_next_drop(made: Desk) -> None:
     made.source("absence: disable\nabsence_grace: 1")
-    made.sent(people(60), "a.csv")
+    made.settle(made.sent(people(60), "a.csv"))
     made.settle(made.sent(people(59), "b.csv"), failed=["p0060"])
     assert made.outcome_of("p0060") == "failed"
     again = made.sent(people(59), "c.csv")
