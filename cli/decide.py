@@ -41,16 +41,16 @@ def replan(house: House, run_id: str, *, as_json: bool) -> None:
     _said(run, f"plans the drop of {run_id} anew; it begins at the next sweep", as_json=as_json)
 
 
-def resend(house: House, run_id: str, keys: list[str], *, failed: bool, as_json: bool) -> None:
-    """A new run of some people of an earlier one."""
-    if not keys and not failed:
-        raise Misused("say whom: --failed, or --key KEY")
+def resend(house: House, run_id: str, keys: list[str], outcomes: set[str], *, as_json: bool) -> None:
+    """A new run of some people of an earlier one: these keys, and everybody with one of these outcomes."""
+    if not keys and not outcomes:
+        raise Misused("say whom: --failed, --unanswered, or --key KEY")
     old = house.ledger.get(run_id)
     wanted = set(keys)
-    if failed:
+    if outcomes:
         if old.state not in (RunState.SETTLED, RunState.SENT, RunState.CANCELLED, RunState.SUPERSEDED):
-            raise CommandError(f"run {run_id} is {old.state}; who failed is known once it was sent")
-        wanted |= {each.key for each in people_of(house, old, house.files.names(old), {"failed"})}
+            raise CommandError(f"run {run_id} is {old.state}; its outcomes are known once it was sent")
+        wanted |= {each.key for each in people_of(house, old, house.files.names(old), outcomes)}
     run = decide.resend(house.ledger, house.files, run_id, wanted, datetime.now(UTC))
     _said(run, f"sends {console.counted(len(wanted), 'person', 'people')} of {run_id} again", as_json=as_json)
 

@@ -29,7 +29,13 @@ class Surroundings:
     """What a command works in: the settings and everything else, and the house they lead to."""
 
     environ: Mapping[str, str]
-    house: Callable[[], House]
+    any_house: Callable[[], House]  # whatever release wrote its state
+
+    def house(self) -> House:
+        """The house, whose state this release can work on. Raises ConfigurationError, NewerState."""
+        made = self.any_house()
+        made.state.check_for_command()
+        return made
 
     @property
     def is_set_up(self) -> bool:
@@ -64,9 +70,7 @@ def house(environ: Mapping[str, str]) -> House:
     except SettingsError as error:
         raise CommandError(f"{error}; {HOW}") from None
     _must_listen(settings.connection_string)
-    made = live(environ)
-    made.state.check_for_command()
-    return made
+    return live(environ)
 
 
 def _must_listen(connection_string: str) -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from cli.answers import STYLES
 from cli.console import counted
 from shared.errors import UnknownRun
-from shared.runs import FINISHED, OUTCOMES, Answer, Run, RunState
+from shared.runs import FINISHED, OUTCOMES, Run, RunState
 from shared.wiring import House
 
 LOOK_SECONDS = 0.25
@@ -80,7 +80,7 @@ def _look(house: House, run_id: str) -> Sight | None:
         return None
     if run.state in (RunState.SENDING, RunState.BLOCKED):
         receipts = house.ledger.receipts(run_id)
-        return Sight(run, sum(each.stop - each.start for each in receipts if each.answer is not Answer.SPLIT))
+        return Sight(run, sum(each.stop - each.start for each in receipts if each.is_final))
     return Sight(run, run.figures.sent if run.sent_at else 0)
 
 

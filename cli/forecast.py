@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from cli.console import counted
+from cli.gates import plan_of
 from shared.runs import TO_SEND, Run
+from shared.sending.parts import calls_left
 from shared.sending.quota import finished_at
 from shared.wiring import House
 
@@ -21,8 +23,8 @@ def forecast(house: House, runs: Iterable[Run]) -> Iterator[str]:
     yield f"quota     {budget.used:,} of {budget.limit:,} calls in 24 hours are made, {budget.left():,} left"
     needed = 0
     for run in on_the_way:
-        answered = len({receipt.chunk for receipt in house.ledger.receipts(run.run_id)})
-        calls = max(0, run.figures.chunks - answered)
+        plan = plan_of(house, run)
+        calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id)) if plan else 0
         needed += calls
         done = finished_at(needed, budget, max(now, run.not_before or now))
         yield f"{run.run_id}  needs {counted(calls, 'call')}, done by {done:%Y-%m-%d %H:%M} UTC"

@@ -18,9 +18,11 @@ from typer.core import TyperGroup
 from cli.mapping.commands import app as mapping
 from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder
 from cli.setup.commands import app as setup
+from cli.state import app as state
 
 if TYPE_CHECKING:
     from cli.environment import Surroundings
+    from shared.wiring import House
 
 INTERRUPTED = 130  # as shells tell it
 
@@ -65,6 +67,7 @@ app = typer.Typer(
 )
 app.add_typer(setup, name="setup")
 app.add_typer(mapping, name="mapping")
+app.add_typer(state, name="state")
 
 
 @app.callback()
@@ -82,6 +85,11 @@ def _around(ctx: typer.Context) -> Surroundings:
     from cli.environment import Surroundings, surroundings
 
     return ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
+
+
+def state_house(ctx: typer.Context) -> House:
+    """The house for commands that work on the state as it is, of whatever release."""
+    return _around(ctx).any_house()
 
 
 def _end(*_: object) -> None:
@@ -233,13 +241,15 @@ def resend(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
     failed: Annotated[bool, typer.Option("--failed", help="Everybody who failed.")] = False,
+    unanswered: Annotated[bool, typer.Option("--unanswered", help="Everybody whom the log says nothing of.")] = False,
     key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="This person; may be repeated.")] = None,
     json: Json = False,
 ) -> None:
     """Send people of RUN again, in a new run."""
     from cli.decide import resend
 
-    resend(_around(ctx).house(), run, key or [], failed=failed, as_json=json)
+    outcomes = {name for name, wanted in (("failed", failed), ("unknown", unanswered)) if wanted}
+    resend(_around(ctx).house(), run, key or [], outcomes, as_json=json)
 
 
 @app.command()

@@ -37,7 +37,7 @@ def people_of(
     house: House, run: Run, files: Collection[str], outcomes: Collection[str] | None
 ) -> Iterator[PersonAnswer]:
     """Everybody of a run, or those with one of these outcomes."""
-    found = _settled(house, run) if OUTCOME in files else _on_the_way(house, run, files)
+    found = _settled(house, run) if OUTCOME in files and run.settled_at else _on_the_way(house, run, files)
     return (person for person in found if outcomes is None or person.outcome in outcomes)
 
 

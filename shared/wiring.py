@@ -214,7 +214,8 @@ class House:
         from shared.alerting.watching import Watcher
 
         job, at, now = self.job.state, self.checkpoints.get, self.clock.now
-        return Watcher(self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now)
+        sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
+        return Watcher(self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised)
 
     @room
     def alerts(self) -> AlertTable:

@@ -18,11 +18,6 @@ PACKAGES = ("shared", "cli", "local")
 IGNORED = shutil.ignore_patterns("__pycache__")
 RIM = ("adapters", "wiring.py")
 LONGEST_TRIGGERS = 100
-LONGEST_MODULE = 300
-LONG_FOR_A_REASON: dict[str, str] = {
-    "cli/main.py": "the words of the command line, one command after another, each a few lines",
-    "shared/planning/people.py": "one table and its statements: apart, neither would read",
-}
 
 # What a story gets as an argument, and therefore never takes by itself.
 AMBIENT = {
@@ -224,16 +219,6 @@ def test_stories_get_the_clock_chance_and_the_environment_as_arguments(root: Pat
 def test_triggers_stay_thin(root: Path) -> None:
     lines = (root / "function_app.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) < LONGEST_TRIGGERS
-
-
-def test_no_module_outgrows_a_sitting(root: Path) -> None:
-    long = {
-        str(path.relative_to(root)): lines
-        for package in PACKAGES
-        for path in modules_of(root / package)
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_MODULE
-    }
-    assert long.keys() == LONG_FOR_A_REASON.keys(), long
 
 
 # What importing does

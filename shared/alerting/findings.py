@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from shared.runs import Run
 from shared.sending.quota import Budget
@@ -28,6 +29,25 @@ class JobState:
     quarantine: str = ""  # its reason
 
 
+class Unrecognised(Protocol):
+    """Log entries of a shape that this version does not know."""
+
+    @property
+    def shape(self) -> str:
+        """Action, status and steps; no values."""
+        ...
+
+    @property
+    def entries(self) -> int:
+        """How many there were."""
+        ...
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last ones were read."""
+        ...
+
+
 @dataclass(frozen=True)
 class RunWatch:
     """A run with what the rules need beside it."""
@@ -48,6 +68,7 @@ class SourceWatch:
     runs: tuple[RunWatch, ...]  # newest last
     job: JobState | None  # None: it could not be read, or there is no endpoint yet
     checkpoint: datetime | None
+    unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
 
 
 @dataclass(frozen=True)

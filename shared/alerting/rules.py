@@ -42,7 +42,7 @@ def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """More people failed than the source permits, also while others are awaited; the most frequent causes are named."""
     awaiting = [each for each in source.runs if each.run.state in AWAITING_OUTCOMES]
-    for each in [*_last_answered(watch, source), *awaiting]:
+    for each in [*_answered(watch, source), *awaiting]:
         figures = each.run.figures
         if source.limits.failed is not None and exceeds(figures.failed, source.limits.failed, figures.sent, 0):
             named = ", ".join(f"{code or 'no code'} ({count})" for code, count in each.run.causes[:3])
@@ -71,8 +71,56 @@ def unanswered(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
             text = f"{each.run.figures.unknown} people have no answer in Entra's log. {_usual_reason(source)}"
             yield _of_run(
                 each, "unknown", Severity.WARNING, f"People of {source.source} have no answer", text,
-                "see that the provisioning job runs; answers that come late are kept in the log",
+                "see that the provisioning job runs; the next drop sends these people again",
             )  # fmt: skip
+
+
+def unanswered_twice(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """People whom two runs in a row sent, and of whom the log says nothing. They are not sent again."""
+    for each in _last_answered(watch, source):
+        if each.run.figures.unanswered:
+            text = (
+                f"{each.run.figures.unanswered} people were sent twice and Entra's log says nothing of them. "
+                f"Rollcall sends them again only when they change. {_usual_reason(source)}"
+            )
+            yield _of_run(
+                each, "no-answer-twice", Severity.CRITICAL, f"People of {source.source} had no answer twice", text,
+                f"find out why the log is silent, then: rollcall resend {each.run.run_id} --unanswered",
+            )  # fmt: skip
+
+
+def held_by_entra(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Accidental-deletion prevention holds changes back: the accounts are still enabled."""
+    for each in _answered(watch, source):
+        if each.run.figures.held_by_entra and each.run.released_at is None:
+            yield _of_run(
+                each, "held-by-entra", Severity.CRITICAL, f"Entra holds back changes of {source.source}",
+                f"the accounts of {each.run.figures.held_by_entra} people were not disabled",
+                "allow or reject the changes in the portal (Provisioning, Overview); Entra carries out what is allowed",
+            )  # fmt: skip
+
+
+def deleted(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Entra deleted accounts. Rollcall never asks for that."""
+    for each in _answered(watch, source):
+        if each.run.figures.deleted:
+            yield _of_run(
+                each, "deleted", Severity.CRITICAL, f"Entra deleted accounts of {source.source}",
+                f"{each.run.figures.deleted} people have no account any more",
+                "restore them within 30 days, and switch off Delete under Target Object Actions of the mapping",
+            )  # fmt: skip
+
+
+def unrecognised(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """The log holds actions or statuses that this version does not know. No outcome comes from those."""
+    found = [each for each in source.unrecognised if watch.now - each.last_at < RECENT]
+    if found:
+        shapes = "; ".join(f"{each.shape} ({each.entries})" for each in found[:3])
+        yield _of_source(
+            source, "unrecognised", Severity.WARNING, "Entra reported something this version does not know",
+            f"people whose only entries are these stay without an answer: {shapes}",
+            "look at the entries in the log, and see whether a newer release of Rollcall knows them",
+        )  # fmt: skip
 
 
 def rejected_records(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -209,6 +257,7 @@ def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
 # What `Finding.rule` says; docs/operations.md has a line for each
 NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown", "rejected-records",
+    "no-answer-twice", "held-by-entra", "deleted", "unrecognised",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
@@ -216,6 +265,10 @@ RULES: tuple[Rule, ...] = (
     failures,
     everything_skipped,
     unanswered,
+    unanswered_twice,
+    held_by_entra,
+    deleted,
+    unrecognised,
     rejected_records,
     disable_spike,
     unresolved_managers,
@@ -238,6 +291,18 @@ def _current(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
 def _last_answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
     answered = [each for each in source.runs if each.run.state is RunState.SETTLED and each.run.figures.sent]
     return (each for each in answered[-1:] if watch.now - each.run.changed_at < RECENT)
+
+
+def _answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+    """The last run that was settled, and those that ended lately or were corrected since they were settled."""
+    last = list(_last_answered(watch, source))
+    yield from last
+    for each in source.runs:
+        run = each.run
+        is_new = run.outcomes_at is not None and watch.now - run.outcomes_at < RECENT
+        is_corrected = run.settled_at is not None and is_new and run.outcomes_at != run.settled_at
+        if each not in last and run.settled_at and is_new and (is_corrected or run.state in ENDED_ON_THE_WAY):
+            yield each
 
 
 def _last_planned(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:

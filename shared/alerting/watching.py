@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.alerting.findings import JobState, RunWatch, SourceWatch, Watch
+from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unrecognised, Watch
 from shared.endpoint import Endpoint
 from shared.errors import GraphError, Missing
 from shared.planning.changes import Action
 from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
+from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
 from shared.sources import Source
 
@@ -30,6 +31,7 @@ class Watcher:
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
+    unrecognised: Callable[[str], Sequence[Unrecognised]] = lambda job_id: ()  # by job id
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -51,6 +53,7 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
         tuple(_run(watcher, run) for run in looked_at),
         _job(watcher, endpoint) if endpoint else None,
         watcher.checkpoint(endpoint.job_id) if endpoint else None,
+        tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
     )
 
 
@@ -58,13 +61,13 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
     plan = _plan(watcher, run)
     if plan is None:
         return RunWatch(run)
-    answered = len({receipt.chunk for receipt in watcher.ledger.receipts(run.run_id)}) if run.state in TO_SEND else 0
+    is_to_send = run.state in TO_SEND
     return RunWatch(
         run,
         unresolved_managers=len(plan.unresolved_managers),
         disables=plan.actions.get(Action.DISABLED, 0) + plan.actions.get(Action.ABSENT, 0),
         known=plan.known,
-        calls_needed=max(0, len(plan.chunks) - answered),
+        calls_needed=calls_left(plan.chunks, watcher.ledger.receipts(run.run_id)) if is_to_send else 0,
     )
 
 

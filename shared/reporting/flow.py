@@ -64,7 +64,7 @@ def _outcomes(run: Run) -> list[tuple[str, int]]:
     figures = run.figures
     counts = dict(figures.outcomes)
     counts["unchanged"] = max(0, counts["unchanged"] - max(0, figures.people - figures.sent))
-    told = [(name, counts[name]) for name in OUTCOMES]
+    told = [(name.replace("_", " "), counts[name]) for name in OUTCOMES]
     return [*told, ("awaited", max(0, figures.sent - sum(counts.values())))]
 
 

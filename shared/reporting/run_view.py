@@ -15,6 +15,7 @@ from shared.reporting.answers import Rejected, Troubles, answers, rejections, tr
 from shared.reporting.flow import Level, levels
 from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
 from shared.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
+from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
 
 CHUNKS_SHOWN = 100
@@ -58,7 +59,7 @@ class ChunkLine:
     number: int
     lane: str
     operations: int
-    answer: str  # accepted, refused in part, refused, waiting
+    answer: str  # accepted, refused in part, refused, not sent, waiting
     status: int
     at: datetime | None
     request_id: str
@@ -116,15 +117,15 @@ def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: d
 
 def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget: Budget, now: datetime) -> Progress:
     """How far the run is."""
-    final = [receipt for receipt in receipts if receipt.answer is not Answer.SPLIT]
-    taken = sum(receipt.stop - receipt.start for receipt in final if receipt.answer is Answer.ACCEPTED)
+    receipts = list(receipts)
+    taken = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.ACCEPTED)
     figures = run.figures
     answered = max(0, sum(figures.outcomes.values()) - max(0, figures.people - figures.sent))
     if plan is None or run.state not in TO_SEND:
         return Progress(taken, figures.sent, answered)
-    calls_left = max(0, len(plan.chunks) - len({receipt.chunk for receipt in final}))
+    calls = calls_left(plan.chunks, receipts)
     start = max(now, run.not_before or now)
-    return Progress(taken, figures.sent, answered, calls_left, finished_at(calls_left, budget, start))
+    return Progress(taken, figures.sent, answered, calls, finished_at(calls, budget, start))
 
 
 def _plan_body(folder: RunFolder, run: Run) -> bytes:
@@ -139,7 +140,7 @@ def _plan_body(folder: RunFolder, run: Run) -> bytes:
 def _chunk_lines(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterable[ChunkLine]:
     by_chunk: Mapping[int, list[Receipt]] = defaultdict(list)
     for receipt in receipts:
-        if receipt.answer is not Answer.SPLIT:
+        if receipt.is_final or receipt.answer is Answer.CLOSED:
             by_chunk[receipt.chunk].append(receipt)
     for chunk in chunks:
         found = by_chunk.get(chunk.number, [])
@@ -158,6 +159,8 @@ def _chunk_lines(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterab
 def _answer(chunk: Chunk, receipts: list[Receipt]) -> str:
     if sum(receipt.stop - receipt.start for receipt in receipts) < chunk.operations:
         return "waiting"
+    if any(receipt.answer is Answer.CLOSED for receipt in receipts):
+        return "not sent"
     refused = sum(receipt.answer is Answer.REFUSED for receipt in receipts)
     if not refused:
         return "accepted"

@@ -28,8 +28,8 @@ MEANINGS = {
     S.PLANNED: "The plan is made and will be sent at the next tick.",
     S.BLOCKED: "Entra refuses every call of this source. When the cause is mended, the run goes on by itself.",
     S.REJECTED: "The file could not be planned. Nothing was sent.",
-    S.SUPERSEDED: "A newer drop came first. What Entra had accepted until then is remembered.",
-    S.CANCELLED: "Somebody stopped this run. What Entra had accepted until then is remembered.",
+    S.SUPERSEDED: "A newer drop came first. The rest of this run is not sent.",
+    S.CANCELLED: "A person cancelled this run. The rest of it is not sent.",
 }
 
 
@@ -105,6 +105,12 @@ def _settled(run: Run) -> Verdict:
             ("failed", figures.failed),
             ("was skipped" if figures.skipped == 1 else "were skipped", figures.skipped),
             ("has no answer" if figures.unknown == 1 else "have no answer", figures.unknown),
+            (
+                "is held back by Entra" if figures.held_by_entra == 1 else "are held back by Entra",
+                figures.held_by_entra,
+            ),
+            ("was deleted by Entra" if figures.deleted == 1 else "were deleted by Entra", figures.deleted),
+            ("was sent again by a newer run", figures.overtaken),
         )
         if count
     ]
@@ -115,10 +121,11 @@ def _settled(run: Run) -> Verdict:
     if not troubled:
         told = "The one person is" if figures.people == 1 else f"All {figures.people:,} people are"
         return Verdict(f"{told} as they should be.{rejected}", "warn" if figures.rejected else "good")
-    good = figures.people - figures.failed - figures.skipped - figures.unknown
+    bad = figures.failed + figures.deleted + figures.held_by_entra
+    good = figures.people - bad - figures.skipped - figures.unknown - figures.overtaken
     return Verdict(
         f"{good:,} of {people(figures.people)} are as they should be; {', '.join(troubled)}.{rejected}",
-        "bad" if figures.failed else "warn",
+        "bad" if bad else "warn",
     )
 
 

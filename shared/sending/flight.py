@@ -36,7 +36,11 @@ _Started = tuple[Receipt, Reply]  # what was written before the call, and what c
 
 
 class _NotCalled(Exception):
-    """The call was not made, since its receipt could not be written; the cause says why."""
+    """The call was not made, since its receipt could not be written."""
+
+    def __init__(self, cause: RollcallError) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ class Flight:
         try:
             started = self.sender.ledger.record(self.run.run_id, part.started(now(), self._name))
         except RollcallError as error:
-            raise _NotCalled from error
+            raise _NotCalled(error) from error
         return started, self.sender.upload.post(self.endpoint, body, lambda: booking.left(now()))
 
     def _within_quota(self, lane: int) -> bool:
@@ -200,8 +204,7 @@ class Flight:
             started, reply = answered.result()
         except _NotCalled as error:
             self.calls -= 1
-            assert error.__cause__ is not None
-            raise error.__cause__ from None
+            raise error.cause from None
         call = replace(call, part=replace(call.part, before=started))
         match reply.verdict:
             case Verdict.ACCEPTED:

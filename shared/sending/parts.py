@@ -72,6 +72,11 @@ def parts_to_send(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Itera
         yield from (part for part in _parts(Part(chunk, 0, chunk.operations), known) if _is_to_send(part))
 
 
+def calls_left(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> int:
+    """How many calls a run still needs, as far as the receipts say: a refused chunk may need more."""
+    return sum(1 for _ in parts_to_send(chunks, receipts))
+
+
 def parts_to_close(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterator[Part]:
     """Every part that no sender has begun to send, in the order of the chunks."""
     known = {receipt.part: receipt for receipt in receipts}

@@ -114,4 +114,6 @@ def test_calls_of_a_killed_process_are_counted_by_their_receipts(tmp_path: Path)
     sending.graph.on_call = lambda number: None
     sending.clock.advance(seconds=61)
     sending.rollcall.restarted().house.send_runs()
-    assert sending.rollcall.run(run).figures.calls == len(sending.graph.calls) + 1 == 11  # the one that the kill cut off counts, too
+    assert (
+        sending.rollcall.run(run).figures.calls == len(sending.graph.calls) + 1 == 11
+    )  # the one that the kill cut off counts, too

@@ -1,0 +1,57 @@
+"""`rollcall state`: in which format the state is, and the way back to the release before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import Json
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def state() -> None:
+    """Show the format of what Rollcall keeps, or go back to the state of release 0.1."""
+
+
+@app.command()
+def show(ctx: typer.Context, json: Json = False) -> None:
+    """Say which release wrote the state, and when it was migrated."""
+    from cli import console
+    from cli.main import state_house
+
+    marker = state_house(ctx).state.marker()
+    if json:
+        console.print_json({"format": marker.version, "release": marker.release} if marker else {"format": None})
+    elif marker is None:
+        console.out().print("the state is of release 0.1, or there is none yet")
+    else:
+        since = f"{marker.migrated_at:%Y-%m-%d %H:%M} UTC"
+        console.out().print(f"format {marker.version}, written by release {marker.release} since {since}")
+
+
+@app.command()
+def restore(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")] = False,
+    json: Json = False,
+) -> None:
+    """Go back to the state of release 0.1. Stop the app first. Everybody who changed since is sent again."""
+    from cli import console
+    from cli.errors import CommandError
+    from cli.main import state_house
+    from shared.adapters.state_restore import restore
+
+    house = state_house(ctx)
+    if not yes and not typer.confirm("Is the app stopped, and shall the state of release 0.1 be restored?"):
+        raise CommandError("nothing was changed")
+    done = restore(house.storage, house.state.lease, house.clock.now())
+    if json:
+        console.print_json({"sources": done.sources, "people": done.people, "replanned": done.replanned})
+        return
+    console.out().print(
+        f"restored {console.counted(len(done.sources), 'source')}: {console.counted(done.people, 'person', 'people')} "
+        f"are sent again, {console.counted(done.replanned, 'drop')} are planned again. Deploy release 0.1 now"
+    )
