@@ -172,7 +172,7 @@ class _Tick:
             read_to = window.until if window else None
             for opened in runs.to_write(read_to, collector.outcome_wait):
                 self._write_back(opened, read_to, now, rewrite=is_interrupted)
-            self._put_in_doubt(runs)
+            self._put_out_of_order(runs)
             self._send_released(endpoint, runs, read_to, now)
             self._settle_lost(runs, now)
             self.faults += runs.faults
@@ -233,14 +233,14 @@ class _Tick:
         self._save(opened.run, lambda run: _settled(run.counted(**figures, unanswered=given_up), causes, now))
         (self.corrected if is_settled else self.settled).append(opened.run.run_id)
 
-    def _put_in_doubt(self, runs: JobRuns) -> None:
+    def _put_out_of_order(self, runs: JobRuns) -> None:
         """People whose older record was processed after the newest one are sent again by the next drop."""
-        for source in {each.source for each in runs.disorders}:
-            found = [each for each in runs.disorders if each.source == source]
+        for source in {each.run.source for each in runs.disorders}:
+            found = [each for each in runs.disorders if each.run.source == source]
 
             def change(people: People, found: list[Disorder] = found) -> None:
                 for each in found:
-                    people.put_in_doubt(each.key, active=each.active)
+                    people.put_out_of_order(each.key, each.run.run_id, active=each.active)
 
             self.collector.people.update(source, change)
 
@@ -290,6 +290,8 @@ def _answered(collector: Collector, opened: OpenRun) -> tuple[tuple[tuple[str, i
     def change(people: People) -> None:
         nonlocal given_up
         given_up = people.answered(opened.run.run_id, opened.outcomes)
+        for key, active in opened.disorders:
+            people.put_out_of_order(key, opened.run.run_id, active=active)
 
     opened.write_outcomes()
     collector.people.update(opened.run.source, change)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.collecting.entries import LogEntry
@@ -34,9 +34,9 @@ def awaits_outcomes(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class Disorder:
-    """A person whose older record was processed after the newest one."""
+    """A person whose older record was processed after the newest one, which this run has sent."""
 
-    source: str
+    run: Run
     key: str
     active: bool  # what the older record says
 
@@ -158,9 +158,10 @@ class JobRuns:
             return
         others = [] if all(entry.mark for entry in entries) else list(self._others(key, versions))
         join(entries, versions, others, echoes=self.echoes)
-        late = out_of_order(versions)
+        late, newest = out_of_order(versions), versions[-1]
         if late is not None:
-            self.disorders.append(Disorder(runs[-1].run.source, key, late.active))
+            newest.book.learn(replace(newest.evidence, followed_by=late.active))
+            self.disorders.append(Disorder(runs[-1].run, key, late.active))
 
     def _others(self, key: str, versions: Sequence[Version]) -> Iterator[Content]:
         """What else was accepted of this person before."""

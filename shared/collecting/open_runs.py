@@ -172,6 +172,13 @@ class OpenRun:
         self.book.read_all()
         return ((key, self._outcome(key)) for key in self.people)
 
+    @property
+    def disorders(self) -> Iterator[tuple[str, bool]]:
+        """The people whose older record was processed after this run's, and whether that one is active."""
+        self.book.read_all()
+        followed = ((key, self.book.known(key).followed_by) for key in self.people)
+        return ((key, active) for key, active in followed if active is not None)
+
     def _outcome(self, key: str) -> str:
         known = self.book.known(key).outcome
         return known or ("unknown" if self.has_sent(key) else "not_sent")

@@ -46,6 +46,7 @@ class Evidence:
     target_at: datetime | None = None
     changes: tuple[str, ...] = ()  # which uploads of this record the log has answered: `LogEntry.group`
     overtaken_by: str = ""  # the run whose newer record was processed before the log said anything of this one
+    followed_by: bool | None = None  # an older record was processed after this one: whether that one is active
     is_implied: bool = False  # an identical record of another run was processed; the log said nothing of this one
 
     @property

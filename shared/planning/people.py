@@ -6,7 +6,7 @@ that a plan can say what changed and what would be cleared. The last two accepte
 The next drop sends a person again, whatever it holds, when
 - the log said that the last record failed (`FAILED`), or
 - the person is in doubt (`IN_DOUBT`): a call got no answer and its run ended, the log said nothing in the time waited,
-  or an older record was processed after a newer one. Until the log answers, gates count the worse case.
+  or an older record was processed after a newer one (`OUT_OF_ORDER`). Gates count the worse case until it is certain.
 Two runs in a row without an answer end the sending again: it would use up the quota. A person whose creation failed is
 forgotten, but for the run that sent them: no older record follows it.
 """
@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import msgspec
 
 from shared.planning.fingerprints import fingerprint, flattened
-from shared.planning.people_db import FAILED, IN_DOUBT
+from shared.planning.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER
 from shared.planning.people_db import DamagedPeople as DamagedPeople
 from shared.planning.people_reads import ABSENT_FINGERPRINT, ONE_ATTRIBUTE, PeopleReads
 from shared.planning.people_reads import KnownPerson as KnownPerson
@@ -51,8 +51,10 @@ UPDATE people SET send_again=?,
 WHERE key=? AND (unknowns < ? OR outcome <> 'unknown')
 """
 _CERTAIN = """
-UPDATE people SET outcome=:outcome, confirmed=max(confirmed, :confirmed), send_again='', may_be_active=0,
-    may_be_inactive=0, unknowns=0
+UPDATE people SET outcome=:outcome, confirmed=max(confirmed, :confirmed), unknowns=0,
+    send_again=CASE send_again WHEN :disorder THEN send_again ELSE '' END,
+    may_be_active=CASE send_again WHEN :disorder THEN may_be_active ELSE 0 END,
+    may_be_inactive=CASE send_again WHEN :disorder THEN may_be_inactive ELSE 0 END
 WHERE key=:key AND run_id=:run_id
 """
 
@@ -165,10 +167,17 @@ class People(PeopleReads):
                 self._certain(key, run_id, outcome)
         return given_up
 
-    def put_in_doubt(self, key: str, *, active: bool) -> None:
-        """An older record, active or not, was processed after the newest one: the next drop sends the person again."""
-        self._db.execute(_IN_DOUBT_NOW, (IN_DOUBT, active, not active, key, MOST_UNKNOWNS))
-        self._forget_row(key)
+    def put_out_of_order(self, key: str, run_id: str, *, active: bool) -> None:
+        """An older record, active or not, was processed after that of this run, which was the newest: the next drop
+        sends the person again.
+        """
+        changed = self._db.execute(
+            "UPDATE people SET send_again=?, may_be_active=max(may_be_active, ?),"
+            " may_be_inactive=max(may_be_inactive, ?) WHERE key=? AND run_id=?",
+            (OUT_OF_ORDER, active, not active, key, run_id),
+        )
+        if changed.rowcount > 0:
+            self._forget_row(key)
 
     def send_held(self, key: str, run_id: str) -> None:
         """Entra did not carry out what it had held back: the next drop sends the person again."""
@@ -193,7 +202,7 @@ class People(PeopleReads):
         if self._has_doubts(key):
             return
         confirmed = outcome in _IN_THE_DIRECTORY
-        values = {"key": key, "run_id": run_id, "outcome": outcome, "confirmed": confirmed}
+        values = {"key": key, "run_id": run_id, "outcome": outcome, "confirmed": confirmed, "disorder": OUT_OF_ORDER}
         changed = self._db.execute(_CERTAIN, values)
         if outcome == "held_by_entra" and changed.rowcount > 0:  # the change waits in Entra: the account is as it was
             before = self._before(key)

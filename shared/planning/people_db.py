@@ -31,6 +31,7 @@ from shared.errors import StorageError
 
 FAILED = "failed"  # why a person is sent again
 IN_DOUBT = "in_doubt"
+OUT_OF_ORDER = "out_of_order"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS people (

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shared.planning.fingerprints import flattened
-from shared.planning.people_db import IN_DOUBT, PeopleDb
+from shared.planning.people_db import IN_DOUBT, OUT_OF_ORDER, PeopleDb
 
 ONE_ATTRIBUTE = struct.Struct("<HI")  # an attribute's number and its fingerprint
 ABSENT_FINGERPRINT = b"disabled"  # of an absent person who was disabled; no record of a file has it
@@ -37,7 +37,7 @@ class KnownPerson(msgspec.Struct, frozen=True):
     run_id: str  # that sent the last accepted record; "" where none was accepted
     outcome: str = ""  # of that run
     absences: int = 0  # full drops in a row that did not hold the person
-    send_again: str = ""  # FAILED, IN_DOUBT, or "" when only a change is sent
+    send_again: str = ""  # FAILED, IN_DOUBT, OUT_OF_ORDER, or "" when only a change is sent
     may_be_active: bool = False  # in doubt: an active record may stand in the directory
     may_be_inactive: bool = False
     unknowns: int = 0  # runs in a row of which the log said nothing
@@ -137,7 +137,8 @@ class PeopleReads(PeopleDb):
     def in_doubt(self, seen: Sequence[int] = b"") -> Iterator[KnownPerson]:
         """The people in doubt who have an accepted record, by key, but for those whose number is marked here."""
         query = f"SELECT number, {_COLUMNS} FROM people JOIN rows USING (key)"
-        rows = self._db.execute(f"{query} WHERE send_again = ? AND run_id <> '' ORDER BY key", (IN_DOUBT,)).fetchall()
+        where = "WHERE send_again IN (?, ?) AND run_id <> '' ORDER BY key"
+        rows = self._db.execute(f"{query} {where}", (IN_DOUBT, OUT_OF_ORDER)).fetchall()
         return (_known(row[1:]) for row in rows if not (row[0] < len(seen) and seen[row[0]]))
 
     def is_forgotten(self, key: str) -> bool:
