@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos bench fuzz check format lock package clean install-cli install-dev azurite kusto browser
+.PHONY: help install demo up test chaos histories bench fuzz check format lock package clean install-cli install-dev azurite kusto browser
 export PYTHON
 
 BIN := .venv/bin
@@ -24,6 +24,9 @@ test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 
 chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
 	@$(BIN)/python -m tests.faults.storm $(or $(ARGS),--kills 100)
+
+histories: install-dev ## play 10,000 random histories against the promises and print what occurred; goes on where it stopped
+	@$(BIN)/python -m tests.histories $(or $(ARGS),--count 10000 --seconds 590 --processes 2)
 
 bench: install-dev azurite ## measure speed and memory against floors of the same run (ARGS="--small" for a minute's worth)
 	@$(BIN)/python -m bench $(ARGS)

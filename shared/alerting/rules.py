@@ -256,8 +256,8 @@ def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
 
 # What `Finding.rule` says; docs/operations.md has a line for each
 NAMES = (
-    "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown", "rejected-records",
-    "no-answer-twice", "held-by-entra", "deleted", "unrecognised",
+    "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
+    "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (

@@ -1,8 +1,9 @@
 """The kill test: a process that plans and sends is killed at random moments while Entra answers with a storm.
 
 `python -m tests.faults.storm --kills 100` (`make chaos`) prints the figures and exits 1 when a promise was broken. Each
-drop holds everybody, half of them with the drop's own version in the job title, so that the directory and the log tell
-which version arrived when.
+drop holds everybody, half of them with a version in the job title. HR also drops yesterday's file again (a revert) and
+corrects a file a moment after it was dropped; an operator cancels runs while they are sent. The marks of the records
+that arrived say which run sent each of them, and in which order.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,10 @@ from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 from local.environment import process_environment
 from local.processes import ROOT
 from local.stack import Stack, Wanted
-from shared.runs import FINISHED, Answer, Run, RunState, run_id_of
+from shared.errors import LedgerError
+from shared.planning.decide import cancel
+from shared.runs import FINISHED, TO_SEND, Answer, Run, RunState, hash_of, run_id_of
+from shared.settings import Settings
 from shared.wiring import SENDING_LEASE
 
 STORM = (  # three calls of ten
@@ -45,9 +50,9 @@ TAKEN_ALL_THE_SAME = (  # the answer is lost, the request is not
     {"kind": "timeout-after", "probability": 0.01, "times": 1000},
 )
 SHOWN = 10
+CONCURRENCY = int(Settings.model_fields["send_concurrency"].default)
 COLUMNS = "WorkerID,WorkerStatus,UserID,FirstName,LastName,FullName,ManagerID,JobTitle,Department"
 SETTINGS = {
-    "SEND_CONCURRENCY": "1",  # so that a kill can lose one answer at most
     "SEND_SECONDS": "20",
     "PLAN_CLAIM_SECONDS": "0.5",
     "GRAPH_SECONDS": "0.6",
@@ -75,7 +80,11 @@ class Figures:
 
     kills: int = 0
     drops: int = 0
+    reverts: int = 0
+    corrections: int = 0
+    cancelled: int = 0
     people: int = 0
+    most_extra: int = 0  # calls that one kill repeated, at most
     calls: Counter[str] = field(default_factory=Counter)
     taken: int = 0  # bulk requests that Entra took
     receipts: int = 0  # of these, in the books
@@ -93,9 +102,10 @@ class Figures:
         """The figures for a person."""
         yield f"kills               {self.kills}"
         yield f"drops               {self.drops}, of {self.people} people: " + _named(self.states)
+        yield f"of these            {self.reverts} reverts, {self.corrections} corrections; {self.cancelled} cancelled"
         yield f"answers of Entra    {_named(self.calls)}"
         yield f"requests taken      {self.taken}: {self.receipts} with a receipt, {self.lost_answers} lost their answer"
-        yield f"extra calls         {self.extra} for {self.kills} kills"
+        yield f"extra calls         {self.extra} for {self.kills} kills; one kill repeated {self.most_extra} at most"
         yield f"seconds             {self.seconds:.0f}"
         yield from (f"BROKEN              {sentence}" for sentence in self.broken[:SHOWN])
         if len(self.broken) > SHOWN:
@@ -111,6 +121,7 @@ class Storm:
         self.seed = seed
         self.chance = random.Random(seed)
         self.figures = Figures(people=people)
+        self.contents: list[int] = []  # the version of each drop
         self.process: subprocess.Popen[str] | None = None
 
     def run(self) -> Figures:
@@ -142,9 +153,32 @@ class Storm:
         while self.figures.kills < self.kills:
             time.sleep(self.chance.uniform(0.0, 0.9))
             self._kill()
-            if self.chance.random() < 0.2:
-                self._drop()
+            self._people_act()
             self._start()
+
+    def _people_act(self) -> None:
+        """HR drops a file about every fifth kill, or two; an operator cancels what is being sent about every tenth."""
+        chance = self.chance.random()
+        if chance < 0.08:
+            self._drop()
+        elif chance < 0.14 and len(self.contents) > 1:
+            self.figures.reverts += 1
+            self._drop(self.contents[-2])
+        elif chance < 0.2:
+            self.figures.corrections += 1
+            wrong = self.contents[-1]
+            self._drop()
+            time.sleep(1.1)  # storage tells times in whole seconds
+            self._drop(wrong)
+        elif chance < 0.3:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        ledger = self.stack.house.ledger
+        for run in ledger.runs("staff", TO_SEND)[:1]:
+            with suppress(LedgerError):
+                cancel(ledger, run.run_id, "operator", "tried", datetime.now(UTC))
+                self.figures.cancelled += 1
 
     def _calm(self) -> None:
         """The storm ends; one last drop is sent and answered."""
@@ -170,8 +204,10 @@ class Storm:
         figures.taken = len(self.stack.tenant.get("/_emulator/uploads"))
         receipts = [each for run in runs for each in self.stack.house.ledger.receipts(run.run_id)]
         figures.receipts = sum(receipt.answer is Answer.ACCEPTED for receipt in receipts)
-        figures.broken += [*self._directory(), *self._all_accepted(runs), *self._versions()]
-        if not 0 <= figures.extra <= figures.kills:
+        figures.most_extra = max((receipt.attempt - 1 for receipt in receipts), default=0)
+        figures.broken += [*self._directory(), *self._all_accepted(runs), *self._versions(runs), *self._answers(runs)]
+        most = figures.kills * CONCURRENCY
+        if not 0 <= figures.extra <= most:
             figures.broken.append(f"{figures.extra} extra calls for {figures.kills} kills")
 
     def last_errors(self) -> str:
@@ -189,7 +225,7 @@ class Storm:
             yield f"{len(users)} accounts for {len(wanted)} people"
         for key, number in wanted.items():
             user = users.get(key, {})
-            title, active, manager = self._person(number, self.figures.drops)
+            title, active, manager = self._person(number, self.contents[-1])
             found = (user.get("jobTitle"), user.get("accountEnabled"), ids.get(user.get("manager", ""), ""))
             if found != (title, active, manager):
                 yield f"person {key} is {found}, the last drop says {(title, active, manager)}"
@@ -203,21 +239,30 @@ class Storm:
                 if accepted != run.figures.sent:
                     yield f"run {run.run_id} planned {run.figures.sent} people, {accepted} were accepted"
 
-    def _versions(self) -> Iterator[str]:
-        """No older version of a person arrives after a newer one."""
+    def _versions(self, runs: list[Run]) -> Iterator[str]:
+        """No older run's record of a person arrives after a newer one's. Marks say which run sent each record."""
+        order = {hash_of(run.run_id): number for number, run in enumerate(runs)}
         latest: dict[str, int] = {}
-        for entry in self.stack.tenant.get("/_emulator/log"):
-            key = entry["sourceIdentity"]["id"]
-            for change in entry["modifiedProperties"]:
-                if change["displayName"] == "jobTitle":
-                    version = int(str(change["newValue"]).split()[-1])
-                    if version < latest.get(key, 0):
-                        yield f"person {key}: version {version} came after {latest[key]}"
-                    latest[key] = version
+        for upload in self.stack.tenant.get("/_emulator/uploads?records=true"):
+            for record in upload["records"]:
+                key, number = record["externalId"], order[record["id"].partition("-")[0]]
+                if number < latest.get(key, 0):
+                    yield f"person {key}: run {number} came after run {latest[key]}"
+                latest[key] = number
 
-    def _drop(self) -> None:
+    def _answers(self, runs: list[Run]) -> Iterator[str]:
+        """Every run that was planned and is over has an answer for everybody it would have sent."""
+        for run in runs:
+            if run.settled_at is not None and run.planned_at is not None:
+                answered = sum(run.figures.outcomes.values())
+                if answered != run.figures.people:
+                    yield f"run {run.run_id} planned {run.figures.people} people, {answered} have an answer"
+
+    def _drop(self, content: int | None = None) -> None:
+        """A new version of everybody, or an earlier one again."""
         self.figures.drops += 1
-        version = self.figures.drops
+        version = self.figures.drops if content is None else content
+        self.contents.append(version)
         rows = [COLUMNS, *(self._row(number, version) for number in range(self.people))]
         with self.stack.house.storage.drops.writer("staff/everybody.csv") as file:
             file.write("\r\n".join(rows).encode())

@@ -1,4 +1,4 @@
-"""people.db: what Entra was last told, as fingerprints."""
+"""Known people: what Entra accepted last, and what it may hold instead."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared import formats
+from shared.errors import NewerState
 from shared.planning.fingerprints import fingerprint, flattened
-from shared.planning.people import DamagedPeople, People
-from shared.planning.people_db import FAILED
+from shared.planning.people import DamagedPeople, KnownPerson, People
+from shared.planning.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MANAGED_BY_NOBODY: dict[str, Any] = {ENTERPRISE: {"department": "Sales"}}
@@ -320,3 +322,155 @@ def test_more_people_than_sqlite_takes_at_once_are_told_alike(people: People) ->
     assert others == set(keys[1::2])
     assert set(people.rows(keys)) == set(keys[::2])
     assert people.other_rows([], []) == ([], set())
+
+
+# Doubt
+
+
+def encoded(**changes: Any) -> bytes:
+    return msgspec.json.encode(user(**changes))
+
+
+def known(people: People, key: str = "p1") -> KnownPerson:
+    found = people.get(key)
+    assert found is not None
+    return found
+
+
+def test_a_record_that_may_have_been_taken_is_kept_beside_the_accepted_one(people: People) -> None:
+    put(people, user())
+    people.possibly_sent("p1", encoded(active=False), "run-2", MONDAY)
+    person = known(people)
+    assert (person.run_id, person.active, person.send_again) == ("run-1", True, IN_DOUBT)
+    assert (person.was_active, person.was_inactive) == (True, True)
+    assert people.runs_of("p1") == {"run-1", "run-2"}
+    assert [each.key for each in people.in_doubt()] == ["p1"]
+
+
+def test_somebody_who_was_never_accepted_is_known_and_not_sent_by_a_partial_feed(people: People) -> None:
+    people.possibly_sent("p1", encoded(), "run-1", MONDAY)
+    person = known(people)
+    assert (person.is_accepted, person.was_active, person.was_inactive) == (False, True, False)
+    assert list(people.in_doubt()) == []
+    assert "p1" in people.other_rows(["p1"], [b"row"])[1]
+
+
+def test_a_newer_record_that_is_accepted_ends_the_sending_again(people: People) -> None:
+    put(people, user())
+    people.possibly_sent("p1", encoded(active=False), "run-2", MONDAY)
+    put(people, user(), "run-3")
+    person = known(people)
+    assert (person.send_again, person.run_id, people.doubts("p1")) == ("", "run-3", [])
+
+
+@pytest.mark.parametrize("outcome", ["disabled", "updated", "skipped"])
+def test_an_answer_makes_it_the_accepted_record(people: People, outcome: str) -> None:
+    put(people, user())
+    people.possibly_sent("p1", encoded(active=False), "run-2", MONDAY)
+    for _ in range(2):
+        people.answered("run-2", [("p1", outcome)])
+    person = known(people)
+    assert (person.run_id, person.active, person.send_again, person.outcome) == ("run-2", False, "", outcome)
+    assert (person.may_be_active, person.may_be_inactive) == (False, False)
+
+
+def test_an_answer_to_the_older_of_two_leaves_the_newer_in_doubt(people: People) -> None:
+    put(people, user())
+    people.possibly_sent("p1", encoded(title="two"), "run-2", MONDAY)
+    people.possibly_sent("p1", encoded(title="three"), "run-3", MONDAY + timedelta(days=1))
+    people.answered("run-2", [("p1", "updated")])
+    person = known(people)
+    assert (person.run_id, person.send_again) == ("run-2", IN_DOUBT)
+    assert [doubt.run_id for doubt in people.doubts("p1")] == ["run-3"]
+
+
+def test_a_failure_of_a_doubtful_creation_forgets_the_person(people: People) -> None:
+    people.possibly_sent("p1", encoded(), "run-1", MONDAY)
+    people.answered("run-1", [("p1", "failed")])
+    assert "p1" not in people
+    assert (people.is_forgotten("p1"), people.last_run("p1")) == (True, "run-1")
+
+
+def test_a_record_that_another_run_overtook_is_no_doubt_any_more(people: People) -> None:
+    put(people, user())
+    people.possibly_sent("p1", encoded(active=False), "run-2", MONDAY)
+    people.answered("run-2", [("p1", "overtaken")])
+    assert people.doubts("p1") == []
+
+
+def test_no_answer_puts_a_person_in_doubt_between_the_last_two_records(people: People) -> None:
+    put(people, user(active=False))
+    put(people, user(), "run-2")
+    for _ in range(2):
+        assert people.answered("run-2", [("p1", "unknown")]) == 0
+    person = known(people)
+    assert (person.send_again, person.unknowns) == (IN_DOUBT, 1)
+    assert (person.was_active, person.was_inactive) == (True, True)
+
+
+def test_no_answer_twice_in_a_row_ends_the_sending_again(people: People) -> None:
+    put(people, user())
+    people.answered("run-1", [("p1", "unknown")])
+    put(people, user(), "run-2")
+    assert people.answered("run-2", [("p1", "unknown")]) == 1
+    assert (known(people).send_again, known(people).unknowns) == ("", 2)
+    people.answered("run-2", [("p1", "updated")])  # it came late
+    assert (known(people).send_again, known(people).unknowns) == ("", 0)
+
+
+def test_who_waits_for_a_release_is_not_sent_again_and_may_still_be_active(people: People) -> None:
+    put(people, user())
+    put(people, user(active=False), "run-2")
+    people.answered("run-2", [("p1", "held_by_entra")])
+    assert (known(people).send_again, known(people).may_be_active) == ("", True)
+    people.send_held("p1", "run-1")
+    assert known(people).send_again == ""
+    people.send_held("p1", "run-2")
+    assert known(people).send_again == IN_DOUBT
+
+
+def test_an_older_record_that_was_processed_last_outlives_the_answer_to_the_newest(people: People) -> None:
+    put(people, user(), "run-2")
+    people.put_out_of_order("p1", "run-1", active=False)
+    assert known(people).send_again == ""
+    people.put_out_of_order("p1", "run-2", active=False)
+    people.answered("run-2", [("p1", "updated")])
+    assert (known(people).send_again, known(people).was_inactive) == (OUT_OF_ORDER, True)
+    put(people, user(), "run-3")
+    assert known(people).send_again == ""
+
+
+# Records
+
+
+def test_the_last_two_accepted_records_are_kept_each_with_its_run(people: People) -> None:
+    for number in (1, 2, 3, 3):
+        put(people, user(title=f"title {number}"), f"run-{number}")
+    records = [(run_id, msgspec.json.decode(record)["title"]) for run_id, record in people.records("p1")]
+    assert records == [("run-3", "title 3"), ("run-2", "title 2")]
+
+
+def test_records_outlive_the_process_and_are_small() -> None:
+    with People() as people:
+        for number in range(500):
+            put(people, user(f"p{number}", title=f"title {number}", displayName=f"Name of {number}"))
+        content = people.content()
+    with People(content) as people:
+        assert msgspec.json.decode(people.records("p77")[0][1])["title"] == "title 77"
+    assert len(content) < 500 * 400
+
+
+def test_records_of_people_who_left_are_forgotten_and_those_of_others_are_not(people: People) -> None:
+    old, new = "employees-20260101T000000Z-a", "employees-20261101T000000Z-b"
+    put(people, user("left", active=False), old)
+    put(people, user("lately", active=False), new)
+    put(people, user("active"), old)
+    people.forget_records(MONDAY - timedelta(days=90))
+    assert [bool(people.records(key)) for key in ("left", "lately", "active")] == [False, True, True]
+
+
+def test_a_file_of_a_newer_release_is_refused(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = people.content()
+    monkeypatch.setattr(formats, "FORMAT", 1)
+    with pytest.raises(NewerState):
+        People(content)
