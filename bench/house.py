@@ -39,7 +39,7 @@ class House:
 
     folder: Path
 
-    def writer(self, run: Run, name: str) -> AbstractContextManager[Writer]:
+    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
         """Write a file of a run."""
         (self.folder / run.run_id).mkdir(parents=True, exist_ok=True)
         return cast("AbstractContextManager[Writer]", (self.folder / run.run_id / name).open("wb", PIECE_BYTES))

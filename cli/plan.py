@@ -57,7 +57,7 @@ class Nowhere:
 
     rejected: list[bytes] = field(default_factory=list)
 
-    def writer(self, run: Run, name: str) -> AbstractContextManager[Forgetful]:
+    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Forgetful]:
         """A file of which at most the first lines are kept."""
         return nullcontext(Forgetful(self.rejected if name == REJECTED else [], SHOWN + 1))
 

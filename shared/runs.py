@@ -311,8 +311,11 @@ class Writer(Protocol):
 class Artefacts(Protocol):
     """The files of a run: requests.ndjson, people.csv, rejected.csv, plan.json, outcome.csv."""
 
-    def writer(self, run: Run, name: str) -> AbstractContextManager[Writer]:
-        """Write a file; it appears whole when the context ends well, and not at all otherwise."""
+    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
+        """Write a file; it appears whole when the context ends well, and not at all otherwise.
+
+        With `over` only over this version ("": only where there is none): the end raises Changed or Present else.
+        """
         ...
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:

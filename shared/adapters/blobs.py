@@ -64,9 +64,9 @@ class BlobContainer:
                 if error.status_code != 416:
                     raise
 
-    def writer(self, path: str) -> BlockWriter:
+    def writer(self, path: str, over: str | None = None) -> BlockWriter:
         """Write a blob in blocks."""
-        return BlockWriter(self._client.get_blob_client(path))
+        return BlockWriter(self._client.get_blob_client(path), {} if over is None else _only_over(over or None))
 
     def get(self, path: str) -> tuple[bytes, str]:
         """A small blob and its ETag. Raises Missing."""
@@ -76,14 +76,9 @@ class BlobContainer:
 
     def put(self, path: str, data: bytes, etag: str | None) -> str:
         """Write a blob if its ETag is this one (None: if there is no blob). Raises Changed, Present."""
-        condition: dict[str, Any] = (
-            {"match_condition": MatchConditions.IfMissing}
-            if etag is None
-            else {"match_condition": MatchConditions.IfNotModified, "etag": etag}
-        )
         with _translated("write", path):
             blob = self._client.get_blob_client(path)
-            return _etag(blob.upload_blob(data, overwrite=etag is not None, **condition)["etag"])
+            return _etag(blob.upload_blob(data, overwrite=etag is not None, **_only_over(etag))["etag"])
 
     def delete(self, path: str) -> None:
         """Take a blob out; one that is not there does not matter."""
@@ -153,8 +148,9 @@ class BlobDrop:
 class BlockWriter:
     """Collects bytes, stages a block whenever one is full, and commits all of them at the end."""
 
-    def __init__(self, client: BlobClient) -> None:
+    def __init__(self, client: BlobClient, condition: dict[str, Any]) -> None:
         self._client = client
+        self._condition = condition
         self._buffer = bytearray()
         self._blocks: list[BlobBlock] = []
         self._writer = uuid.uuid4().hex  # two writers of one blob never mix their blocks
@@ -179,11 +175,12 @@ class BlockWriter:
                     self._stage()
                 self._commit()
             else:
-                self._client.upload_blob(bytes(self._buffer), overwrite=True)
+                overwrite = self._condition.get("match_condition") is not MatchConditions.IfMissing
+                self._client.upload_blob(bytes(self._buffer), overwrite=overwrite, **self._condition)
 
     def _commit(self) -> None:
         try:
-            self._client.commit_block_list(self._blocks)
+            self._client.commit_block_list(self._blocks, **self._condition)
         except HttpResponseError as error:
             if (
                 getattr(error, "error_code", "") == StorageErrorCode.INVALID_BLOCK_LIST
@@ -246,6 +243,13 @@ def _translated(verb: str, path: str) -> Iterator[None]:
         status = getattr(error, "status_code", None) or "no answer"
         remedy = NO_ENTRY if status == 403 else ""
         raise StorageError(f"storage did not {verb} {path}: {status} {type(error).__name__}{remedy}") from error
+
+
+def _only_over(etag: str | None) -> dict[str, Any]:
+    """What makes a write fail where the blob is of another version; None: where there is one."""
+    if etag is None:
+        return {"match_condition": MatchConditions.IfMissing}
+    return {"match_condition": MatchConditions.IfNotModified, "etag": etag}
 
 
 def _is_folder(metadata: dict[str, str] | None) -> bool:

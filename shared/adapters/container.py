@@ -43,8 +43,11 @@ class Container(Protocol):
         """A blob, or some bytes of it, in pieces; nothing beyond its end. Raises Missing."""
         ...
 
-    def writer(self, path: str) -> AbstractContextManager[Writer]:
-        """Write a blob in blocks; it appears when the context ends well. Replaces what is there."""
+    def writer(self, path: str, over: str | None = None) -> AbstractContextManager[Writer]:
+        """Write a blob in blocks; it appears when the context ends well. Replaces what is there.
+
+        With `over` only over this ETag ("": only where there is no blob): the end raises Changed or Present else.
+        """
         ...
 
     def get(self, path: str) -> tuple[bytes, str]:
@@ -77,9 +80,9 @@ class RunFiles:
     def __init__(self, container: Container) -> None:
         self._container = container
 
-    def writer(self, run: Run, name: str) -> AbstractContextManager[Writer]:
-        """Write a file of this run."""
-        return self._container.writer(self.path(run, name))
+    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
+        """Write a file of this run, with `over` only over this version of it."""
+        return self._container.writer(self.path(run, name), over)
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:
         """A file of this run. Raises Missing."""

@@ -53,11 +53,14 @@ class MemoryContainer:
         yield from (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))
 
     @contextmanager
-    def writer(self, path: str) -> Iterator[MemoryWriter]:
+    def writer(self, path: str, over: str | None = None) -> Iterator[MemoryWriter]:
         """Write a blob."""
         writer = MemoryWriter()
         yield writer
-        self.write(path, bytes(writer.buffer))
+        if over is None:
+            self.write(path, bytes(writer.buffer))
+        else:
+            self.put(path, bytes(writer.buffer), over or None)
 
     def write(self, path: str, data: bytes) -> str:
         """Write a blob at once, and return its ETag. Raises StorageError while somebody holds a lease on it."""

@@ -1,20 +1,24 @@
-"""The evidence of every person of every run in a table. Enters and leaves: Evidence, by run, bucket and key.
+"""The evidence of every person of every run, in a table: a row a bucket of people, changed only under its ETag.
 
-`outcomes`: partition `{run}_{bucket}`, a row a person; partition `{run}_~`, a row a bucket with its people by outcome.
+`outcomes`: partition `{run}_people`, row `b{bucket}`: the people by outcome as JSON, and the evidence of each,
+compressed. Two readings at once lose nothing: the one that is too late reads the row again and adds what it learned.
+Release 0.1 wrote a row a person (partition `{run}_{bucket}`); these are read where a run has no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import base64
+import zlib
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import msgspec
 
-from shared.adapters.table import Query, Row, Table, joined, pieces, table_key
-from shared.collecting.outcomes import Evidence, Tally, bucket_of
-from shared.errors import Missing
+from shared.adapters.table import Entity, Query, Table, joined, pieces, table_key
+from shared.collecting.outcomes import Bucket, Evidence, Tally, bucket_of
+from shared.errors import Changed, Missing, Present
 
-_TALLIES = "~"  # after every bucket
+_BEHIND_OLD = "g"  # after every bucket of release 0.1, which are hexadecimal digits
 _END = "~~"
 
 
@@ -26,59 +30,70 @@ class OutcomeTable:
 
     def of(self, run_id: str) -> dict[str, Evidence]:
         """What is known of everybody, by key."""
-        return _by_key(self._table.rows(Query(partitions=(_partition(run_id, ""), _partition(run_id, _TALLIES)))))
+        return {key: known for bucket in self.buckets(run_id).values() for key, known in bucket.people.items()}
 
     def one(self, run_id: str, key: str, size: int) -> Evidence | None:
         """What is known of one person of a run in which so many were sent; None while the log has said nothing."""
-        try:
-            row = self._table.get(_partition(run_id, bucket_of(key, size)), table_key(key))
-        except Missing:
-            return None
-        return _evidence(row)
+        found = self.some(run_id, bucket_of(key, size))
+        return found.people.get(key) if found.etag else self._old(run_id).get(key)
 
-    def some(self, run_id: str, bucket: str) -> dict[str, Evidence]:
-        """What is known of the people in one bucket, by key."""
-        return _by_key(self._table.rows(Query(_partition(run_id, bucket))))
+    def buckets(self, run_id: str) -> dict[str, Bucket]:
+        """What is known of everybody, by bucket; a run of release 0.1 is one bucket without a version."""
+        rows = self._table.rows(Query(_partition(run_id)))
+        found = {str(row.entity.get("bucket", "")): Bucket(_people(row.entity), row.etag) for row in rows}
+        return found or _as_one(self._old(run_id))
+
+    def some(self, run_id: str, bucket: str) -> Bucket:
+        """What is known of the people in one bucket."""
+        try:
+            row = self._table.get(_partition(run_id), f"b{bucket}")
+        except Missing:
+            return Bucket()
+        return Bucket(_people(row.entity), row.etag)
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
         """People by outcome, for every bucket in which anything is known."""
-        rows = self._table.rows(Query(_partition(run_id, _TALLIES)))
+        rows = self._table.rows(Query(_partition(run_id), select=("bucket", "tally")))
         return {str(row.entity.get("bucket", "")): msgspec.json.decode(str(row.entity["tally"])) for row in rows}
 
-    def put(self, run_id: str, bucket: str, evidence: Iterable[Evidence], tally: Tally) -> None:
-        """Write what is known of these people of a bucket, then the outcomes of everybody in it."""
-        self._table.upsert(
-            {
-                "PartitionKey": _partition(run_id, bucket),
-                "RowKey": table_key(item.key),
-                "outcome": item.outcome,
-                "code": item.code,
-                "targetId": item.target_id,
-                **pieces("evidence", msgspec.json.encode(item).decode()),
-            }
-            for item in evidence
-        )
-        summary = {"PartitionKey": _partition(run_id, _TALLIES), "RowKey": f"b{bucket}", "bucket": bucket}
-        self._table.upsert([summary | {"tally": msgspec.json.encode(tally).decode()}])
+    def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
+        """Write everybody of a bucket over the version that was read ("": none was there). Raises Changed."""
+        body = base64.b64encode(zlib.compress(msgspec.json.encode(list(people)), 6)).decode("ascii")
+        entity = {
+            "PartitionKey": _partition(run_id),
+            "RowKey": f"b{bucket}",
+            "bucket": bucket,
+            "tally": msgspec.json.encode(tally).decode(),
+            **pieces("people", body),
+        }
+        try:
+            return self._table.replace(entity, etag) if etag else self._table.insert(entity)
+        except (Missing, Present):
+            raise Changed(f"the outcomes of run {run_id} were changed by somebody else") from None
 
     def forget(self, run_id: str, most: int) -> int:
         """Take out at most so many rows of a run; returns how many there were."""
-        query = Query(partitions=(_partition(run_id, ""), _partition(run_id, _END)), select=("outcome",))
-        keys = [(str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in self._first(query, most)]
+        query = Query(partitions=(f"{table_key(run_id)}_", f"{table_key(run_id)}_{_END}"), select=("bucket",))
+        rows = islice(self._table.rows(query), most)
+        keys = [(str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in rows]
         self._table.delete(keys)
         return len(keys)
 
-    def _first(self, query: Query, most: int) -> Iterator[Row]:
-        return islice(self._table.rows(query), most)
+    def _old(self, run_id: str) -> dict[str, Evidence]:
+        partitions = (f"{table_key(run_id)}_", f"{table_key(run_id)}_{_BEHIND_OLD}")
+        found = (joined("evidence", row.entity) for row in self._table.rows(Query(partitions=partitions)))
+        people = (msgspec.json.decode(text, type=Evidence) for text in found if text)
+        return {known.key: known for known in people}
 
 
-def _partition(run_id: str, bucket: str) -> str:
-    return f"{table_key(run_id)}_{bucket}"
+def _partition(run_id: str) -> str:
+    return f"{table_key(run_id)}_people"
 
 
-def _by_key(rows: Iterable[Row]) -> dict[str, Evidence]:
-    return {evidence.key: evidence for evidence in map(_evidence, rows)}
+def _people(entity: Entity) -> dict[str, Evidence]:
+    body = zlib.decompress(base64.b64decode(joined("people", entity)))
+    return {known.key: known for known in msgspec.json.decode(body, type=list[Evidence])}
 
 
-def _evidence(row: Row) -> Evidence:
-    return msgspec.json.decode(joined("evidence", row.entity), type=Evidence)
+def _as_one(people: Mapping[str, Evidence]) -> dict[str, Bucket]:
+    return {"": Bucket(dict(people))} if people else {}

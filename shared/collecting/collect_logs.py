@@ -27,7 +27,7 @@ from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
 from shared.collecting.released import JobCycle, send_released, waits_for_release
 from shared.endpoint import Endpoint
-from shared.errors import GraphError, RollcallError, StaleRun
+from shared.errors import Changed, GraphError, Present, RollcallError, StaleRun
 from shared.planning.people import People, PeopleStore
 from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
@@ -211,11 +211,18 @@ class _Tick:
         )
 
     def _write_back(self, opened: OpenRun, read_to: datetime | None, now: datetime, *, rewrite: bool) -> None:
-        """Write what is new of a run's people; settle the run when it is over."""
-        collector = self.collector
+        """Write what is new of a run's people; settle the run when it is over. What another reading has written
+        meanwhile is read again by the next tick.
+        """
+        try:
+            self._write(opened, read_to, now, rewrite=rewrite)
+        except (Changed, Present):
+            self.is_unfinished = True
+
+    def _write(self, opened: OpenRun, read_to: datetime | None, now: datetime, *, rewrite: bool) -> None:
         opened.refuse()
         is_settled = opened.run.settled_at is not None
-        is_over = is_settled or opened.is_over(read_to, collector.outcome_wait)
+        is_over = is_settled or opened.is_over(read_to, self.collector.outcome_wait)
         has_news = opened.book.has_learned
         opened.book.write()
         figures = opened.figures(settled=is_over)
@@ -223,15 +230,15 @@ class _Tick:
         has_news = has_news or rewrite or is_blocked or (is_over and not is_settled)
         if not has_news and opened.run.counted(**figures) == opened.run:
             return
-        if not is_over:
-            if is_blocked:
-                opened.write_outcomes()
-            written = now if is_blocked else opened.run.outcomes_at
-            self._save(opened.run, lambda run: replace(run.counted(**figures), outcomes_at=written))
+        if is_over:
+            causes, given_up = _answered(self.collector, opened)
+            self._save(opened.run, lambda run: _settled(run.counted(**figures, unanswered=given_up), causes, now))
+            (self.corrected if is_settled else self.settled).append(opened.run.run_id)
             return
-        causes, given_up = _answered(collector, opened)
-        self._save(opened.run, lambda run: _settled(run.counted(**figures, unanswered=given_up), causes, now))
-        (self.corrected if is_settled else self.settled).append(opened.run.run_id)
+        if is_blocked:
+            opened.write_outcomes()
+        written = now if is_blocked else opened.run.outcomes_at
+        self._save(opened.run, lambda run: replace(run.counted(**figures), outcomes_at=written))
 
     def _put_out_of_order(self, runs: JobRuns) -> None:
         """People whose older record was processed after the newest one are sent again by the next drop."""
@@ -269,12 +276,17 @@ class _Tick:
                 self._save(run, lambda run: replace(run, settled_at=now))
 
     def _save(self, run: Run, change: Callable[[Run], Run]) -> None:
-        """Save a change of a run, also when the sender has written it meanwhile; what cannot be saved is read again."""
+        """Save a change of a run, also when the sender has written it meanwhile. What another reading has counted
+        meanwhile, or cannot be saved, is read again by the next tick.
+        """
+        counted = run.figures.outcomes
         for _ in range(_TRIES):
             try:
                 self.collector.ledger.save(change(run))
             except StaleRun:
                 run = self.collector.ledger.get(run.run_id)
+                if run.figures.outcomes != counted:
+                    break
             else:
                 return
         self.is_unfinished = True

@@ -1,7 +1,7 @@
 """What is known of a run's people while a tick works on it: read by bucket, learned, written back.
 
-Enters: an Outcomes store. Leaves: the evidence that changed, and the tally of every bucket that was looked at and does
-not say what its people say. So a process killed between the two writes is put right by the next reading.
+A bucket that another reading has written meanwhile is read again, and what was learned here is added to it: so of two
+readings neither loses what the other one found.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from shared.collecting.outcomes import Evidence, Outcomes, Tally, bucket_of
+from shared.collecting.outcomes import Bucket, Evidence, Outcomes, Tally, bucket_of, merge
+from shared.errors import Changed, StorageError
 
 FEW = 16  # buckets that are read one by one; beyond that everything is
+_TRIES = 5
 
 
 @dataclass
@@ -23,6 +25,7 @@ class EvidenceBook:
     run_id: str
     size: int
     _buckets: dict[str, dict[str, Evidence]] = field(default_factory=dict)
+    _etags: dict[str, str] = field(default_factory=dict)
     _learned: set[str] = field(default_factory=set)
     _tallies: dict[str, Tally] | None = None
     _is_whole: bool = False
@@ -37,22 +40,26 @@ class EvidenceBook:
         wanted = {bucket_of(key, self.size) for key in keys} - self._buckets.keys()
         if self._is_whole or not wanted:
             return
-        if len(wanted) > FEW:
+        if len(wanted) > FEW or not self._read_tallies():  # a run of release 0.1 has no tallies by bucket
             self.read_all()
             return
         for bucket in wanted:
-            self._buckets[bucket] = self.store.some(self.run_id, bucket)
+            self._take(bucket, self.store.some(self.run_id, bucket))
 
     def read_all(self) -> None:
         """Read what is known of everybody; what was learned meanwhile stays."""
         if self._is_whole:
             return
-        known = self._buckets
-        self._buckets = {}
-        for evidence in self.store.of(self.run_id).values():
-            self._buckets.setdefault(bucket_of(evidence.key, self.size), {})[evidence.key] = evidence
-        self._buckets |= known
+        for name, bucket in self.store.buckets(self.run_id).items():
+            if bucket.etag and name not in self._buckets:
+                self._take(name, bucket)
+            elif not bucket.etag:  # of release 0.1, whose buckets were larger
+                for known in bucket.people.values():
+                    self._buckets.setdefault(bucket_of(known.key, self.size), {}).setdefault(known.key, known)
         self._is_whole = True
+
+    def _take(self, name: str, bucket: Bucket) -> None:
+        self._buckets[name], self._etags[name] = dict(bucket.people), bucket.etag
 
     def known(self, key: str) -> Evidence:
         """What is known of a person who was read."""
@@ -65,16 +72,30 @@ class EvidenceBook:
             self._learned.add(evidence.key)
 
     def write(self) -> None:
-        """Write what was learned, bucket by bucket, and the tallies that are not right."""
-        learned: dict[str, list[Evidence]] = {}
-        for key in sorted(self._learned):
-            learned.setdefault(bucket_of(key, self.size), []).append(self.known(key))
-        tallies = self._read_tallies()
-        for bucket, people in self._buckets.items():
+        """Write the buckets in which something was learned. Raises StorageError."""
+        for bucket in sorted({bucket_of(key, self.size) for key in self._learned}):
+            self._write(bucket)
+
+    def _write(self, bucket: str) -> None:
+        for _ in range(_TRIES):
+            people = self._buckets[bucket]
             tally = dict(_tally(people.values()))
-            if bucket in learned or tally != tallies.get(bucket, {}):
-                self.store.put(self.run_id, bucket, learned.get(bucket, ()), tally)
-                tallies[bucket] = tally
+            try:
+                etag = self.store.put(self.run_id, bucket, people.values(), tally, self._etags.get(bucket, ""))
+            except Changed:
+                self._add_to(bucket, self.store.some(self.run_id, bucket))
+                continue
+            self._etags[bucket] = etag
+            self._read_tallies()[bucket] = tally
+            return
+        raise StorageError(f"the outcomes of run {self.run_id} were changed by others {_TRIES} times in a row")
+
+    def _add_to(self, name: str, bucket: Bucket) -> None:
+        """Add what was learned here to what another reading has written."""
+        ours = {key: known for key, known in self._buckets[name].items() if key in self._learned}
+        self._take(name, bucket)
+        for key, known in ours.items():
+            self._buckets[name][key] = merge(self.known(key), known)
 
     def tally(self) -> Counter[str]:
         """People by outcome; those without one are not in it."""

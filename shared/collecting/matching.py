@@ -96,7 +96,7 @@ def join(
     `versions` are in the order of sending. `others` are what else was sent for the person. `echoes`: the job's log
     shows marks. Taking the same entries in again changes nothing.
     """
-    ordered = sorted(entries, key=lambda entry: entry.at)
+    ordered = sorted(entries, key=lambda entry: (entry.at, entry.action != "create"))  # nothing comes before a create
     for _, of_one_second in groupby(ordered, key=lambda entry: entry.at):
         moment = list(of_one_second)
         for entry in [entry for entry in moment if _owner(entry, versions) is not None]:
@@ -139,6 +139,8 @@ def _differ(entries: Sequence[LogEntry], versions: Sequence[Version], others: Se
 def _candidate(entry: LogEntry, versions: Sequence[Version], others: Sequence[Content], echoes: bool) -> Version | None:
     """The oldest version that may still wait for this entry; where none waits, the newest it may be about."""
     possible = list(_possible(entry, versions, others, echoes))
+    if entry.action == "create" and any(version.evidence.success for version in versions):
+        return possible[0] if possible else None  # it comes late: nothing of the person was processed before it
     waiting = [version for version in possible if len(version.evidence.changes) < version.calls]
     return waiting[0] if waiting else possible[-1] if possible else None
 

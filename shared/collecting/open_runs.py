@@ -60,6 +60,7 @@ class OpenRun:
     unchanged: Sequence[PlannedPerson]  # whom it does not, since nothing changed
     receipts: Sequence[Receipt]
     book: EvidenceBook
+    _outcomes_etag: str  # of the outcome.csv that was there when the run was opened
     _uploads: Mapping[str, Upload] = field(default_factory=dict)  # by key: who was, or may have been, taken
     _refused: Sequence[tuple[str, Receipt]] = ()
     _earlier: timedelta = timedelta()  # how much sooner than our clock says an entry may be
@@ -192,9 +193,12 @@ class OpenRun:
         return tuple(sorted(codes.items(), key=lambda item: (-item[1], item[0]))[:TOP_CAUSES])
 
     def write_outcomes(self) -> None:
-        """outcome.csv: a line a person. Of a run that goes on, who has no answer yet has no outcome in it."""
+        """outcome.csv: a line a person. Of a run that goes on, who has no answer yet has no outcome in it.
+
+        Raises Changed or Present when another reading has written it since this run was opened.
+        """
         self.book.read_all()
-        with self.artefacts.writer(self.run, OUTCOME) as file:
+        with self.artefacts.writer(self.run, OUTCOME, self._outcomes_etag) as file:
             file.write(csv_line(OUTCOME_COLUMNS))
             for person in self.people.values():
                 file.write(csv_line(self._line(person)))
@@ -252,4 +256,8 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     sent = {person.key: person for person in people if person.chunk}
     unchanged = [person for person in people if not person.chunk]
     book = EvidenceBook(outcomes, run.run_id, sum(chunk.operations for chunk in plan.chunks))
-    return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book)
+    try:
+        etag = artefacts.etag(run, OUTCOME)
+    except Missing:
+        etag = ""
+    return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book, etag)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from shared.collecting.entries import LogEntry
@@ -20,7 +20,10 @@ from shared.collecting.entries import LogEntry
 _STRENGTH = {"created": 5, "disabled": 4, "enabled": 3, "updated": 2, "unchanged": 1}
 _NAME = re.compile(r"[A-Za-z]{1,60}")
 TROUBLES = frozenset({"failed", "skipped", "held_by_entra", "deleted"})  # outcomes that a person has to look at
-_BUCKET = 1_000  # people whose evidence is read together
+_BUCKET = 250  # people whose evidence is one row
+_DIGIT = 16
+_REASON = 1_000  # characters; the whole of it stands in the log entry
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
 _STATUSES = frozenset({"success", "warning", "failure", "skipped"})
 _HELD = frozenset({"stageddelete", "stagedaction"})  # by accidental-deletion prevention (entra-api.md B8)
@@ -130,7 +133,7 @@ def add(evidence: Evidence, entry: LogEntry) -> Evidence:
         trouble=verdict,
         trouble_at=entry.at,
         code=entry.error_code or _CODES.get(verdict) or entry.skip_reason,
-        reason=entry.reason or _REASONS.get(verdict) or entry.skip_reason,
+        reason=(entry.reason or _REASONS.get(verdict) or entry.skip_reason)[:_REASON],
         entry_id=entry.id,
     )
 
@@ -142,6 +145,26 @@ def _with_target(evidence: Evidence, entry: LogEntry) -> Evidence:
     return replace(evidence, target_id=entry.target_id, target_at=entry.at)
 
 
+def merge(one: Evidence, other: Evidence) -> Evidence:
+    """What two readings have learned of the same record, together. In which order makes no difference."""
+    if one.is_implied != other.is_implied:
+        one, other = (_said_by_the_log(each) if each.is_implied else each for each in (one, other))
+    strength = max(one.success, other.success, key=lambda name: _STRENGTH.get(name, 0))
+    troubled = max((one, other), key=lambda each: (each.trouble_at or _NEVER, each.entry_id))
+    target = max((one, other), key=lambda each: (each.target_at or _NEVER, each.target_id))
+    return replace(
+        troubled,
+        success=strength,
+        success_at=max((each.success_at for each in (one, other) if each.success_at), default=None),
+        target_id=target.target_id,
+        target_at=target.target_at,
+        changes=tuple(sorted({*one.changes, *other.changes})),
+        overtaken_by=max(one.overtaken_by, other.overtaken_by),
+        followed_by=one.followed_by if one.followed_by is not None else other.followed_by,
+        is_implied=one.is_implied and other.is_implied,
+    )
+
+
 def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:
     """The evidence with all these entries."""
     for entry in entries:
@@ -150,8 +173,10 @@ def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:
 
 
 def bucket_of(key: str, size: int) -> str:
-    """The bucket of a person in a run of so many people: "" for a small run, else a hexadecimal digit or two."""
-    digits = 0 if size <= _BUCKET else 1 if size <= 16 * _BUCKET else 2
+    """The bucket of a person in a run of so many people: "" for a small run, else some hexadecimal digits."""
+    digits = 0
+    while size > _BUCKET * _DIGIT**digits:
+        digits += 1
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
 
 
@@ -176,21 +201,29 @@ def _said_by_the_log(evidence: Evidence) -> Evidence:
     return replace(evidence, success="", success_at=None, is_implied=False) if evidence.is_implied else evidence
 
 
-class Outcomes(Protocol):
-    """The evidence of every person of every run, in buckets: one that nothing was heard of need not be read."""
+@dataclass(frozen=True)
+class Bucket:
+    """What is known of some people of a run, by key, and the version it was read in; "" where there was none."""
 
-    def of(self, run_id: str) -> dict[str, Evidence]:
-        """What is known of everybody, by key."""
+    people: Mapping[str, Evidence] = field(default_factory=dict)
+    etag: str = ""
+
+
+class Outcomes(Protocol):
+    """The evidence of every person of every run, in buckets: one that the log is not about need not be read."""
+
+    def buckets(self, run_id: str) -> dict[str, Bucket]:
+        """What is known of everybody, by bucket."""
         ...
 
-    def some(self, run_id: str, bucket: str) -> dict[str, Evidence]:
-        """What is known of the people in one bucket, by key."""
+    def some(self, run_id: str, bucket: str) -> Bucket:
+        """What is known of the people in one bucket."""
         ...
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
         """People by outcome, for every bucket in which anything is known."""
         ...
 
-    def put(self, run_id: str, bucket: str, evidence: Iterable[Evidence], tally: Tally) -> None:
-        """Write what is known of these people of a bucket, THEN the outcomes of everybody in it."""
+    def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
+        """Write everybody of a bucket over the version that was read; the new version. Raises Changed."""
         ...

@@ -41,9 +41,10 @@ def candidates(planner: Planner, source: str) -> list[Run]:
     if any(_is_claimed(planner, run) for run in waiting):
         return []
     if _is_full(planner, source):
+        some = [run for run in waiting if _tells_of_some(run)]
         drops = [run for run in waiting if not _tells_of_some(run)]
-        newest = _newest(planner, drops) if drops else None
-        waiting = [newest] if newest else [run for run in waiting if _tells_of_some(run)]
+        newest = _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) if drops else None
+        waiting = [newest] if newest else some
     if _turn_is_taken(planner.ledger, source) or is_unfolded(planner.ledger, source):
         return []
     begun = [run for run in waiting if run.state is RunState.PLANNING]
@@ -87,14 +88,17 @@ def overtaken_by(ledger: Ledger, run: Run) -> str:
     return newer[-1] if newer else ""
 
 
-def _newest(planner: Planner, drops: list[Run]) -> Run | None:
-    """The newest of these full drops that reads; the others have given way, or came to their end."""
+def _newest(planner: Planner, drops: list[Run], begun: list[Run]) -> Run | None:
+    """The newest of these full drops that reads; the others have given way, or came to their end.
+
+    `begun` are runs of some people whose planner died: they hold the turn, and give way as well.
+    """
     waiting = {run.run_id for run in drops}  # another planner may have planned one of them by now
     others = [run for run in planner.ledger.runs(drops[0].source, PLANNED_OR_SENT) if run.run_id not in waiting]
     while drops:
         run = drops.pop()
         newer = [other for other in others if not _tells_of_some(other) and _is_newer(other, run)]
-        in_its_way = [*drops, *(other for other in others if other.state in HAS_THE_TURN)]
+        in_its_way = [*drops, *begun, *(other for other in others if other.state in HAS_THE_TURN)]
         if newer:
             _supersede(planner, run, newer[-1].drop)
         elif not in_its_way or _reads(planner, run):

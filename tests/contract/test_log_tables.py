@@ -1,8 +1,11 @@
 """Log entries, checkpoints and outcomes, in the twin's tables and in Azure's."""
 
+import random
+import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.adapters.container import Container
@@ -10,7 +13,9 @@ from shared.adapters.log_tables import CheckpointTable, LogTable
 from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.table import Query
 from shared.collecting.entries import NO_TIME, read_entry
-from shared.collecting.outcomes import Evidence, bucket_of
+from shared.collecting.evidence_book import EvidenceBook
+from shared.collecting.outcomes import Bucket, Evidence, bucket_of
+from shared.errors import Changed
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 
@@ -182,26 +187,46 @@ def test_a_job_that_shows_marks_is_remembered(new_table: Tables) -> None:
 def test_evidence_comes_back_by_key(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
     failed = Evidence("O'Neil/1", trouble="failed", trouble_at=NOW, code="C", reason="x" * 50_000, entry_id="e")
-    created = Evidence("名", success="created", success_at=NOW, target_id="t", target_at=NOW)
-    outcomes.put("employees-1-a", "", [failed, created], {"failed": 1, "created": 1})
+    created = Evidence("名", success="created", success_at=NOW, target_id="t", target_at=NOW, changes=("a", "b"))
+    outcomes.put("employees-1-a", "", [failed, created], {"failed": 1, "created": 1}, "")
     assert outcomes.of("employees-1-a") == {"O'Neil/1": failed, "名": created}
     assert outcomes.of("employees-2-b") == {}
     assert outcomes.one("employees-1-a", "O'Neil/1", 2) == failed
     assert outcomes.one("employees-1-a", "somebody else", 2) is None
 
 
-def test_evidence_is_replaced_by_what_is_known_later(new_table: Tables) -> None:
+def test_evidence_is_replaced_over_the_version_that_was_read(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
-    outcomes.put("r", "", [Evidence("p", trouble="failed", trouble_at=NOW, reason="x" * 90_000)], {"failed": 1})
-    healed = Evidence("p", success="created", success_at=NOW)
-    outcomes.put("r", "", [healed], {"created": 1})
-    assert outcomes.of("r") == {"p": healed}
+    first = outcomes.put("r", "", [Evidence("p", trouble="failed", trouble_at=NOW)], {"failed": 1}, "")
+    created = Evidence("p", success="created", success_at=NOW)
+    second = outcomes.put("r", "", [created], {"created": 1}, first)
+    assert outcomes.some("r", "") == Bucket({"p": created}, second)
+    for etag in ("", first):
+        with pytest.raises(Changed):
+            outcomes.put("r", "", [], {}, etag)
+    assert outcomes.of("r") == {"p": created}
 
 
-def test_people_with_keys_too_long_for_a_table_stay_apart(new_table: Tables) -> None:
+def test_two_readings_at_once_lose_nothing(new_table: Tables) -> None:
+    outcomes = OutcomeTable(new_table())
+    one, two = EvidenceBook(outcomes, "r", 3), EvidenceBook(outcomes, "r", 3)
+    for book in (one, two):
+        book.read(["p", "q", "r"])
+    one.learn(Evidence("p", success="created", success_at=NOW, changes=("a",)))
+    two.learn(Evidence("p", trouble="failed", trouble_at=NOW - timedelta(hours=1), code="X", changes=("b",)))
+    two.learn(Evidence("q", success="updated", success_at=NOW))
+    one.write()
+    two.write()
+    found = outcomes.of("r")
+    assert (found["p"].outcome, found["p"].changes, found["q"].outcome) == ("created", ("a", "b"), "updated")
+    assert outcomes.tallies("r") == {"": {"created": 1, "updated": 1}}
+    assert two.tally() == {"created": 1, "updated": 1}
+
+
+def test_people_with_any_keys_stay_apart(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
     people = [Evidence("\x01" * 150 + str(number), success="created", success_at=NOW) for number in range(3)]
-    outcomes.put("r", "", people, {"created": 3})
+    outcomes.put("r", "", people, {"created": 3}, "")
     assert outcomes.of("r") == {person.key: person for person in people}
 
 
@@ -212,22 +237,61 @@ def test_the_people_of_a_large_run_are_read_bucket_by_bucket(new_table: Tables) 
     for person in people:
         buckets.setdefault(bucket_of(person.key, 5_000), []).append(person)
     for bucket, members in buckets.items():
-        outcomes.put("r", bucket, members, {"created": len(members)})
+        outcomes.put("r", bucket, members, {"created": len(members)}, "")
     assert len(buckets) > 10
     assert outcomes.of("r") == {person.key: person for person in people}
     assert outcomes.tallies("r") == {bucket: {"created": len(members)} for bucket, members in buckets.items()}
     for bucket, members in buckets.items():
-        assert outcomes.some("r", bucket) == {person.key: person for person in members}
+        assert outcomes.some("r", bucket).people == {person.key: person for person in members}
     assert outcomes.one("r", "p7", 5_000) == people[7]
+
+
+@pytest.mark.parametrize("size", [1, 250, 251, 4_000, 4_001, 64_000, 1_000_000])
+def test_a_bucket_holds_a_few_hundred_people_at_most(size: int) -> None:
+    digits = len(bucket_of("p", size))
+    assert size <= 250 * 16**digits
+    assert digits == 0 or size > 250 * 16 ** (digits - 1)
+
+
+def test_a_full_bucket_with_long_reasons_fits_a_row(new_table: Tables) -> None:
+    outcomes = OutcomeTable(new_table())
+    chance = random.Random(7)
+    reasons = ["".join(chance.choices(string.printable, k=1_000)) for _ in range(320)]
+    people = [Evidence(f"p{at}", trouble="failed", trouble_at=NOW, reason=text) for at, text in enumerate(reasons)]
+    outcomes.put("r", "", people, {"failed": len(people)}, "")
+    assert len(outcomes.of("r")) == 320
+
+
+def test_evidence_of_release_0_1_is_read_where_there_is_no_other(new_table: Tables) -> None:
+    table = new_table()
+    outcomes = OutcomeTable(table)
+    old = [Evidence(f"p{number}", success="created", success_at=NOW) for number in range(3)]
+    table.upsert(
+        {"PartitionKey": "r_", "RowKey": known.key, "evidence": msgspec.json.encode(known).decode()} for known in old
+    )
+    table.upsert([{"PartitionKey": "r_~", "RowKey": "b", "bucket": "", "tally": '{"created": 3}'}])
+    assert outcomes.of("r") == {known.key: known for known in old}
+    assert outcomes.one("r", "p1", 3) == old[1]
+    book = EvidenceBook(outcomes, "r", 3)
+    book.read(["p1"])
+    book.learn(Evidence("p1", trouble="failed", trouble_at=NOW + timedelta(hours=1)))
+    book.write()
+    assert {key: known.outcome for key, known in outcomes.of("r").items()} == {
+        "p0": "created",
+        "p1": "failed",
+        "p2": "created",
+    }
+    assert book.tally() == {"created": 2, "failed": 1}
 
 
 def test_the_outcomes_of_a_run_are_forgotten_a_few_at_a_time(new_table: Tables) -> None:
     outcomes = OutcomeTable(new_table())
     for run in ("r-1", "r-10"):
-        people = [Evidence(f"p{number}", success="created", success_at=NOW) for number in range(150)]
-        outcomes.put(run, "", people, {"created": 150})
+        for number in range(150):
+            people = [Evidence(f"p{number}", success="created", success_at=NOW)]
+            outcomes.put(run, f"{number:x}", people, {"created": 1}, "")
     assert outcomes.forget("r-1", 100) == 100
-    assert outcomes.forget("r-1", 100) == 51
+    assert outcomes.forget("r-1", 100) == 50
     assert outcomes.forget("r-1", 100) == 0
     assert (outcomes.of("r-1"), outcomes.tallies("r-1")) == ({}, {})
     assert len(outcomes.of("r-10")) == 150

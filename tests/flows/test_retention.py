@@ -163,10 +163,10 @@ def test_forgetting_is_done_a_bounded_piece_at_a_time(tmp_path: Path) -> None:
     bounded = replace(house.retention, most=4)
     pieces = [forget_old(bounded) for _ in range(30)]
     assert max(piece.entries for piece in pieces) == 4
-    assert max(piece.outcomes for piece in pieces) == 4
+    assert max(piece.outcomes for piece in pieces) <= 4
     assert sum(piece.runs for piece in pieces) == 3
     assert [piece.drops for piece in pieces][:4] == [4, 4, 3, 0]
-    assert len(list(house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS * 4
+    assert len(list(house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -183,7 +183,7 @@ def test_killed_at_any_step_of_forgetting_nothing_is_left_behind(tmp_path: Path,
             finished = False
         forget_old(retention)
         assert len(sending.rollcall.house.ledger.runs()) == KEPT_RUNS
-        assert len(list(sending.rollcall.house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS * 4
+        assert len(list(sending.rollcall.house.storage.outcomes_table.rows(Query()))) == KEPT_RUNS
         if finished:
             assert step > 4
             return

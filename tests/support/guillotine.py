@@ -45,9 +45,10 @@ class _Under:
             is_last = self._guillotine.step()
             if is_last and not self._guillotine.after:
                 raise Killed
-            answer = act(*arguments, **named)
-            if is_last:
-                raise Killed
-            return answer
+            try:
+                return act(*arguments, **named)
+            finally:
+                if is_last:  # also where the step failed
+                    raise Killed
 
         return acted
