@@ -24,11 +24,11 @@ _CERTAIN = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})
 
 
 def awaits_outcomes(run: Run) -> bool:
-    """Whether people of this run have no final answer yet. A run that ended is closed by the sender first."""
+    """Whether people of this run have no final answer yet."""
     if run.settled_at is not None:
         return False
     if run.state in ENDED_ON_THE_WAY:
-        return run.planned_at is not None and (run.folded or run.sending_at is None)
+        return run.planned_at is not None
     return run.state in AWAITING_OUTCOMES
 
 
@@ -189,7 +189,9 @@ def may_be_over(run: Run, read_to: datetime | None, wait: timedelta) -> bool:
     if run.state in AWAITING_OUTCOMES - {RunState.SENT}:
         return run.state is RunState.BLOCKED and (run.outcomes_at is None or run.outcomes_at < run.changed_at)
     ended_at = run.sent_at or run.changed_at
-    if run.state in ENDED_ON_THE_WAY or run.figures.refused or not run.figures.sent:
+    if run.state in ENDED_ON_THE_WAY:
+        return run.folded or run.sending_at is None
+    if run.figures.refused or not run.figures.sent:
         return True
     answered = sum(run.figures.outcomes.values()) >= run.figures.people
     return read_to is not None and (answered or read_to >= ended_at + wait)

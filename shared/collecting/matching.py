@@ -173,7 +173,7 @@ def _contradicts_state(entry: LogEntry, version: Version, *, some_are_inactive: 
 def _explains_better(entry: LogEntry, other: Content, mine: Content) -> bool:
     """Whether the entry shows a value that another record of the person has, and this one has not."""
     for name, value in entry.received.items():
-        if mine.values.get(name, value) != value and other.values.get(name) == value:
+        if mine.values.get(name) != value and other.values.get(name) == value:
             return True
     of_mine, of_other = set(mine.values.values()), set(other.values.values())
     return any(value in of_other and value not in of_mine for value in entry.written)

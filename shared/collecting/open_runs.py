@@ -151,6 +151,8 @@ class OpenRun:
         run = self.run
         if run.state not in ENDED_ON_THE_WAY and run.state is not RunState.SENT:
             return False
+        if run.sending_at is not None and not run.folded:
+            return False  # the sender closes it first
         if self.not_sent == len(self.people):
             return True
         ended_at = run.sent_at or run.changed_at
