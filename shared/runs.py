@@ -155,6 +155,7 @@ class Run:
     not_before: datetime | None = None  # nothing is sent before this time
     claimed_until: datetime | None = None  # a planner works on it until then at the latest
     attempts: int = 0  # calls in a row that Entra did not take
+    plan_attempt: int = 1  # which planner made the plan: each has files of its own, so one that froze disturbs nobody
     plan_hash: str = ""
     requests_etag: str = ""  # which version of requests.ndjson was planned
     reasons: tuple[str, ...] = ()

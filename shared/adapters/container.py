@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from shared.planning.plan import PLANNED_FILES
 from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, Writer
 
@@ -75,7 +76,7 @@ class Container(Protocol):
 
 
 class RunFiles:
-    """The files of runs: `{source}/{run id}/{name}` in one container."""
+    """The files of runs in one container."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -99,9 +100,12 @@ class RunFiles:
     def names(self, run: Run) -> list[str]:
         """The files this run has."""
         prefix = self.path(run, "")
-        return sorted(version.path.removeprefix(prefix) for version in self._container.versions(prefix))
+        found = {version.path for version in self._container.versions(prefix)}
+        names = {path.removeprefix(prefix).rpartition("/")[2] for path in found}
+        return sorted(name for name in names if self.path(run, name) in found)
 
     @staticmethod
     def path(run: Run, name: str) -> str:
-        """Where a file of this run is."""
-        return f"{run.source}/{run.run_id}/{name}"
+        """Where a file of this run is: `{source}/{run id}/{name}`; a plan that was begun again has a folder in it."""
+        attempt = f"attempt-{run.plan_attempt}/" if run.plan_attempt > 1 and name in PLANNED_FILES else ""
+        return f"{run.source}/{run.run_id}/{attempt}{name}"

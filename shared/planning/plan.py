@@ -27,6 +27,7 @@ REJECTED = "rejected.csv"
 ABSENT = "absent.csv"
 KEYS = "keys.json"  # of a run that sends people again: whom
 RECORDS = "records.ndjson"  # unchanged people whose accepted record was not kept: a SCIM user a line
+PLANNED_FILES = frozenset({PLAN, REQUESTS, PEOPLE, REJECTED, ABSENT, RECORDS})  # a planner writes these
 PEOPLE_COLUMNS = ("key", "line", "action", "chunk", "row")
 ABSENT_COLUMNS = ("key", "absences", "action")
 _PLAIN_KEYS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]*\n)*+")

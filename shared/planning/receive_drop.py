@@ -86,7 +86,14 @@ def _planned_ones(planner: Planner, source: str) -> Iterator[Run]:
 def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
     """Claim the run, then take the turn, then plan: of two planners with two runs only one gets the turn."""
     now = planner.now()
-    claimed = run.moved(RunState.PLANNING, now, claimed_until=now + planner.claim, planning_at=run.planning_at or now)
+    attempt = run.plan_attempt + (run.state is RunState.PLANNING)  # after a planner that died, or stands still
+    claimed = run.moved(
+        RunState.PLANNING,
+        now,
+        claimed_until=now + planner.claim,
+        planning_at=run.planning_at or now,
+        plan_attempt=attempt,
+    )
     try:
         run = planner.ledger.save(claimed)
     except StaleRun:
@@ -116,7 +123,7 @@ def _give_back(planner: Planner, run: Run) -> None:
 def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
     """The run after planning: planned, held, rejected or superseded; and how many people in doubt it did not hold."""
     try:
-        plan, digest = _plan(planner, run)
+        run, plan, digest = _plan(planner, run)
         etag = planner.artefacts.etag(run, REQUESTS)
     except (DropChanged, Missing) as error:
         return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),)), 0
@@ -137,13 +144,14 @@ def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
     return planned, plan.in_doubt
 
 
-def _plan(planner: Planner, run: Run) -> tuple[Plan, str]:
-    """The plan that a process before this one has committed, else a new one."""
-    try:
-        body = b"".join(planner.artefacts.read(run, PLAN))
-    except Missing:
-        return _resend_plan(planner, run) if run.resend else _new_plan(planner, run)
-    return decode_plan(body), plan_hash(body)
+def _plan(planner: Planner, run: Run) -> tuple[Run, Plan, str]:
+    """The plan that a process before this one has committed, else a new one; and the run, which says whose files."""
+    for attempt in range(run.plan_attempt, 0, -1):
+        before = replace(run, plan_attempt=attempt)
+        with suppress(Missing):
+            body = b"".join(planner.artefacts.read(before, PLAN))
+            return before, decode_plan(body), plan_hash(body)
+    return run, *(_resend_plan(planner, run) if run.resend else _new_plan(planner, run))
 
 
 def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
