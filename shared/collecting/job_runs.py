@@ -125,7 +125,7 @@ class JobRuns:
             for run_id in sorted({run_id for known in self._people() for run_id in known.runs_of(key)}):
                 if (run := self._by_id.get(run_id)) is not None and run_id not in found:
                     self._add(found, run, key)
-        return sorted(found.values(), key=lambda each: each.version(key).since)
+        return sorted(found.values(), key=lambda each: each.sent_at(key))
 
     def _is_uncertain(self, key: str, entries: Sequence[LogEntry]) -> bool:
         """Whether an older record of this person may still be answered. A mark says which record is meant."""

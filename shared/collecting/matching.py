@@ -163,10 +163,11 @@ def _possible(
 
 def _contradicts_state(entry: LogEntry, version: Version, *, some_are_inactive: bool) -> bool:
     """Whether the account is not as this version asked. A mapping may create a disabled account for somebody active."""
-    if verdict_of(entry) not in SUCCESSES:
-        return False
+    verdict = verdict_of(entry)
     if version.active:
-        return some_are_inactive and entry.enabled is False
+        return some_are_inactive and (verdict == "held_by_entra" or (verdict in SUCCESSES and entry.enabled is False))
+    if verdict not in SUCCESSES:
+        return False
     return entry.is_enabled is True
 
 

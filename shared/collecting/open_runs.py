@@ -84,6 +84,10 @@ class OpenRun:
         """Whether Entra has, or may have, taken a record of this person from this run."""
         return key in self._uploads
 
+    def sent_at(self, key: str) -> datetime:
+        """When the first call left that may have brought this person's record to Entra, by our clock."""
+        return self._uploads[key].since
+
     def version(self, key: str) -> Version:
         """The record of a person whom this run has sent."""
         person, upload = self.people[key], self._uploads[key]

@@ -1,0 +1,238 @@
+"""Named regressions: histories that once broke a promise, shrunk. Paste what `python -m tests.histories` prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.histories.actions import (
+    Cancel,
+    Cycle,
+    Drop,
+    Edit,
+    Fault,
+    History,
+    Kill,
+    LoseLease,
+    Meanwhile,
+    Resend,
+    Setup,
+    Spot,
+    Step,
+    Threshold,
+    Turn,
+    Wait,
+)
+from tests.histories.run import run
+from tests.histories.world import product_in_small
+
+NAMED: dict[str, History] = {
+    # what is in doubt
+    "answers are lost, and a newer drop that says what was accepted before follows": History(
+        Setup(seed=630),
+        (
+            Drop("full"),
+            Step("send", 1),
+            Fault(kind="timeout-after", times=12),
+            Drop("full", "shrunk"),
+            Drop("full", events=0, instance=1),
+            Step("send"),
+        ),
+    ),
+    "the answer for a new person is lost, and the newer file does not hold them": History(
+        Setup(seed=7),
+        (
+            Drop("full"),
+            Step("send"),
+            Drop("full", edits=(Edit("e12", "manager"),)),
+            Fault(status=503, retry_after=30.0, times=4),
+            Fault(kind="cut-after", times=4),
+            Step("send", 1),
+            Drop("full", "shrunk"),
+        ),
+    ),
+    "answers are lost, and the lease with them": History(
+        Setup(seed=259),
+        (
+            Drop("full"),
+            Step("send"),
+            Fault(kind="cut-after", times=3),
+            Drop("full", "shrunk", instance=1),
+            Step("send", 1, LoseLease(Spot("state", 4))),
+            Drop("full"),
+        ),
+    ),
+    "a sender stands still before a call, and the other instance sends a newer drop": History(
+        Setup(),
+        (
+            Drop("full"),
+            Step("send"),
+            Cycle(),
+            Wait(300),
+            Step("collect"),
+            Wait(9000),
+            Drop("full", edits=tuple(Edit(f"e{number:02d}", "title", "Boss") for number in range(1, 11))),
+            Step(
+                "send",
+                trouble=Meanwhile(
+                    Spot("http", 2),
+                    (Drop("full", "corrected", edits=(Edit("e01", "title", "Pilot"),)), Step("send", 1)),
+                    90,
+                ),
+            ),
+        ),
+    ),
+    # which answer is whose
+    "two drops are sent before one cycle": History(
+        Setup(seed=3),
+        (Drop("full"), Step("send"), Drop("full", edits=(Edit("e04", "department", "Board"),), instance=1)),
+    ),
+    "the second drop fails, and the first was processed long before": History(
+        Setup(seed=2010),
+        (
+            Drop("partial"),
+            Step("send"),
+            Cycle(2),
+            Drop("partial", edits=(Edit("c01", "upn", "c01@unverified.example"),)),
+        ),
+    ),
+    "somebody leaves and returns before a cycle": History(
+        Setup(seed=2007),
+        (
+            Drop("full"),
+            Step("send"),
+            Cycle(),
+            Drop("full", edits=(Edit("e02", "status", "Left"),)),
+            Step("send"),
+            Drop("full", "corrected"),
+        ),
+    ),
+    "a call in doubt waits for a second answer, and takes the one of the next run": History(
+        Setup(seed=523),
+        (
+            Drop("full"),
+            Drop("partial"),
+            Step("send"),
+            Cycle(),
+            Wait(1800),
+            Drop("full", edits=(Edit("e07", "department", "Board"),)),
+            Fault(kind="cut-before"),
+            Threshold(2),
+            Step("send"),
+            Cycle(),
+            Drop("full", "shrunk"),
+            Step("send"),
+            Cycle(),
+        ),
+    ),
+    "a record that never arrived counts as sent before the run before it": History(
+        Setup(seed=246),
+        (
+            Drop("full"),
+            Drop("full", edits=(Edit("e09", "title", "Chief"),)),
+            Drop("full", "reverted", back=2, events=0),
+            Step("send"),
+            Fault(kind="cut-before", times=7),
+            Fault(times=4),
+            Step("sweep"),
+            Step("send", 1),
+            Drop("full", bad=("e08", "e09")),
+        ),
+    ),
+    "the log is read before the sender has closed a cancelled run": History(
+        Setup(seed=5123),
+        (
+            Drop("partial"),
+            Step("send"),
+            Drop("partial", edits=(Edit("c01", "title", "Cook"),)),
+            Step("send"),
+            Drop("partial", edits=(Edit("c01", "status", "Left"),), instance=1),
+            Step("send", trouble=Kill(Spot("runs", 4))),
+            Cancel(),
+            Cycle(2),
+            Wait(130),
+            Step("collect", 1),
+        ),
+    ),
+    "the log is read before the sender has closed a superseded run": History(
+        Setup(seed=5360),
+        (
+            Drop("full"),
+            Step("send"),
+            Drop("full", "shrunk", edits=(Edit("e03", "upn", "e04@contoso.com"),), instance=1),
+            Step("send", trouble=Kill(Spot("chunks_table", 7))),
+            Drop("full"),
+            Cycle(2),
+            Wait(300),
+            Step("collect"),
+            Cycle(),
+        ),
+    ),
+    "the sender is away while the log tells of a cancelled run": History(
+        Setup(seed=3625),
+        (
+            Drop("partial"),
+            Step("send"),
+            Drop("partial", edits=(Edit("c08", "status", "Left"), Edit("c06", "title", "Guard")), instance=1),
+            Step("send", trouble=Kill(Spot("runs", 6))),
+            Cancel(),
+            Cycle(2),
+            Wait(9000),
+            Step("collect"),
+        ),
+    ),
+    # orders and turns
+    "Entra processes two records of a person in another order": History(
+        Setup(seed=2050),
+        (
+            Turn("cycle_order", "shuffled"),
+            Drop("full", instance=1),
+            Step("send"),
+            Drop("full", edits=(Edit("e05", "title", "Guard"),)),
+            Step("send", 1),
+            Cycle(),
+        ),
+    ),
+    "a planner stands still for longer than its claim, and plans over what the other instance has sent": History(
+        Setup(seed=20317),
+        (
+            Drop("partial"),
+            Step("send"),
+            Drop(
+                "partial",
+                edits=(Edit("c06", "manager", "c07"),),
+                instance=1,
+                trouble=Meanwhile(Spot("any", 16, after=True), (Drop("partial"), Step("send")), 90),
+            ),
+        ),
+    ),
+    "a person is in doubt, and was processed long before": History(
+        Setup(seed=20566),
+        (
+            Drop("full"),
+            Step("send"),
+            Cycle(2),
+            Fault(kind="timeout", times=10),
+            Drop("full", edits=(Edit("e03", "status", "Left"),)),
+            Step("send", 1),
+            Drop("full", instance=1),
+            Step("collect", 1),
+        ),
+    ),
+    "a planner dies over a resend, and a full drop comes": History(
+        Setup(seed=221),
+        (
+            Drop("full"),
+            Step("send"),
+            Resend(3, ("c07",)),
+            Step("sweep", trouble=Kill(Spot("runs", 3))),
+            Drop("full"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_history_that_once_broke_a_promise_keeps_it(name: str) -> None:
+    with product_in_small():
+        violations = run(NAMED[name]).violations
+    assert not violations, "\n".join(f"{each.name}: {each.text}" for each in violations)

@@ -1,0 +1,405 @@
+"""The world of a history. The ONLY file here that touches the product's insides (and `mutations`, which breaks them).
+
+What the product is asked for: `assemble`, the steps of `House`, `decide`, the books and the files. What keeps it small
+and deterministic is `product_in_small`: chunks of four people, a source file read once, no reports, no threads.
+
+A `Process` is an instance of the app: a House over the shared stores, with a `Tripwire` in every call of a store, a
+lease or the network. `facts()` is what the invariants look at, as plain values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from azure.core.credentials import AccessToken
+
+from shared import wiring
+from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.storage import Storage
+from shared.adapters.tokens import Tokens
+from shared.errors import Missing, NotPossible, RollcallError, StorageError
+from shared.planning import decide
+from shared.planning.plan import decode_plan, read_people
+from shared.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, RunState
+from shared.runs import Run as Run
+from shared.settings import Settings
+from shared.wiring import House as House
+from tests.histories.actions import FULL, SOURCES, LoseLease, Meanwhile, Setup, Trouble
+from tests.histories.facts import Config, Facts, Journal, OutcomeRow, PlannedRow, RunFacts
+from tests.histories.hr import Content, Feed, File, as_csv
+from tests.histories.tenant import ENTERPRISE, Tenant, content_of_user
+from tests.histories.tripwire import InOneThread, Killed, Tripwire, Wired, WiredClient, wait_in_one_thread
+from tests.support.clock import FakeClock
+from tests.support.house import environment
+
+CHUNK = 4  # people in one bulk request here
+SOURCE = """\
+source: {name}
+app: {{display_name: Test, target: entra, notification_email: hr@contoso.com}}
+endpoint: {endpoint}
+csv: {{mode: {name}}}
+key: id
+absence: {absence}
+absence_grace: {grace}
+protected: [{protected}]
+gates: {gates}
+attributes:
+  userName: upn
+  active: {{column: status, is: Active}}
+  displayName: {{column: name, required: true}}
+  title: title
+  preferredLanguage: {{constant: {language}}}
+  {enterprise}:department: department
+  {enterprise}:manager: manager
+"""
+_LIMITS = ("disables", "enables", "creates", "changes", "clears", "rejected", "shrink", "attribute_changes")
+GATES = {
+    "open": "{" + ", ".join(f"{name}: null" for name in _LIMITS) + "}",
+    "tight": "{floor: 0, disables: 1, enables: 1, creates: 3, changes: 5, rejected: 1, shrink: 2, clears: 5}",
+}
+HELD = str(RunState.HELD)
+ON_THE_WAY = tuple(str(state) for state in (*TO_SEND, RunState.RECEIVED, RunState.PLANNING, RunState.HELD))
+SENT_ONCE = tuple(map(str, (RunState.SENT, RunState.SETTLED, RunState.CANCELLED, RunState.SUPERSEDED)))
+PLANNED_AGAIN = tuple(map(str, (RunState.REJECTED, RunState.HELD, RunState.CANCELLED, RunState.SUPERSEDED)))
+
+
+@contextmanager
+def product_in_small() -> Iterator[None]:
+    """The product with small chunks, without reports, and without threads. To be entered once around many histories."""
+    read_source = import_module("shared.sources").read_source
+    compile_text = import_module("local.entra.mapping").compile_text
+    with ExitStack() as patches:
+        for target, value in {
+            "shared.planning.lanes.MAX_OPERATIONS": CHUNK,
+            "shared.sources.read_source": lru_cache(maxsize=2_000)(read_source),
+            "shared.reporting.report.write_reports": lambda reporter, run_ids: None,
+            "shared.reporting.report.missing_reports": lambda reporter: (),
+            "shared.sending.flight.ThreadPoolExecutor": InOneThread,
+            "shared.sending.flight.wait": wait_in_one_thread,
+            "shared.adapters.memory.checked": lambda entity: entity,
+            "shared.adapters.table.checked": lambda entity: entity,
+            "local.entra.mapping.compile_text": lru_cache(maxsize=200)(compile_text),
+            "tempfile.tempdir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+        }.items():
+            patches.enter_context(patch(target, value))
+        yield
+
+
+@dataclass
+class Process:
+    """An instance of the app. Another one takes its place when it dies."""
+
+    number: int
+    wire: Tripwire
+    house: House | None = None
+    skew: timedelta = timedelta()
+
+
+class _ProcessClock:
+    """The clock of an instance, which may be a little wrong."""
+
+    def __init__(self, clock: FakeClock, process: Process) -> None:
+        self._clock, self._process = clock, process
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._process.skew
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+
+
+class _Identity:
+    """The app's identity in the emulated tenant."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return AccessToken(self._tenant.token(), int(self._tenant.clock.now().timestamp() + 3600))
+
+
+class _Runs(MemoryContainer):
+    """The files of runs, with a note of when each was written last."""
+
+    def __init__(self, clock: FakeClock, note: Callable[[str], None]) -> None:
+        super().__init__(clock.now)
+        self._note = note
+
+    def write(self, path: str, data: bytes) -> str:
+        self._note(path)
+        return super().write(path, data)
+
+
+class World:
+    """Stores, Entra, two instances of the app, two feeds, and the journals."""
+
+    def __init__(self, setup: Setup, folder: Path) -> None:
+        self.setup = setup
+        self.clock = FakeClock()
+        self.journal = Journal()
+        self.tenant = Tenant(setup, self.clock, self.journal)
+        self.happened: Counter[str] = Counter()
+        self.errors: list[str] = []
+        self.restless: list[str] = []
+        self.act_meanwhile: Callable[[Meanwhile, int], None] = lambda trouble, number: None
+        self.feeds = {name: Feed.of(name) for name in SOURCES}
+        self.files: dict[tuple[str, str], File] = {}  # by path and ETag
+        self.events: list[str] = []  # paths of which storage sent an event
+        self.configs: dict[str, Config] = {}
+        self.moved: set[str] = set()
+        self._chance = random.Random(f"{setup.seed}/world")
+        InOneThread.chance = random.Random(f"{setup.seed}/pool")
+        self._written: dict[str, int] = {}  # path of a run's file -> order of its last writing
+        self._planned: dict[str, Config] = {}  # path of plan.json -> the source as it stood then
+        self._folder = folder
+        for number, name in enumerate(SOURCES):
+            absence, grace = (setup.absence, setup.grace) if name == FULL else ("ignore", 1)
+            self.configure(name, Config(number, absence, grace, setup.gates))
+        self._settings = _settings(setup, folder)
+        self._drops, self._state = MemoryContainer(self.clock.now), MemoryContainer(self.clock.now)
+        stores: dict[str, Any] = {name: MemoryTable() for name in Storage.__dataclass_fields__}
+        stores |= {"drops": self._drops, "state": self._state, "runs": _Runs(self.clock, self._note)}
+        self._stores = stores
+        self.processes = [self._process(number) for number in (0, 1)]
+        self._outside = self._house(Process(9, Tripwire(lambda trouble: None, StorageError)))  # who looks, or decides
+
+    # Instances
+
+    def _process(self, number: int) -> Process:
+        process = Process(number, Tripwire(lambda trouble: self._trouble(trouble, number), StorageError))
+        process.house = self._house(process)
+        return process
+
+    def _house(self, process: Process) -> House:
+        clock, identity = _ProcessClock(self.clock, process), _Identity(self.tenant)
+        client = WiredClient(process.wire, self.tenant.answer)
+        wired: dict[str, Any] = {name: Wired(process.wire, name, port) for name, port in self._stores.items()}
+        tokens = Tokens(lambda: identity, clock.now)
+        return wiring.assemble(self._settings, Storage(**wired), lambda: client, tokens, clock, self._chance.random)
+
+    def _trouble(self, trouble: Trouble, number: int) -> None:
+        self.happened[type(trouble).__name__] += 1
+        if isinstance(trouble, LoseLease):
+            self._state.break_lease(wiring.SENDING_LEASE)
+        elif isinstance(trouble, Meanwhile):
+            self.act_meanwhile(trouble, number)
+
+    def step(self, number: int, trouble: Trouble | None, act: Callable[[House], object]) -> None:
+        """A step of an instance, with its trouble. A process that dies in it is replaced."""
+        process = self.processes[number]
+        assert process.house is not None
+        process.wire.arm(trouble)
+        try:
+            act(process.house)
+        except Killed:
+            self.processes[number] = self._process(number)
+            self.processes[number].skew = process.skew
+        except RollcallError as error:
+            self.happened[f"raised {type(error).__name__}"] += 1
+        except Exception as error:  # noqa: BLE001 - an invariant says so
+            self.errors += {f"{type(error).__name__}: {error}"}.difference(self.errors)
+        finally:
+            process.wire.disarm()
+
+    def skew(self, number: int, seconds: int) -> None:
+        """The clock of an instance is wrong from now on."""
+        self.processes[number].skew = timedelta(seconds=seconds)
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more."""
+        self.tenant.calm()
+        for process in self.processes:
+            process.skew = timedelta()
+
+    # HR and storage
+
+    def put(self, source: str, file: File, *, same_name: bool) -> str:
+        """HR's file is in the container. Storage keeps times in whole seconds, so two seconds pass."""
+        self.clock.advance(seconds=2)
+        path = f"{source}/{'drop' if same_name else len(self.files) + 1}.csv"
+        etag = self._drops.write(path, as_csv(file.rows))
+        self.files[path, etag] = file
+        self.events.append(path)
+        return path
+
+    def deliver(self, path: str, number: int, trouble: Trouble | None) -> None:
+        """Storage sends an instance the event of a file."""
+        self.step(number, trouble, lambda house: house.plan_drop(house.storage.drops.drop(path)))
+
+    # The operator
+
+    def configure(self, source: str, config: Config) -> None:
+        """Write a source file."""
+        self.configs[source] = config
+        text = SOURCE.format(
+            name=source,
+            endpoint=self.tenant.endpoint(config.job),
+            absence=config.absence,
+            grace=config.grace,
+            protected=", ".join(config.protected),
+            gates=GATES[config.gates],
+            language=config.language,
+            enterprise=ENTERPRISE,
+        )
+        (self._folder / f"{source}.yaml").write_text(text)
+
+    def runs(self, *states: str) -> list[Run]:
+        """The runs in these states (in any), oldest drop first."""
+        return self._outside.ledger.runs(None, [RunState(state) for state in states] or None)
+
+    def is_older_than_sent(self, run: Run) -> bool:
+        """Whether a held run is older than what was sent."""
+        with suppress(Missing):
+            plan = decode_plan(b"".join(self._outside.files.read(run, "plan.json")))
+            return any(gate.gate == "out_of_order" for gate in plan.gates)
+        return False
+
+    def decide(self, what: str, run: Run, keys: Iterable[str] = ()) -> None:
+        """What an operator does with a run, where it is possible."""
+        house, now = self._outside, self.clock.now()
+        try:
+            if what == "approve":
+                decide.approve(house.ledger, house.files, run.run_id, "Anna", "it is right", now)
+            elif what == "cancel":
+                decide.cancel(house.ledger, run.run_id, "Anna", "", now)
+            elif what == "replan":
+                decide.replan(house.ledger, run.run_id, now)
+            else:
+                decide.resend(house.ledger, house.files, run.run_id, tuple(keys), now)
+        except NotPossible:
+            return
+        self.happened[what] += 1
+
+    # What is looked at in the end
+
+    def _note(self, path: str) -> None:
+        """A file of a run is written."""
+        self._written[path] = self.journal.next()
+        source = path.partition("/")[0]
+        if path.endswith("/plan.json") and source in self.configs:
+            self._planned[path] = self.configs[source]
+
+    def is_finished(self) -> bool:
+        """Whether every drop has a run, and every run has come to its end."""
+        known = {(run.drop.path, run.drop.etag) for run in self.runs()}
+        missed = any((version.path, version.etag) not in known for version in self._drops.versions())
+        return not missed and not self.unfinished()
+
+    def unfinished(self) -> list[Run]:
+        """The runs that wait for something: those that ended on the way for their answers."""
+        return [run for run in self.runs() if run.state not in FINISHED or self._is_unanswered(run)]
+
+    @staticmethod
+    def _is_unanswered(run: Run) -> bool:
+        return run.state in ENDED_ON_THE_WAY and run.planned_at is not None and run.settled_at is None
+
+    def facts(self) -> Facts:
+        """Everything there is to look at."""
+        return Facts(
+            runs=tuple(self._run_facts(run) for run in self.runs()),
+            arrivals=tuple(self.journal.arrivals),
+            processed=tuple(self.journal.processed),
+            changes=tuple(self.journal.changes),
+            accounts=self.tenant.accounts(),
+            links=self.tenant.links(),
+            configs=dict(self.configs),
+            moved=frozenset(self.moved),
+            dropped=dict(self.tenant.dropped),
+            over_quota=self.tenant.over_quota,
+            errors=tuple(self.errors),
+            restless=tuple(self.restless),
+        )
+
+    def _run_facts(self, run: Run) -> RunFacts:
+        plan, outcomes = (self._outside.files.path(run, name) for name in ("plan.json", "outcome.csv"))
+        rows, gates, full = self._plan_of(run)
+        return RunFacts(
+            run_id=run.run_id,
+            source=run.source,
+            state=str(run.state),
+            at=run.drop.last_modified,
+            was_planned=run.planned_at is not None,
+            settled_at=run.settled_at,
+            again_of=run.again_of,
+            resend=run.resend,
+            is_approved=run.approval is not None,
+            gates=gates,
+            full=full,
+            file=self.files.get((run.drop.path, run.drop.etag)),
+            config=self._planned.get(plan),
+            plan_order=self._written.get(plan, 0),
+            rows=rows,
+            contents=dict(self._contents(run)),
+            rejected=frozenset(int(row["line"]) for row in self._records(run, "rejected.csv")),
+            outcomes=self._outcomes(run),
+            outcome_order=self._written.get(outcomes, 0),
+            refused=frozenset(self._refused(run, rows)),
+            figures=run.figures.outcomes,
+        )
+
+    def _plan_of(self, run: Run) -> tuple[tuple[PlannedRow, ...], tuple[str, ...], bool]:
+        """The rows of people.csv, the gates that tripped, and whether the drop holds everybody."""
+        body = self._file(run, "plan.json")
+        if not body:
+            return (), (), False
+        plan = decode_plan(body)
+        people = read_people(iter([self._file(run, "people.csv")]))
+        rows = tuple(PlannedRow(each.key, each.line, str(each.action), each.chunk) for each in people)
+        return rows, tuple(gate.gate for gate in plan.gates), plan.full
+
+    def _contents(self, run: Run) -> Iterator[tuple[str, Content]]:
+        """What stands in requests.ndjson, by key."""
+        for line in self._file(run, "requests.ndjson").splitlines():
+            for operation in json.loads(line)["Operations"]:
+                yield operation["data"]["externalId"], content_of_user(operation["data"])
+
+    def _outcomes(self, run: Run) -> tuple[OutcomeRow, ...] | None:
+        if self._outside.files.path(run, "outcome.csv") not in self._written:
+            return None
+        return tuple(OutcomeRow(row["key"], row["outcome"], row["code"]) for row in self._records(run, "outcome.csv"))
+
+    def _refused(self, run: Run, rows: tuple[PlannedRow, ...]) -> Iterator[str]:
+        for receipt in self._outside.ledger.receipts(run.run_id):
+            if str(receipt.answer) == "refused":
+                yield [row.key for row in rows if row.chunk == receipt.chunk][receipt.start]
+
+    def _records(self, run: Run, name: str) -> Iterator[dict[str, str]]:
+        return csv.DictReader(io.StringIO(self._file(run, name).decode()))
+
+    def _file(self, run: Run, name: str) -> bytes:
+        """A file of a run; nothing where it has none."""
+        try:
+            return b"".join(self._outside.files.read(run, name))
+        except Missing:
+            return b""
+
+
+def new_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for the source files of one world."""
+    return tempfile.TemporaryDirectory(prefix="history-")
+
+
+def _settings(setup: Setup, folder: Path) -> Settings:
+    return Settings.read(
+        environment(
+            SOURCES_DIR=str(folder),
+            SEND_CONCURRENCY=str(setup.concurrency),
+            DAILY_CALLS=str(setup.daily_calls),
+            LEAVERS_CALLS=str(min(100, setup.daily_calls // 10)),
+            PLAN_CLAIM_SECONDS=str(setup.claim_seconds),
+        )
+    )
