@@ -19,7 +19,7 @@ from shared.adapters.ledger import TableLedger
 from shared.adapters.storage import Storage
 from shared.adapters.table import Entity, Query, Table, table_key
 from shared.adapters.versioned import VersionedTable
-from shared.errors import ConfigurationError, Missing, Present, StorageError
+from shared.errors import Changed, ConfigurationError, Missing, Present, StorageError
 from shared.runs import FINISHED, Run
 
 MARKER = "format.json"
@@ -78,11 +78,15 @@ class StateFormat:
 
     def marker(self) -> Marker | None:
         """What the state says of itself; None before release 0.2, or where there is none yet."""
+        return self._read()[0]
+
+    def _read(self) -> tuple[Marker | None, str | None]:
+        """The marker and its ETag."""
         try:
-            body, _ = self.storage.state.get(MARKER)
+            body, etag = self.storage.state.get(MARKER)
         except Missing:
-            return None
-        return msgspec.json.decode(body, type=Marker)
+            return None, None
+        return msgspec.json.decode(body, type=Marker), etag
 
     def _is_of_0_1(self) -> bool:
         rows = _entities(self.storage.old_runs_table, Query(high=_RUNS_END, select=("state",)))
@@ -100,9 +104,12 @@ class StateFormat:
         self._mark()
 
     def _mark(self) -> None:
+        found, etag = self._read()
+        if found is not None:  # another release may have been quicker
+            formats.check_format("the state", found.version, found.release)
         marker = Marker(formats.FORMAT, formats.RELEASE, self.now())
-        with suppress(Present):  # another process was quicker, and has done the same
-            self.storage.state.put(MARKER, msgspec.json.encode(marker), None)
+        with suppress(Present, Changed):  # another process was quicker, and has done the same
+            self.storage.state.put(MARKER, msgspec.json.encode(marker), etag)
 
     def _is_recent(self, run: Run) -> bool:
         return run.state not in FINISHED or self.now() - run.changed_at < _KEPT

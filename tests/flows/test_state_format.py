@@ -147,6 +147,16 @@ def test_state_of_a_newer_release_is_refused_by_name_and_not_touched(made: Desk,
     assert any("9.9.9" in fault for fault in faults)  # type: ignore[attr-defined]
 
 
+def test_the_next_release_marks_the_state_as_its_own(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.rollcall.house.state.ensure()
+    this = formats.FORMAT
+    with monkeypatch.context() as next_release:
+        next_release.setattr(formats, "FORMAT", this + 1)
+        made.rollcall.house.state.ensure()
+    with pytest.raises(NewerState):
+        made.rollcall.house.state.ensure()
+
+
 def test_each_thing_of_a_newer_release_is_refused(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     made.rollcall.house.state.ensure()
     run = made.sent(people(3), "new.csv") if made.drop(people(6), "new.csv").state is not RunState.HELD else None

@@ -117,6 +117,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class OlderRelease:
+    """A timer fires, or an event comes, in an instance that the release before still runs in: it must refuse."""
+
+    what: Literal["plan", "send", "sweep", "collect", "alerts"] = "send"
+
+
+@dataclass(frozen=True)
 class Approve:
     """The operator releases a held run; one that is older than what was sent only where `even_older`."""
 
@@ -238,6 +245,7 @@ Action: TypeAlias = (
     Drop
     | Redeliver
     | Step
+    | OlderRelease
     | Approve
     | Cancel
     | Replan

@@ -32,6 +32,7 @@ from tests.histories.actions import (
     LoseLease,
     Meanwhile,
     MoveEndpoint,
+    OlderRelease,
     Protect,
     Redeliver,
     Release,
@@ -238,6 +239,7 @@ class _Draw:
             (22, lambda: self._step("alerts", 0.95)),
             (14, lambda: Redeliver(self.chance.randint(0, 4), self.one((0, 1)))),
             (16, lambda: Wait(self.one(WAITS))),
+            (5, lambda: OlderRelease(self.one(("plan", "send", "send", "sweep", "collect", "alerts")))),
             (8, lambda: Skew(self.one((0, 1)), self.one((-20, -3, 0, 3, 20)))),
         ]
         return [self._weighted(makes)]
@@ -317,6 +319,7 @@ class _Draw:
             (16, lambda: replace(self._drop(), trouble=None)),
             (8, Cycle),
             (8, lambda: Cancel(0)),
+            (4, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
         ]
         return self._weighted(makes)

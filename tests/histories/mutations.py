@@ -252,6 +252,11 @@ def unknown_words_have_a_verdict() -> Iterator[None]:
         yield
 
 
+def newer_state_is_not_refused() -> AbstractContextManager[object]:
+    """A release works on the state of a newer one."""
+    return patch("shared.formats.check_format", lambda what, version, release="": None)
+
+
 MUTATIONS = (
     Mutation(
         "doubts are forgotten (F1)",
@@ -286,5 +291,6 @@ MUTATIONS = (
     ),
     Mutation("resends overtake", resends_overtake, frozenset({"I2 older", "I1 lost"}), with_resends),
     Mutation("the quota is not kept", the_quota_is_not_kept, frozenset({"I5 quota"}), with_few_calls),
+    Mutation("newer state is not refused", newer_state_is_not_refused, frozenset({"I6 raised"})),
     Mutation("changes are overlooked", changes_are_overlooked, frozenset({"I3 unchanged", "I1 lost"})),
 )

@@ -17,6 +17,7 @@ from tests.histories.actions import (
     Fault,
     Meanwhile,
     MoveEndpoint,
+    OlderRelease,
     Protect,
     Redeliver,
     Release,
@@ -83,6 +84,15 @@ _STEPS: dict[str, Callable[[House], object]] = {
 @_play.register
 def _(action: Step, world: World) -> None:
     world.step(action.instance, action.trouble, _STEPS[action.what])
+
+
+@_play.register
+def _(action: OlderRelease, world: World) -> None:
+    if action.what != "plan":
+        world.older_step(_STEPS[action.what])
+    elif world.events:
+        path = world.events[-1]
+        world.older_step(lambda house: house.plan_drop(house.storage.drops.drop(path)))
 
 
 def _chosen(runs: list[Run], which: int) -> Run | None:

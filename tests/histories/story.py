@@ -16,6 +16,7 @@ from tests.histories.actions import (
     Kill,
     LoseLease,
     Meanwhile,
+    OlderRelease,
     Resend,
     Step,
     Trouble,
@@ -39,6 +40,8 @@ def sentence(action: Action) -> str:
         case Step():
             where = f"instance {'AB'[action.instance]}: {action.what}"
             return f"{where}{_trouble(action.trouble)}"
+        case OlderRelease():
+            return f"an instance of the release before: {action.what}"
         case Wait():
             return f"{action.seconds} seconds pass"
         case Fault():

@@ -17,6 +17,7 @@ from tests.histories.actions import (
     Fault,
     History,
     Meanwhile,
+    OlderRelease,
     Release,
     Step,
     Threshold,
@@ -48,6 +49,8 @@ def _label(action: Action) -> str:
             return f"dial {action.dial}"
         case Fault():
             return f"fault {action.route} {action.kind}{f' {action.status}' if action.kind == 'status' else ''}"
+        case OlderRelease():
+            return "older release"
         case Threshold() | Release():
             return "threshold" if isinstance(action, Threshold) else "release"
     return type(action).__name__.lower()

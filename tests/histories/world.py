@@ -27,11 +27,13 @@ from unittest.mock import patch
 
 from azure.core.credentials import AccessToken
 
-from shared import wiring
+from shared import formats, wiring
 from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.state_format import MARKER
 from shared.adapters.storage import Storage
+from shared.adapters.table import Query
 from shared.adapters.tokens import Tokens
-from shared.errors import Missing, NotPossible, RollcallError, StorageError
+from shared.errors import Missing, NewerState, NotPossible, RollcallError, StorageError
 from shared.planning import decide
 from shared.planning.plan import decode_plan, read_people
 from shared.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, RunState
@@ -214,6 +216,26 @@ class World:
             self.errors += {f"{type(error).__name__}: {error}"}.difference(self.errors)
         finally:
             process.wire.disarm()
+
+    def older_step(self, act: Callable[[House], object]) -> None:
+        """A step of the release before, which must refuse by name and touch nothing. Nothing where nothing is stored."""
+        if not any(version.path == MARKER for version in self._state.versions()):
+            return
+        older = self._house(Process(8, Tripwire(lambda trouble: None, StorageError)))
+        before, calls = self._stamps(), len(self.journal.arrivals)
+        with patch("shared.formats.FORMAT", formats.FORMAT - 1), suppress(NewerState):
+            act(older)
+            self.errors.append("an older release did not refuse the state")
+        if self._stamps() != before or len(self.journal.arrivals) != calls:
+            self.errors.append("an older release changed the state")
+        self.happened["refused by an older release"] += 1
+
+    def _stamps(self) -> list[object]:
+        """What changes with every writing and every deletion."""
+        containers = [store for store in self._stores.values() if isinstance(store, MemoryContainer)]
+        tables = [store for store in self._stores.values() if isinstance(store, MemoryTable)]
+        blobs = [(version.path, version.etag) for store in containers for version in store.versions()]
+        return [*blobs, *(row.etag for table in tables for row in table.rows(Query(select=("state",))))]
 
     def skew(self, number: int, seconds: int) -> None:
         """The clock of an instance is wrong from now on."""
