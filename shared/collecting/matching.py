@@ -7,7 +7,8 @@ none of them for certain, so the evidence is weighed in this order (`docs/entra.
 2. the mark that each record carries as its `id`, where the log shows it; another `id` is another client's upload;
 3. what was sent before the entry, and does not contradict it: neither the values that the entry shows, where another
    record of the person explains them, nor the state of the account after it. The oldest of several takes the entry;
-   where entries of one second say different things, none of them answers: never a guess.
+   where entries of one second say different things, none of them answers: never a guess. A record that Entra may not
+   have taken at all keeps such an entry from the newer one, and learns nothing from it.
 
 One success answers every record of the same content that has no other record between them. Older records that have no
 answer by then are overtaken. Where an older record was processed after the newest one, the person is sent again.
@@ -24,7 +25,7 @@ from typing import Any, Protocol
 import msgspec
 
 from shared.collecting.entries import LogEntry
-from shared.collecting.outcomes import Evidence, add, implied, verdict_of
+from shared.collecting.outcomes import Evidence, add, implied, verdict_of, withheld, withhold
 from shared.planning.fingerprints import fingerprint, flattened
 
 SUCCESSES = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})
@@ -60,6 +61,7 @@ class Version:
     since: datetime  # nothing older can be its answer
     calls: int  # that may have brought it to Entra
     active: bool
+    accepted: bool  # False where Entra may have taken it, and never said so
     mark: str  # "" where the run's records carry none
     book: Book
     content: Content | None = None  # None where it is not needed, or not kept any more
@@ -100,10 +102,12 @@ def join(
     for _, of_one_second in groupby(ordered, key=lambda entry: entry.at):
         moment = list(of_one_second)
         for entry in [entry for entry in moment if _owner(entry, versions) is not None]:
-            _learn(entry, _owner(entry, versions), versions)
+            _take(entry, _owner(entry, versions), versions)
         open_ones = [entry for entry in moment if not entry.mark and _owner(entry, versions) is None]
         for entry in () if _differ(open_ones, versions, others, echoes) else open_ones:
-            _learn(entry, _owner(entry, versions) or _candidate(entry, versions, others, echoes), versions)
+            _take(entry, _owner(entry, versions), versions) or _weigh(
+                entry, list(_possible(entry, versions, others, echoes)), versions
+            )
 
 
 def out_of_order(versions: Sequence[Version]) -> Version | None:
@@ -121,7 +125,8 @@ def _is_later(evidence: Evidence, newest: Evidence) -> bool:
 
 def _owner(entry: LogEntry, versions: Sequence[Version]) -> Version | None:
     """The version that is certain: by the entry's change, or by its mark."""
-    of_group = next((version for version in versions if entry.group in version.evidence.changes), None)
+    names = {entry.group, withheld(entry.group)}
+    of_group = next((version for version in versions if names.intersection(version.evidence.changes)), None)
     if of_group is not None or not entry.mark:
         return of_group
     return next((version for version in versions if version.mark == entry.mark), None)
@@ -136,13 +141,17 @@ def _differ(entries: Sequence[LogEntry], versions: Sequence[Version], others: Se
     return len(said) > 1 and len(meant) > 1
 
 
-def _candidate(entry: LogEntry, versions: Sequence[Version], others: Sequence[Content], echoes: bool) -> Version | None:
-    """The oldest version that may still wait for this entry; where none waits, the newest it may be about."""
-    possible = list(_possible(entry, versions, others, echoes))
-    if entry.action == "create" and any(version.evidence.success for version in versions):
-        return possible[0] if possible else None  # it comes late: nothing of the person was processed before it
+def _weigh(entry: LogEntry, possible: Sequence[Version], versions: Sequence[Version]) -> None:
+    """The oldest version that may still wait takes the entry; where none waits, the newest it may be about."""
     waiting = [version for version in possible if len(version.evidence.changes) < version.calls]
-    return waiting[0] if waiting else possible[-1] if possible else None
+    if entry.action == "create" and any(version.evidence.success for version in versions):
+        _take(entry, possible[0] if possible else None, versions)  # late: nothing was processed before it
+    elif not waiting:
+        _take(entry, possible[-1] if possible else None, versions)
+    elif waiting[0].accepted or all(_is_same(version, waiting[0]) for version in waiting):
+        _take(entry, waiting[0], versions)
+    else:
+        waiting[0].book.learn(withhold(waiting[0].evidence, entry))
 
 
 def _possible(
@@ -180,12 +189,19 @@ def _explains_better(entry: LogEntry, other: Content, mine: Content) -> bool:
     return any(value in of_other and value not in of_mine for value in entry.written)
 
 
-def _learn(entry: LogEntry, version: Version | None, versions: Sequence[Version]) -> None:
+def _take(entry: LogEntry, version: Version | None, versions: Sequence[Version]) -> bool:
+    """Let the version learn the entry, unless it was withheld; whether there is a version."""
     if version is None:
-        return
-    version.book.learn(add(version.evidence, entry))
-    if verdict_of(entry) not in SUCCESSES:
-        return
+        return False
+    if withheld(entry.group) not in version.evidence.changes:
+        version.book.learn(add(version.evidence, entry))
+        if verdict_of(entry) in SUCCESSES:
+            _spread(entry, version, versions)
+    return True
+
+
+def _spread(entry: LogEntry, version: Version, versions: Sequence[Version]) -> None:
+    """A success answers the records with the same content beside it; older ones without an answer are overtaken."""
     same = _with_the_same_content(version, versions)
     for other in same:
         other.book.learn(implied(other.evidence, entry.at, entry.target_id))

@@ -97,6 +97,7 @@ class OpenRun:
             since=(upload.since - self._earlier).replace(microsecond=0),
             calls=upload.calls,
             active=self._lanes[person.chunk] != Lane.LEAVERS,
+            accepted=upload.accepted,
             mark=mark_of(self.run.run_id, person.chunk) if self.run.marked else "",
             book=self.book,
             content=self._contents.get(key),

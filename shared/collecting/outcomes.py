@@ -47,7 +47,7 @@ class Evidence:
     target_id: str = ""  # of the latest entry that names one
     entry_id: str = ""  # of the latest trouble
     target_at: datetime | None = None
-    changes: tuple[str, ...] = ()  # which uploads of this record the log has answered: `LogEntry.group`
+    changes: tuple[str, ...] = ()  # which uploads of this record the log has answered: `LogEntry.group`, `withheld`
     overtaken_by: str = ""  # the run whose newer record was processed before the log said anything of this one
     followed_by: bool | None = None  # an older record was processed after this one: whether that one is active
     is_implied: bool = False  # an identical record of another run was processed; the log said nothing of this one
@@ -136,6 +136,16 @@ def add(evidence: Evidence, entry: LogEntry) -> Evidence:
         reason=(entry.reason or _REASONS.get(verdict) or entry.skip_reason)[:_REASON],
         entry_id=entry.id,
     )
+
+
+def withheld(group: str) -> str:
+    """How `changes` names an upload that may have answered this record, or another one."""
+    return f"?{group}"
+
+
+def withhold(evidence: Evidence, entry: LogEntry) -> Evidence:
+    """The evidence after an entry that may be about this record, or about a newer one: it says nothing of either."""
+    return replace(evidence, changes=tuple(sorted({*evidence.changes, withheld(entry.group)})))
 
 
 def _with_target(evidence: Evidence, entry: LogEntry) -> Evidence:

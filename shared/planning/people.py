@@ -147,6 +147,9 @@ class People(PeopleReads):
         query = "SELECT key, position, run_id FROM records WHERE key IN (SELECT key FROM people WHERE active = 0)"
         old = [(key, at) for key, at, run_id in self._db.execute(query) if run_id.rsplit("-", 2)[1] < date]
         self._db.executemany("DELETE FROM records WHERE key = ? AND position = ?", old)
+        runs = [run_id for (run_id,) in self._db.execute("SELECT DISTINCT run_id FROM unanswered")]
+        gone = [(run_id,) for run_id in runs if run_id.rsplit("-", 2)[1] < date]
+        self._db.executemany("DELETE FROM unanswered WHERE run_id = ?", gone)
 
     def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> int:
         """The outcomes of a run, by key. Saying the same again changes nothing.
@@ -158,7 +161,9 @@ class People(PeopleReads):
         for key, outcome in outcomes:
             if outcome == "unknown":
                 given_up += self._no_answer(key, run_id)
-            elif outcome == "failed":
+                continue
+            self._db.execute("DELETE FROM unanswered WHERE key = ? AND run_id = ?", (key, run_id))
+            if outcome == "failed":
                 self._failed(key, run_id)
             elif outcome == "overtaken":
                 self._db.execute("DELETE FROM doubts WHERE key = ? AND run_id = ?", (key, run_id))
@@ -213,6 +218,7 @@ class People(PeopleReads):
 
     def _no_answer(self, key: str, run_id: str) -> bool:
         """Whether it was the second time in a row."""
+        self._db.execute("INSERT OR IGNORE INTO unanswered VALUES (?, ?)", (key, run_id))
         if not self._db.execute(_UNKNOWN, (key, run_id)).rowcount:
             return False
         before = self._before(key)

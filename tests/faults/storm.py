@@ -84,7 +84,7 @@ class Figures:
     corrections: int = 0
     cancelled: int = 0
     people: int = 0
-    most_extra: int = 0  # calls that one kill repeated, at most
+    most_open: int = 0  # calls that Entra had taken when one kill lost their answers, at most
     calls: Counter[str] = field(default_factory=Counter)
     taken: int = 0  # bulk requests that Entra took
     receipts: int = 0  # of these, in the books
@@ -105,7 +105,7 @@ class Figures:
         yield f"of these            {self.reverts} reverts, {self.corrections} corrections; {self.cancelled} cancelled"
         yield f"answers of Entra    {_named(self.calls)}"
         yield f"requests taken      {self.taken}: {self.receipts} with a receipt, {self.lost_answers} lost their answer"
-        yield f"extra calls         {self.extra} for {self.kills} kills; one kill repeated {self.most_extra} at most"
+        yield f"extra calls         {self.extra} for {self.kills} kills; one kill lost {self.most_open} answers at most"
         yield f"seconds             {self.seconds:.0f}"
         yield from (f"BROKEN              {sentence}" for sentence in self.broken[:SHOWN])
         if len(self.broken) > SHOWN:
@@ -204,7 +204,6 @@ class Storm:
         figures.taken = len(self.stack.tenant.get("/_emulator/uploads"))
         receipts = [each for run in runs for each in self.stack.house.ledger.receipts(run.run_id)]
         figures.receipts = sum(receipt.answer is Answer.ACCEPTED for receipt in receipts)
-        figures.most_extra = max((receipt.attempt - 1 for receipt in receipts), default=0)
         figures.broken += [*self._directory(), *self._all_accepted(runs), *self._versions(runs), *self._answers(runs)]
         most = figures.kills * CONCURRENCY
         if not 0 <= figures.extra <= most:
@@ -295,7 +294,23 @@ class Storm:
         """SIGKILL; and what a minute's wait would do: the dead process's lease runs out."""
         self._end()
         self.figures.kills += 1
+        self.figures.most_open = max(self.figures.most_open, self._taken_without_an_answer())
         self._break_lease()
+
+    def _taken_without_an_answer(self) -> int:
+        """How many calls Entra had taken without an answer that was written down: these are made once more.
+
+        At most CONCURRENCY are under way; a few more may wait whose answers the storm had lost.
+        """
+        ledger = self.stack.house.ledger
+        open_calls = {
+            f"{hash_of(run.run_id)}-{receipt.chunk}"
+            for run in ledger.runs("staff", TO_SEND)
+            for receipt in ledger.receipts(run.run_id)
+            if receipt.answer is Answer.STARTED
+        }
+        uploads = self.stack.tenant.get("/_emulator/uploads?records=true") if open_calls else []
+        return len(open_calls & {upload["records"][0]["id"] for upload in uploads})
 
     def _break_lease(self) -> None:
         service = BlobServiceClient.from_connection_string(self.stack.azurite.connection_string)

@@ -1,6 +1,6 @@
 """Play many histories, tell what occurred and what broke: see `tests.histories` for the whole.
 
-    python -m tests.histories --count 10000 --seconds 590 --seed 0 --processes 2
+    python -m tests.histories --count 10000 --seconds 590 --seed 0 --processes 2  # again: goes on where it stopped
     python -m tests.histories --count 1 --seed 421 --story          # one history, with its story and its violations
     python -m tests.histories --keep-going --ignore "I3 ended"      # one shrunk history for each kind of failure
     python -m tests.histories --without "dial cycle_order"          # leave out what a label of the table names
@@ -16,13 +16,14 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
 
 from tests.histories.actions import History
 from tests.histories.draw import draw
 from tests.histories.invariants import Violation
-from tests.histories.parts import Asked, Found, play_part, shrunk
+from tests.histories.parts import Asked, Found, keep, kept, kept_in, play_part, shrunk
 from tests.histories.run import run
 from tests.histories.story import as_sentences, pasteable
 from tests.histories.table import Table
@@ -39,16 +40,20 @@ def main(arguments: list[str]) -> int:
     os.environ["PYTHONHASHSEED"] = "0"  # of the processes that play: the order of a set is the same every time
     if options.story:
         return _story(options.seed + options.start, asked)
-    found = Found()
+    file = kept_in(Path(".cache/histories"), options.seed, options.start, options.count, asked)
+    found = Found() if options.fresh else kept(file)
     began = time.time()
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
-        for part in _parts(pool, options, asked, began):
+        for part in _parts(pool, options, asked, began, found.parts):
             found.update(part)
             _progress(found, began)
             if found.failures and not options.keep_going:
                 pool.shutdown(wait=True, cancel_futures=True)
                 break
-    print(f"\n{found.table.histories} histories in {time.time() - began:.0f} s\n")
+    keep(found, file)
+    left = options.count - options.start - found.table.histories
+    more = f"; {left} are left: the same command goes on" if left and not found.failures else ""
+    print(f"\n{found.table.histories} histories, the last of them in {time.time() - began:.0f} s{more}\n")
     print("\n".join(found.table.lines()))
     _tell(found)
     _shrink_each(found, asked, options.shrink_seconds, options.groups)
@@ -64,6 +69,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="the number of the first history")
     parser.add_argument("--start", type=int, default=0, help="how many histories to leave out at the beginning")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--fresh", action="store_true", help="do not go on where an earlier command stopped")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
     parser.add_argument("--ignore", default="", help="names of violations that do not count, with commas")
     parser.add_argument("--without", default="", help="labels of actions that are left out, with commas")
@@ -77,16 +83,19 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(each.strip() for each in text.split(",") if each.strip())
 
 
-def _parts(pool: ProcessPoolExecutor, options: argparse.Namespace, asked: Asked, began: float) -> Iterator[Found]:
-    """The parts as they are played, two a process under way."""
+def _parts(
+    pool: ProcessPoolExecutor, options: argparse.Namespace, asked: Asked, began: float, played: Collection[int]
+) -> Iterator[Found]:
+    """The parts as they are played, two a process under way, but for those that were played before."""
     reserve = options.shrink_seconds if options.seconds > 2 * options.shrink_seconds else 0
     ends_at = began + options.seconds - reserve
-    first, last = options.seed + options.start, options.seed + options.count
+    last = options.seed + options.count
+    firsts = [first for first in range(options.seed + options.start, last, PART) if first not in played]
     under_way: set[Future[Found]] = set()
-    while under_way or (first < last and time.time() < ends_at):
-        while first < last and len(under_way) < 2 * options.processes and time.time() < ends_at:
+    while under_way or (firsts and time.time() < ends_at):
+        while firsts and len(under_way) < 2 * options.processes and time.time() < ends_at:
+            first = firsts.pop(0)
             under_way.add(pool.submit(play_part, first, min(PART, last - first), asked, ends_at))
-            first += PART
         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
         yield from (each.result() for each in done)
 
@@ -105,6 +114,8 @@ def _tell(found: Found) -> None:
         print(f"\n{title}")
         for name, count in counts.most_common():
             print(f"  {count:>9} {name}")
+    for seed, violations in sorted(found.failures, key=lambda each: each[0])[:20]:
+        print(f"\nhistory {seed}: " + "; ".join(f"{each.name}: {each.text}" for each in violations[:3]))
     if few := found.table.too_few():
         print("\ntoo rare:\n  " + "\n  ".join(few))
 

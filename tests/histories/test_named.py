@@ -218,6 +218,16 @@ NAMED: dict[str, History] = {
             Step("collect", 1),
         ),
     ),
+    "the log answers for two records whose time was over, after a third was sent": History(
+        Setup(seed=1072),
+        (
+            Drop("partial", edits=(Edit("c08", "status", "Left"),)),
+            Step("send"),
+            Drop("partial", edits=(Edit("c08", "status", "Active"),)),
+            Step("send"),
+            Wait(90_000),
+        ),
+    ),
     "a planner dies over a resend, and a full drop comes": History(
         Setup(seed=221),
         (

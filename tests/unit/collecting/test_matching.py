@@ -45,11 +45,12 @@ def version(
     *,
     active: bool = True,
     calls: int = 1,
+    accepted: bool = True,
     mark: str = "",
     known: bool = True,
 ) -> Version:
     content = content_of(user(title, active=active)) if known else None
-    return Version("p", name, AT + timedelta(minutes=minutes), calls, active, mark, Notes(), content)
+    return Version("p", name, AT + timedelta(minutes=minutes), calls, active, accepted, mark, Notes(), content)
 
 
 def said(minutes: float, action: str = "update", outcome: str = "success", change: str = "", **more: Any) -> LogEntry:
@@ -176,6 +177,24 @@ def test_a_record_that_two_calls_may_have_brought_may_have_two_answers() -> None
     one, two = version("one", 0, known=False, calls=2), version("two", 1, known=False)
     join([said(5), said(6)], [one, two])
     assert outcomes(one, two) == ["updated", ""]
+
+
+def test_a_record_that_may_not_have_arrived_says_nothing_of_an_entry_that_may_be_a_newer_ones() -> None:
+    old, new = version("old", 0, accepted=False), version("new", 10, "Boss")
+    first, second = said(20, change="a"), said(30, change="b")
+    join([first, first], [old, new])
+    assert outcomes(old, new) == ["", ""]
+    join([first, second, said(40, change="a")], [old, new])
+    assert outcomes(old, new) == ["overtaken", "updated"]
+
+
+def test_a_record_that_may_not_have_arrived_takes_an_entry_that_can_be_no_other_ones() -> None:
+    old, new = version("old", 0, accepted=False), version("new", 10)
+    join([said(20)], [old, new])
+    assert outcomes(old, new) == ["updated", "unchanged"]
+    alone = version("alone", 0, accepted=False)
+    join([said(20)], [alone])
+    assert outcomes(alone) == ["updated"]
 
 
 def test_entries_of_one_second_that_differ_answer_nobody() -> None:
