@@ -131,7 +131,7 @@ class JobRuns:
         """Whether an older record of this person may still be answered. A mark says which record is meant."""
         if all(entry.mark for entry in entries):
             return False
-        if any(people.is_unanswered(key) for people in self._people()):
+        if any(people.has_earlier(key) for people in self._people()):
             return True
         known = [person for people in self._people() if (person := people.get(key)) is not None]
         return any(each.send_again or each.calls > 1 or each.outcome not in _CERTAIN for each in known)

@@ -7,8 +7,8 @@ none of them for certain, so the evidence is weighed in this order (`docs/entra.
 2. the mark that each record carries as its `id`, where the log shows it; another `id` is another client's upload;
 3. what was sent before the entry, and does not contradict it: neither the values that the entry shows, where another
    record of the person explains them, nor the state of the account after it. The oldest of several takes the entry;
-   where entries of one second say different things, none of them answers: never a guess. A record that Entra may not
-   have taken at all keeps such an entry from the newer one, and learns nothing from it.
+   where entries of one second say different things, none of them answers: never a guess. A call that Entra may
+   not have taken keeps such an entry from the newer record, and learns nothing from it.
 
 One success answers every record of the same content that has no other record between them. Older records that have no
 answer by then are overtaken. Where an older record was processed after the newest one, the person is sent again.
@@ -104,10 +104,11 @@ def join(
         for entry in [entry for entry in moment if _owner(entry, versions) is not None]:
             _take(entry, _owner(entry, versions), versions)
         open_ones = [entry for entry in moment if not entry.mark and _owner(entry, versions) is None]
-        for entry in () if _differ(open_ones, versions, others, echoes) else open_ones:
-            _take(entry, _owner(entry, versions), versions) or _weigh(
-                entry, list(_possible(entry, versions, others, echoes)), versions
-            )
+        differ = _differ(open_ones, versions, others, echoes)
+        for entry in open_ones:
+            if not _take(entry, _owner(entry, versions), versions):
+                possible = list(_possible(entry, versions, others, echoes))
+                _withhold(entry, possible) if differ else _weigh(entry, possible, versions)
 
 
 def out_of_order(versions: Sequence[Version]) -> Version | None:
@@ -143,15 +144,30 @@ def _differ(entries: Sequence[LogEntry], versions: Sequence[Version], others: Se
 
 def _weigh(entry: LogEntry, possible: Sequence[Version], versions: Sequence[Version]) -> None:
     """The oldest version that may still wait takes the entry; where none waits, the newest it may be about."""
-    waiting = [version for version in possible if len(version.evidence.changes) < version.calls]
+    waiting = _waiting(possible)
     if entry.action == "create" and any(version.evidence.success for version in versions):
         _take(entry, possible[0] if possible else None, versions)  # late: nothing was processed before it
     elif not waiting:
         _take(entry, possible[-1] if possible else None, versions)
-    elif waiting[0].accepted or all(_is_same(version, waiting[0]) for version in waiting):
+    elif _waits_for_certain(waiting[0]) or all(_is_same(version, waiting[0]) for version in waiting):
         _take(entry, waiting[0], versions)
     else:
-        waiting[0].book.learn(withhold(waiting[0].evidence, entry))
+        _withhold(entry, possible)
+
+
+def _waits_for_certain(version: Version) -> bool:
+    """Whether Entra took the record, and the log has said nothing of it. Each further call may not have arrived."""
+    return version.accepted and not version.evidence.changes
+
+
+def _withhold(entry: LogEntry, possible: Sequence[Version]) -> None:
+    """The oldest version that may still wait keeps the entry from the others, and learns nothing from it."""
+    for version in _waiting(possible)[:1]:
+        version.book.learn(withhold(version.evidence, entry))
+
+
+def _waiting(possible: Sequence[Version]) -> list[Version]:
+    return [version for version in possible if len(version.evidence.changes) < version.calls]
 
 
 def _possible(
@@ -163,21 +179,25 @@ def _possible(
             continue
         beside = [each for each in versions if each is not version]
         contents = [*(each.content for each in beside if each.content), *others]
-        some_are_inactive = not all([*(each.active for each in beside), *(content.active for content in contents)])
-        if not _contradicts_state(entry, version, some_are_inactive=some_are_inactive) and not (
+        states = {*(each.active for each in beside), *(content.active for content in contents)}
+        if not _contradicts_state(entry, version, is_certain=states <= {version.active}) and not (
             version.content and any(_explains_better(entry, other, version.content) for other in contents)
         ):
             yield version
 
 
-def _contradicts_state(entry: LogEntry, version: Version, *, some_are_inactive: bool) -> bool:
-    """Whether the account is not as this version asked. A mapping may create a disabled account for somebody active."""
+def _contradicts_state(entry: LogEntry, version: Version, *, is_certain: bool) -> bool:
+    """Whether the account is not as this version asked. `is_certain`: all records ask for the same state.
+
+    A mapping may create a disabled account for somebody active. What fails names what it would have written.
+    """
     verdict = verdict_of(entry)
     if version.active:
-        return some_are_inactive and (verdict == "held_by_entra" or (verdict in SUCCESSES and entry.enabled is False))
-    if verdict not in SUCCESSES:
-        return False
-    return entry.is_enabled is True
+        is_disabled = entry.enabled is False or (verdict == "unchanged" and entry.is_enabled is False)
+        return not is_certain and (verdict == "held_by_entra" or (verdict in SUCCESSES and is_disabled))
+    if verdict == "failed":
+        return not is_certain and entry.is_enabled is True and entry.enabled is None and bool(entry.written)
+    return verdict in SUCCESSES and entry.is_enabled is True
 
 
 def _explains_better(entry: LogEntry, other: Content, mine: Content) -> bool:

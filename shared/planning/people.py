@@ -28,6 +28,7 @@ from shared.planning.people_reads import ABSENT_FINGERPRINT, ONE_ATTRIBUTE, Peop
 from shared.planning.people_reads import KnownPerson as KnownPerson
 
 MOST_UNKNOWNS = 2  # runs in a row without an answer, after which a person is not sent again
+MOST_EARLIER = 4  # runs that are remembered of a person beside those of the last two records
 _NEVER_ACCEPTED = b""  # the same of a person whom Entra may have taken, but never accepted
 _IN_THE_DIRECTORY = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})  # outcomes
 _PUT = """
@@ -35,6 +36,16 @@ INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id, cal
 ON CONFLICT (key) DO UPDATE SET fingerprint=excluded.fingerprint, attributes=excluded.attributes,
 user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, calls=excluded.calls, outcome='',
 send_again=''
+"""
+_EARLIER = """
+INSERT OR IGNORE INTO earlier
+SELECT key, run_id FROM people WHERE key=:key AND run_id NOT IN ('', :run_id)
+    AND outcome NOT IN ('created', 'updated', 'disabled', 'enabled', 'unchanged')
+UNION SELECT key, run_id FROM doubts WHERE key=:key AND run_id <> :run_id
+"""
+_NO_MORE_THAN = """
+DELETE FROM earlier WHERE key=:key AND run_id NOT IN (
+    SELECT run_id FROM earlier WHERE key=:key ORDER BY run_id DESC LIMIT :most)
 """
 _POSSIBLY = """
 INSERT INTO people (key, fingerprint, attributes, user_name, active, run_id, send_again, may_be_active, may_be_inactive)
@@ -81,6 +92,7 @@ class People(PeopleReads):
         """
         decoded = msgspec.json.decode(user)
         name, active = decoded.get("userName", ""), bool(decoded["active"])
+        self._keep_earlier(key, run_id)
         self._db.execute(_PUT, (key, fingerprint(decoded), self._packed(decoded), name, active, run_id, calls))
         self._keep_record(key, user, run_id)
         self._keep_row(key, row)
@@ -90,6 +102,7 @@ class People(PeopleReads):
 
     def disable(self, key: str, user: bytes, run_id: str, *, calls: int = 1) -> None:
         """Entra has accepted that an absent person is disabled. What else it knows of them has not changed."""
+        self._keep_earlier(key, run_id)
         self._db.execute(
             "UPDATE people SET active=0, run_id=?, outcome='', fingerprint=?, send_again='', calls=? WHERE key=?",
             (run_id, ABSENT_FINGERPRINT, calls, key),
@@ -147,9 +160,9 @@ class People(PeopleReads):
         query = "SELECT key, position, run_id FROM records WHERE key IN (SELECT key FROM people WHERE active = 0)"
         old = [(key, at) for key, at, run_id in self._db.execute(query) if run_id.rsplit("-", 2)[1] < date]
         self._db.executemany("DELETE FROM records WHERE key = ? AND position = ?", old)
-        runs = [run_id for (run_id,) in self._db.execute("SELECT DISTINCT run_id FROM unanswered")]
+        runs = [run_id for (run_id,) in self._db.execute("SELECT DISTINCT run_id FROM earlier")]
         gone = [(run_id,) for run_id in runs if run_id.rsplit("-", 2)[1] < date]
-        self._db.executemany("DELETE FROM unanswered WHERE run_id = ?", gone)
+        self._db.executemany("DELETE FROM earlier WHERE run_id = ?", gone)
 
     def answered(self, run_id: str, outcomes: Iterable[tuple[str, str]]) -> int:
         """The outcomes of a run, by key. Saying the same again changes nothing.
@@ -161,9 +174,7 @@ class People(PeopleReads):
         for key, outcome in outcomes:
             if outcome == "unknown":
                 given_up += self._no_answer(key, run_id)
-                continue
-            self._db.execute("DELETE FROM unanswered WHERE key = ? AND run_id = ?", (key, run_id))
-            if outcome == "failed":
+            elif outcome == "failed":
                 self._failed(key, run_id)
             elif outcome == "overtaken":
                 self._db.execute("DELETE FROM doubts WHERE key = ? AND run_id = ?", (key, run_id))
@@ -218,7 +229,6 @@ class People(PeopleReads):
 
     def _no_answer(self, key: str, run_id: str) -> bool:
         """Whether it was the second time in a row."""
-        self._db.execute("INSERT OR IGNORE INTO unanswered VALUES (?, ?)", (key, run_id))
         if not self._db.execute(_UNKNOWN, (key, run_id)).rowcount:
             return False
         before = self._before(key)
@@ -251,6 +261,11 @@ class People(PeopleReads):
         """Whether the accepted record before the last one was active; None where there was none."""
         records = self.records(key)
         return bool(msgspec.json.decode(records[1][1])["active"]) if len(records) > 1 else None
+
+    def _keep_earlier(self, key: str, run_id: str) -> None:
+        """A newer record was accepted: the runs that may still be answered for an older one are remembered."""
+        if self._db.execute(_EARLIER, {"key": key, "run_id": run_id}).rowcount > 0:
+            self._db.execute(_NO_MORE_THAN, {"key": key, "most": MOST_EARLIER})
 
     def _keep_record(self, key: str, user: bytes, run_id: str) -> None:
         """This record is the last accepted one; the one before it is kept, too, unless it is of the same run."""

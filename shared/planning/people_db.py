@@ -5,7 +5,7 @@
 | `people` | one row a person: fingerprints of the last accepted record, its run, what the log said, what is in doubt |
 | `records` | the last two accepted records of each person, compressed; 0 is the newest |
 | `doubts` | records that Entra may have taken after the last accepted one, each with its run |
-| `unanswered` | the runs that sent a person, and whose log said nothing in the time waited: an answer may still come |
+| `earlier` | runs that sent a person, and had no certain answer when a newer record was sent: one may still come |
 | `rows` | the fingerprint of the line of the file that a person's record came from |
 | `forgotten` | people whose creation failed: they are not known, but no older record follows the one that failed |
 | `drops` | the content of the drops that were sent to their end |
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS doubts (
     record BLOB NOT NULL,
     PRIMARY KEY (key, run_id)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS unanswered (
+CREATE TABLE IF NOT EXISTS earlier (
     key TEXT NOT NULL,
     run_id TEXT NOT NULL,
     PRIMARY KEY (key, run_id)

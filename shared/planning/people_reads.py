@@ -107,19 +107,19 @@ class PeopleReads(PeopleDb):
 
     def runs_of(self, key: str) -> set[str]:
         """The runs whose records of this person were accepted last and before that, may have been taken since, or had
-        no answer in the time waited.
+        no certain answer when a newer one was sent.
         """
         rows = self._db.execute(
             "SELECT run_id FROM people WHERE key = :key UNION SELECT run_id FROM forgotten WHERE key = :key"
             " UNION SELECT run_id FROM records WHERE key = :key UNION SELECT run_id FROM doubts WHERE key = :key"
-            " UNION SELECT run_id FROM unanswered WHERE key = :key",
+            " UNION SELECT run_id FROM earlier WHERE key = :key",
             {"key": key},
         )
         return {str(run_id) for (run_id,) in rows if run_id}
 
-    def is_unanswered(self, key: str) -> bool:
-        """Whether a record of this person had no answer in the time waited, and has none yet."""
-        return self._db.execute("SELECT 1 FROM unanswered WHERE key = ?", (key,)).fetchone() is not None
+    def has_earlier(self, key: str) -> bool:
+        """Whether a record of this person had no certain answer when a newer one was sent."""
+        return self._db.execute("SELECT 1 FROM earlier WHERE key = ?", (key,)).fetchone() is not None
 
     def records(self, key: str) -> list[tuple[str, bytes]]:
         """The last accepted records of this person with their runs, at most two, the newest first."""

@@ -1,4 +1,4 @@
-"""Who may have been sent, and nobody knows: remembered when the run ends, sent again by the next drop, never guessed."""
+"""People who may have been sent: remembered when the run ends, sent again by the next drop, never guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While Entra still works through one drop, the next is sent: each answer goes to the record it is about, or to none."""
+"""Entra still works through one drop, and the next is sent: each answer goes to its record, or to none."""
 
 from __future__ import annotations
 

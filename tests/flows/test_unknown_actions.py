@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,11 @@ GATES = "gates: {disables: null, changes: null, attribute_changes: null, creates
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> Iterator[Before]:
+def before(tmp_path: Path) -> Before:
     made = Before(tmp_path / "sources")
     source = made.rollcall.folder / "employees.yaml"
     source.write_text(source.read_text() + GATES)
-    yield made
+    return made
 
 
 def lines(count: int, leavers: int = 0) -> list[str]:

@@ -238,6 +238,8 @@ class Check:
         if len(own) != 1 or run.settled_at is None or run.source in self.facts.moved:
             return False
         others = [each for each in self.truth.arrivals[own[0].key] if each is not own[0]]
+        if not all(self._is_said(each) for each in others if each.order < own[0].order):
+            return False  # the next entry may be an older record's
         done = self.truth.processed[own[0].change_id]
         near = [each.at for each in others] + [
             event.at for each in others for event in self.truth.processed[each.change_id]
@@ -251,6 +253,11 @@ class Check:
             and each.at + timedelta(minutes=10) < run.settled_at
             for each in done
         )
+
+    def _is_said(self, arrival: Arrival) -> bool:
+        """Whether the log said at once, and in words that are known, what happened to a record."""
+        done = self.truth.processed[arrival.change_id]
+        return any(each.is_plain and each.visible_at - each.at <= timedelta(seconds=1) for each in done)
 
     # I2
 

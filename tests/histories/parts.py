@@ -90,7 +90,7 @@ def kept(file: Path) -> Found:
     """What was found before; nothing where nothing is kept."""
     if not file.exists():
         return Found()
-    found = pickle.loads(file.read_bytes())  # noqa: S301 - our own file
+    found = pickle.loads(file.read_bytes())
     assert isinstance(found, Found)
     return found
 

@@ -10,6 +10,7 @@ from tests.histories.actions import (
     Drop,
     Edit,
     Fault,
+    Freeze,
     History,
     Kill,
     LoseLease,
@@ -226,6 +227,73 @@ NAMED: dict[str, History] = {
             Drop("partial", edits=(Edit("c08", "status", "Active"),)),
             Step("send"),
             Wait(90_000),
+        ),
+    ),
+    "entries are read once more after a run between two others was settled": History(
+        Setup(seed=5905),
+        (
+            Drop(source="full"),
+            Drop(source="partial"),
+            Step(what="send"),
+            Drop(source="partial", edits=(Edit(key="c02", what="status", value="Left"),), instance=1),
+            Drop(source="partial", kind="corrected"),
+            Step(what="send"),
+            Drop(source="partial", kind="reuploaded", instance=1),
+            Step(what="send"),
+            Cycle(count=2),
+            Wait(seconds=130),
+            Step(what="collect", instance=1),
+            Step(
+                what="collect", instance=1, trouble=Freeze(spot=Spot(on="outcomes_table", at=7, after=True), calls=60)
+            ),
+        ),
+    ),
+    "nothing is to be done for a leaver, while an older record has no answer": History(
+        Setup(seed=872),
+        (
+            Drop(source="partial"),
+            Step(what="send"),
+            Turn(dial="log_delay", value=5400.0),
+            Drop(source="partial", edits=(Edit(key="c01", what="status", value="Left"),)),
+            Step(what="send", instance=1),
+            Cycle(),
+            Wait(seconds=1800),
+            Wait(seconds=1800),
+            Drop(source="full"),
+            Step(what="send"),
+            Cycle(count=2),
+        ),
+    ),
+    "a failed record is tried again, while calls of older ones may not have arrived": History(
+        Setup(seed=3422),
+        (
+            Drop(source="full"),
+            Step(what="send"),
+            Drop(source="partial"),
+            Threshold(value=4),
+            Step(
+                what="send",
+                instance=1,
+                trouble=Meanwhile(
+                    spot=Spot(on="runs", at=3),
+                    actions=(
+                        Drop(source="full", edits=(Edit(key="e09", what="upn", value="e09@unverified.example"),)),
+                        Step(what="send", instance=1),
+                    ),
+                    pause=4000,
+                ),
+            ),
+            Fault(kind="cut-before", times=2),
+            Step(
+                what="send",
+                instance=1,
+                trouble=Meanwhile(
+                    spot=Spot(on="runs_table", after=True), actions=(Drop(source="full", kind="shrunk"),), pause=90
+                ),
+            ),
+            Drop(source="full", edits=(Edit(key="e04", what="title", value="Chief"),)),
+            Step(what="send", instance=1),
+            Cycle(count=2),
         ),
     ),
     "a planner dies over a resend, and a full drop comes": History(

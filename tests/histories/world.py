@@ -218,7 +218,7 @@ class World:
             process.wire.disarm()
 
     def older_step(self, act: Callable[[House], object]) -> None:
-        """A step of the release before, which must refuse by name and touch nothing. Nothing where nothing is stored."""
+        """A step of the release before, which must refuse and touch nothing. Nothing where nothing is stored."""
         if not any(version.path == MARKER for version in self._state.versions()):
             return
         older = self._house(Process(8, Tripwire(lambda trouble: None, StorageError)))

@@ -188,6 +188,37 @@ def test_a_record_that_may_not_have_arrived_says_nothing_of_an_entry_that_may_be
     assert outcomes(old, new) == ["overtaken", "updated"]
 
 
+def test_a_call_that_may_not_have_arrived_says_nothing_of_an_entry_that_may_be_a_newer_records() -> None:
+    old, new = version("old", 0, calls=2), version("new", 10, "Boss")
+    join([said(20, change="a")], [old, new])
+    join([said(30, outcome="failure", change="b")], [old, new])
+    assert outcomes(old, new) == ["updated", ""]
+    join([said(40, change="c")], [old, new])
+    assert outcomes(old, new) == ["updated", "updated"]
+
+
+def test_after_entries_of_one_second_that_differ_the_next_change_is_the_next_records() -> None:
+    one, two, three = version("one", 0), version("two", 1, "Boss"), version("three", 10, "Chief")
+    differing = [said(5, change="a"), said(5, outcome="failure", change="b")]
+    join(differing, [one, two, three])
+    join([said(6, outcome="failure", change="b"), said(20, change="c")], [one, two, three])
+    assert outcomes(one, two, three) == ["overtaken", "overtaken", "updated"]
+
+
+def test_a_failure_that_would_have_left_the_account_enabled_is_no_leavers() -> None:
+    leaver, back = version("leaver", 0, active=False), version("back", 1)
+    written = [("userPrincipalName", "", "p@unverified.example")]
+    join([said(5, outcome="failure", written=written, before={"accountEnabled": "True"})], [leaver, back])
+    assert outcomes(leaver, back) == ["", "failed"]
+
+
+def test_nothing_to_do_for_a_disabled_account_is_the_leavers() -> None:
+    active, leaver = version("active", 0), version("leaver", 1, active=False)
+    skipped = said(5, "other", "skipped", skip_reason="RedundantExport", before={"accountEnabled": "False"})
+    join([skipped], [active, leaver])
+    assert outcomes(active, leaver) == ["overtaken", "unchanged"]
+
+
 def test_a_record_that_may_not_have_arrived_takes_an_entry_that_can_be_no_other_ones() -> None:
     old, new = version("old", 0, accepted=False), version("new", 10)
     join([said(20)], [old, new])

@@ -474,3 +474,21 @@ def test_a_file_of_a_newer_release_is_refused(people: People, monkeypatch: pytes
     monkeypatch.setattr(formats, "FORMAT", 1)
     with pytest.raises(NewerState):
         People(content)
+
+
+def test_runs_without_a_certain_answer_are_remembered_when_a_newer_record_is_sent(people: People) -> None:
+    for number in range(1, 8):
+        put(people, user("a", title=f"T{number}"), f"s-2026010{number}T000000Z-000000000{number}")
+    newest = people.runs_of("a")
+    assert people.has_earlier("a")
+    assert {run_id[-1] for run_id in newest} == {"3", "4", "5", "6", "7"}
+    people.forget_records(datetime(2026, 1, 5, tzinfo=UTC))
+    assert {run_id[-1] for run_id in people.runs_of("a")} == {"5", "6", "7"}
+
+
+def test_a_run_whose_answer_is_certain_is_not_remembered_beyond_the_last_two_records(people: People) -> None:
+    for number in range(1, 4):
+        put(people, user("a", title=f"T{number}"), f"run-{number}")
+        people.answered(f"run-{number}", [("a", "updated")])
+    assert not people.has_earlier("a")
+    assert people.runs_of("a") == {"run-2", "run-3"}
