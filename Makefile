@@ -25,8 +25,8 @@ test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
 	@$(BIN)/python -m tests.faults.storm $(or $(ARGS),--kills 100)
 
-histories: install-dev ## play 10,000 random histories against the promises and print what occurred; goes on where it stopped
-	@$(BIN)/python -m tests.histories $(or $(ARGS),--count 10000 --seconds 590 --processes 2)
+histories: install-dev ## play 10,000 random histories in parts of ten minutes and print what occurred; again: goes on where it stopped
+	@$(BIN)/python -m tests.histories --count 10000 --seconds 590 $(ARGS)
 
 bench: install-dev azurite ## measure speed and memory against floors of the same run (ARGS="--small" for a minute's worth)
 	@$(BIN)/python -m bench $(ARGS)

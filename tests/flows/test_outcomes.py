@@ -215,7 +215,7 @@ def test_figures_are_right_again_when_a_process_died_after_it_wrote_what_it_lear
         def __getattr__(self, name: str) -> Any:
             return getattr(outcomes, name)
 
-        def put(self, *arguments: Any) -> None:
+        def put(self, *arguments: Any) -> str:
             outcomes.put(*arguments)
             raise Killed
 
