@@ -233,7 +233,7 @@ class Receipt:
     attempt: int = 1  # calls that were made, or were about to be
     in_doubt: bool = False  # an earlier call got no answer: Entra may have taken that one
     skew: float | None = None  # seconds that our clock was ahead of Entra's when it answered
-    sender: str = ""  # which tick wrote it; two of the same moment are told apart by it
+    sender: str = ""  # which tick wrote it; it separates two of the same moment
     etag: str = field(default="", compare=False)
 
     @property

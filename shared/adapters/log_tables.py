@@ -295,7 +295,7 @@ class CheckpointTable:
         self._table.upsert([{"PartitionKey": _ECHO, "RowKey": table_key(job_id)}])
 
     def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
-        """So many more entries of a shape that this version does not know."""
+        """Count more entries of a shape that this version does not know."""
         row = f"{table_key(job_id)[:200]}_{_hash(shape)}"
         found = self._found(_UNRECOGNISED, row)
         before = _unrecognised(found.entity) if found else Unrecognised(job_id, shape, 0, at, at)

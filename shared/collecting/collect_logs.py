@@ -72,7 +72,7 @@ class Checkpoints(Protocol):
         ...
 
     def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
-        """So many more entries of a shape that this version does not know."""
+        """Count more entries of a shape that this version does not know."""
         ...
 
 

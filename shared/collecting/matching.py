@@ -189,7 +189,7 @@ def _possible(
 def _contradicts_state(entry: LogEntry, version: Version, *, is_certain: bool) -> bool:
     """Whether the account is not as this version asked. `is_certain`: all records ask for the same state.
 
-    A mapping may create a disabled account for somebody active. What fails names what it would have written.
+    A mapping may create a disabled account for an active person. What fails names what it would have written.
     """
     verdict = verdict_of(entry)
     if version.active:

@@ -44,7 +44,7 @@ NO_REPLY = "Entra may have received this record: the call got no answer, and the
 SENT_AGAIN = "the next drop sends this person again"
 NOT_SENT = "the run ended before this person was sent"
 NEXT_DROP = "drop the file again if it still holds"
-_UNMEASURED = timedelta(minutes=1)  # that our clock may differ from Entra's, where no answer told its time
+_UNMEASURED = timedelta(minutes=1)  # that our clock may differ from Entra's, where no answer named its time
 _ROUNDING = timedelta(seconds=2)  # of the whole seconds that Entra's times have
 _FEW_CHUNKS = 64  # that are read one by one; beyond that the file is read through
 

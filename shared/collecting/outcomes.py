@@ -183,7 +183,7 @@ def add_all(evidence: Evidence, entries: Iterable[LogEntry]) -> Evidence:
 
 
 def bucket_of(key: str, size: int) -> str:
-    """The bucket of a person in a run of so many people: "" for a small run, else some hexadecimal digits."""
+    """The bucket of a person in a run of this many people: "" for a small run, else some hexadecimal digits."""
     digits = 0
     while size > _BUCKET * _DIGIT**digits:
         digits += 1

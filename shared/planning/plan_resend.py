@@ -1,4 +1,4 @@
-"""A plan that sends people again, with records that Entra accepted before: those whom somebody names, or the people in
+"""A plan that sends people again, with records that Entra accepted before: those whom a person names, or the people in
 doubt whom a partial drop did not hold.
 
 Who was sent something newer is left out: an older version never overtakes a newer one.
@@ -52,7 +52,7 @@ def plan_resend(
     """The plan of a run that sends people again, written to its folder, and its hash. Raises Missing.
 
     `old` is the run whose people are sent again, or the partial drop that did not hold the people in doubt. Their
-    plan is judged by the gates of `source`; people whom somebody named are sent as they are.
+    plan is judged by the gates of `source`; people whom a person named are sent as they are.
     """
     before = decode_plan(b"".join(artefacts.read(old, PLAN)))
     resent = _in_doubt(people, source) if run.in_doubt and source else _named(run, old, before, people, artefacts)

@@ -32,7 +32,7 @@ class Reply:
     retry_after: float | None = None  # seconds
     code: str = ""
     message: str = ""
-    skew: float | None = None  # seconds that our clock was ahead of the server's; None where it told no time
+    skew: float | None = None  # seconds that our clock was ahead of the server's; None where the server named no time
     left: bool = True  # False: it is certain that the request never left this machine
 
     @property

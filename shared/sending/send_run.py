@@ -70,7 +70,7 @@ class Sender:
     random: Callable[[], float]
     people: PeopleStore
     quota: Quota
-    new_id: Callable[[], str]  # a name that no other sender has: receipts are told apart by it
+    new_id: Callable[[], str]  # a name that no other sender has: it separates their receipts
     kept: timedelta  # records of people who left are forgotten after so long
     concurrency: int = 8
     budget: timedelta = timedelta(seconds=240)
