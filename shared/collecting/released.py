@@ -1,7 +1,7 @@
 """Changes that accidental-deletion prevention held back: when they are sent again.
 
-Entra carries a held change out itself once an administrator allows it, and the log says so. Only when the job is out of its
-quarantine, and a whole cycle after that brought no final entry, the next drop sends the person again.
+Entra carries a held change out itself once an administrator allows it, and the log says so. Only when the job is out
+of its quarantine, and a whole cycle after that brought no final entry, the next drop sends the person again.
 """
 
 from __future__ import annotations
