@@ -62,6 +62,7 @@ class Version:
     calls: int  # that may have brought it to Entra
     active: bool
     accepted: bool  # False where Entra may have taken it, and never said so
+    settled: bool  # the time to wait for its answers is over
     mark: str  # "" where the run's records carry none
     book: Book
     content: Content | None = None  # None where it is not needed, or not kept any more
@@ -143,14 +144,16 @@ def _differ(entries: Sequence[LogEntry], versions: Sequence[Version], others: Se
 
 
 def _weigh(entry: LogEntry, possible: Sequence[Version], versions: Sequence[Version]) -> None:
-    """The oldest version that may still wait takes the entry; where none waits, the newest it may be about."""
+    """The oldest version that may still wait takes the entry, unless that may be no more than a call that was lost."""
     waiting = _waiting(possible)
     if entry.action == "create" and any(version.evidence.success for version in versions):
         _take(entry, possible[0] if possible else None, versions)  # late: nothing was processed before it
-    elif not waiting:
-        _take(entry, possible[-1] if possible else None, versions)
-    elif _waits_for_certain(waiting[0]) or all(_is_same(version, waiting[0]) for version in waiting):
+    elif not waiting:  # another try for the only record there is
+        _take(entry, possible[0] if len(versions) == 1 and possible else None, versions)
+    elif _waits_for_certain(waiting[0]):
         _take(entry, waiting[0], versions)
+    elif all(_is_same(version, waiting[0]) for version in waiting):
+        _take(entry, next(filter(_waits_for_certain, waiting), waiting[0]), versions)
     else:
         _withhold(entry, possible)
 
@@ -167,7 +170,7 @@ def _withhold(entry: LogEntry, possible: Sequence[Version]) -> None:
 
 
 def _waiting(possible: Sequence[Version]) -> list[Version]:
-    return [version for version in possible if len(version.evidence.changes) < version.calls]
+    return [each for each in possible if len(each.evidence.changes) < (1 if each.settled else each.calls)]
 
 
 def _possible(

@@ -98,6 +98,7 @@ class OpenRun:
             calls=upload.calls,
             active=self._lanes[person.chunk] != Lane.LEAVERS,
             accepted=upload.accepted,
+            settled=self.run.settled_at is not None,
             mark=mark_of(self.run.run_id, person.chunk) if self.run.marked else "",
             book=self.book,
             content=self._contents.get(key),

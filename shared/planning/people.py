@@ -41,7 +41,6 @@ _EARLIER = """
 INSERT OR IGNORE INTO earlier
 SELECT key, run_id FROM people WHERE key=:key AND run_id NOT IN ('', :run_id)
     AND outcome NOT IN ('created', 'updated', 'disabled', 'enabled', 'unchanged')
-UNION SELECT key, run_id FROM doubts WHERE key=:key AND run_id <> :run_id
 """
 _NO_MORE_THAN = """
 DELETE FROM earlier WHERE key=:key AND run_id NOT IN (
@@ -121,6 +120,7 @@ class People(PeopleReads):
             "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?, ?, ?)",
             (key, run_id, at.astimezone(UTC).isoformat(), active, self._packed_record(user)),
         )
+        self._db.execute("INSERT OR IGNORE INTO earlier VALUES (?, ?)", (key, run_id))
         self._keep_row(key, b"")
         self._count = None
 

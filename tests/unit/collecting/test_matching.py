@@ -46,11 +46,12 @@ def version(
     active: bool = True,
     calls: int = 1,
     accepted: bool = True,
+    settled: bool = False,
     mark: str = "",
     known: bool = True,
 ) -> Version:
     content = content_of(user(title, active=active)) if known else None
-    return Version("p", name, AT + timedelta(minutes=minutes), calls, active, accepted, mark, Notes(), content)
+    return Version("p", name, AT + timedelta(minutes=minutes), calls, active, accepted, settled, mark, Notes(), content)
 
 
 def said(minutes: float, action: str = "update", outcome: str = "success", change: str = "", **more: Any) -> LogEntry:
@@ -197,6 +198,24 @@ def test_a_call_that_may_not_have_arrived_says_nothing_of_an_entry_that_may_be_a
     assert outcomes(old, new) == ["updated", "updated"]
 
 
+def test_a_call_that_may_not_have_arrived_is_waited_for_until_its_run_is_settled() -> None:
+    old, new = version("old", 0, calls=2, settled=True), version("new", 10, "Boss")
+    join([said(20, change="a"), said(30, change="b")], [old, new])
+    assert outcomes(old, new) == ["updated", "updated"]
+
+
+def test_a_failure_is_of_the_record_that_surely_arrived_where_two_say_the_same() -> None:
+    old, new = version("old", 0, accepted=False), version("new", 10)
+    join([said(20, outcome="failure")], [old, new])
+    assert outcomes(old, new) == ["", "failed"]
+
+
+def test_an_entry_that_no_record_waits_for_answers_none_of_several() -> None:
+    old, new = version("old", 0), version("new", 10, "Boss")
+    join([said(20), said(30), said(40, outcome="failure")], [old, new])
+    assert outcomes(old, new) == ["updated", "updated"]
+
+
 def test_after_entries_of_one_second_that_differ_the_next_change_is_the_next_records() -> None:
     one, two, three = version("one", 0), version("two", 1, "Boss"), version("three", 10, "Chief")
     differing = [said(5, change="a"), said(5, outcome="failure", change="b")]
@@ -222,7 +241,7 @@ def test_nothing_to_do_for_a_disabled_account_is_the_leavers() -> None:
 def test_a_record_that_may_not_have_arrived_takes_an_entry_that_can_be_no_other_ones() -> None:
     old, new = version("old", 0, accepted=False), version("new", 10)
     join([said(20)], [old, new])
-    assert outcomes(old, new) == ["updated", "unchanged"]
+    assert outcomes(old, new) == ["unchanged", "updated"]
     alone = version("alone", 0, accepted=False)
     join([said(20)], [alone])
     assert outcomes(alone) == ["updated"]
