@@ -5,7 +5,7 @@
 | `people` | one row a person: fingerprints of the last accepted record, its run, what the log said, what is in doubt |
 | `records` | the last two accepted records of each person, compressed; 0 is the newest |
 | `doubts` | records that Entra may have taken after the last accepted one, each with its run |
-| `earlier` | runs that sent a person, and had no certain answer when a newer record was sent, or when they ended: one may still come |
+| `earlier` | runs that sent a person, and had no certain answer when the next record was sent: one may still come |
 | `rows` | the fingerprint of the line of the file that a person's record came from |
 | `forgotten` | people whose creation failed: they are not known, but no older record follows the one that failed |
 | `drops` | the content of the drops that were sent to their end |
