@@ -492,3 +492,12 @@ def test_a_run_whose_answer_is_certain_is_not_remembered_beyond_the_last_two_rec
         people.answered(f"run-{number}", [("a", "updated")])
     assert not people.has_earlier("a")
     assert people.runs_of("a") == {"run-2", "run-3"}
+
+
+def test_a_run_in_doubt_is_remembered_after_its_record_failed(people: People) -> None:
+    put(people, user("a"), "run-1")
+    people.answered("run-1", [("a", "created")])
+    people.possibly_sent("a", msgspec.json.encode(user("a", title="T2")), "run-2", datetime(2026, 1, 2, tzinfo=UTC))
+    people.answered("run-2", [("a", "failed")])
+    put(people, user("a", title="T3"), "run-3")
+    assert people.runs_of("a") == {"run-1", "run-2", "run-3"}
