@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     print("\n".join(found.table.lines()))
     _tell(found)
     _shrink_each(found, asked, options.shrink_seconds, options.groups)
-    return int(bool(found.failures) or _too_few(found.table))
+    return int(bool(found.failures) or (not left and _too_few(found.table)))
 
 
 def _options() -> argparse.ArgumentParser:

@@ -102,6 +102,6 @@ def test_the_shortest_history_is_found() -> None:
 
 
 def test_every_action_and_every_pair_is_drawn_often_enough() -> None:
-    table = table_of(draw(seed) for seed in range(5_000))
+    table = table_of(draw(seed) for seed in range(10_000))
     assert table.too_few() == []
     assert {label for label in table.actions if is_fault(label)} > labels(Fault(kind="cut-after"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.log_tables import Unrecognised
 from shared.alerting.findings import JobState, RunWatch, Severity
 from shared.alerting.rules import NAMES
 from shared.runs import Figures, RunState
@@ -251,6 +252,29 @@ def test_the_strictest_source_decides_when_the_quota_is_told() -> None:
     assert rules(watched(run()), strict, used=1_000) == ["quota"]
 
 
+SHAPE = Unrecognised("job", "action=Reconcile status=success steps=none", 4, ago(hours=2), ago(hours=1))
+
+
+def test_people_without_an_answer_twice_and_deleted_accounts_are_critical() -> None:
+    seen = found(watched(run(figures=answered(unanswered=3, deleted=1))))
+    assert {(each.rule, each.severity) for each in seen} >= {
+        ("no-answer-twice", Severity.CRITICAL),
+        ("deleted", Severity.CRITICAL),
+    }
+
+
+def test_changes_that_entra_holds_back_are_told_until_they_are_released() -> None:
+    held = run(figures=answered(held_by_entra=2))
+    assert "held-by-entra" in rules(watched(held))
+    assert "held-by-entra" not in rules(watched(replace(held, released_at=ago(minutes=5))))
+
+
+def test_what_is_not_recognised_names_its_shape_and_is_forgotten_when_it_stops() -> None:
+    (seen,) = [each for each in found(watched(sent(1), unrecognised=(SHAPE,))) if each.rule == "unrecognised"]
+    assert SHAPE.shape in seen.text
+    assert "unrecognised" not in rules(watched(unrecognised=(replace(SHAPE, last_at=ago(days=30)),)))
+
+
 def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
     everything = [
         watched(run(S.HELD), run(S.BLOCKED), run(S.REJECTED)),
@@ -262,6 +286,7 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(run(figures=answered(skipped=1_000)), job=JobState("Paused", "Paused")),
         watched(RunWatch(run(S.SENDING), unresolved_managers=99, calls_needed=9_999), limits=LATE),
         watched(sent(5)),
+        watched(run(figures=answered(unanswered=3, held_by_entra=2, deleted=1)), unrecognised=(SHAPE,)),
     ]
     assert set(rules(*everything, used=2_000)) == set(NAMES)
 
