@@ -23,7 +23,7 @@ test: install-dev azurite kusto ## run every test (ARGS are pytest's)
 	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
-	@$(BIN)/python -m tests.faults.storm $(or $(ARGS),--kills 100)
+	@$(BIN)/python -m tests.faults.storm --kills 100 --people 2000 $(ARGS)
 
 histories: install-dev ## play 10,000 random histories in parts of ten minutes and print what occurred; again: goes on where it stopped
 	@$(BIN)/python -m tests.histories --count 10000 --seconds 590 $(ARGS)
