@@ -23,12 +23,14 @@ RollcallError
 └── StorageError                blobs or tables did not do what was asked
     ├── Missing                 no such blob or entity
     ├── Present                 it is there already
-    └── Changed                 its ETag is not the expected one any more
+    ├── Changed                 its ETag is not the expected one any more
+    └── Damaged                 something stored does not read, or is not what was written
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 class RollcallError(Exception):
@@ -149,3 +151,26 @@ class Present(StorageError):
 
 class Changed(StorageError):
     """Its ETag is not the expected one any more."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One stored thing that does not read, or is not what was written. `place` stays the same while it is the same."""
+
+    place: str  # such as "table runstore, employees, employees-20261102T060000Z-0123456789" or "blob runs/..."
+    what: str  # the subject of the sentence: "run employees-..."
+    fault: str  # such as "its state is not known"; never a value that may belong to a person
+    remedy: str  # one sentence
+    source: str = ""  # whose, where it belongs to one source
+    run_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} does not read: {self.fault} ({self.place}). {self.remedy}"
+
+
+class Damaged(StorageError):
+    """Something stored does not read, or is not what was written. What does not depend on it goes on."""
+
+    def __init__(self, damage: Damage) -> None:
+        self.damage = damage
+        super().__init__(str(damage))
