@@ -86,7 +86,10 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
     from shared.adapters.console_http import answer_http
 
-    return answer_http(house().console, req)
+    try:
+        return answer_http(house().console, req)
+    finally:
+        house().damages.keep()
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

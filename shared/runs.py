@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from shared.errors import IllegalTransition
+from shared.errors import Damage, IllegalTransition
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
@@ -278,7 +278,11 @@ class Ledger(Protocol):
         ...
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
-        """The runs of a source (or of all) in these states (or in any), oldest drop first."""
+        """The runs of a source (or of all) in these states (or in any), oldest drop first; of those that read."""
+        ...
+
+    def damaged(self, source: str) -> list[Damage]:
+        """The runs of a source that do not read and may have something to send, or to be answered."""
         ...
 
     def take_turn(self, run: Run) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from shared.errors import Damage
 from shared.runs import Run
 from shared.sending.quota import Budget
 from shared.sources import Alerts
@@ -27,6 +28,14 @@ class JobState:
     schedule: str  # Active, Disabled, Paused
     code: str  # NotConfigured, NotRun, Active, Paused, Quarantine
     quarantine: str = ""  # its reason
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A job that cannot be read: since when, as far as this process knows, and why not."""
+
+    since: datetime
+    fault: str
 
 
 class Unrecognised(Protocol):
@@ -69,6 +78,7 @@ class SourceWatch:
     job: JobState | None  # None: it could not be read, or there is no endpoint yet
     checkpoint: datetime | None
     unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
+    job_unread: Unread | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,8 @@ class Watch:
     sources: tuple[SourceWatch, ...]
     budget: Budget
     now: datetime
+    source_faults: tuple[str, ...] = ()  # of source files that do not read
+    damages: tuple[Damage, ...] = ()  # of what is stored
 
 
 @dataclass(frozen=True)

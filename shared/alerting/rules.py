@@ -17,12 +17,13 @@ from shared.sending.quota import finished_at
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
+UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
 
 def findings(watch: Watch) -> list[Finding]:
     """Everything the rules find now."""
     found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
-    return [*found, *quota_nearly_spent(watch)]
+    return [*found, *quota_nearly_spent(watch), *source_files(watch), *damaged(watch)]
 
 
 def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -240,6 +241,36 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def job_unreadable(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """The provisioning job cannot be read, and not for a moment only: its quarantine would not be seen."""
+    unread = source.job_unread
+    if unread is not None and watch.now - unread.since >= UNREAD_FOR:
+        yield _of_source(
+            source, "job-unreadable", Severity.WARNING, f"The job of {source.source} cannot be read", unread.fault,
+            "remove the cause that the text names. Sending goes on; whether the job runs is not known",
+        )  # fmt: skip
+
+
+def source_files(watch: Watch) -> Iterator[Finding]:
+    """A source file does not read. Its drops are rejected."""
+    for fault in watch.source_faults:
+        where = fault.partition(":")[0]
+        yield Finding(
+            f"source-file|{where}", Severity.CRITICAL, "source-file", "", "A source file does not read", fault,
+            "correct the file and deploy it, then `rollcall replan RUN` for drops that were rejected meanwhile",
+        )  # fmt: skip
+
+
+def damaged(watch: Watch) -> Iterator[Finding]:
+    """Something stored does not read. What does not depend on it goes on."""
+    for each in watch.damages:
+        text = f"{each.what} does not read: {each.fault} ({each.place})"
+        yield Finding(
+            f"damaged|{each.place}", Severity.CRITICAL, "damaged", each.source, "Something stored does not read", text,
+            each.remedy, each.run_id,
+        )  # fmt: skip
+
+
 def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
     """The tenant's calls of 24 hours are nearly used up."""
     share = min((source.limits.quota_percent for source in watch.sources), default=100)
@@ -259,6 +290,7 @@ NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
+    "job-unreadable", "source-file", "damaged",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,
@@ -277,6 +309,7 @@ RULES: tuple[Rule, ...] = (
     log_silence,
     checkpoint_stands_still,
     job_stopped,
+    job_unreadable,
 )
 
 

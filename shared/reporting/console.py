@@ -234,6 +234,7 @@ class _Visit:
             "csrf": door.form_token(principal) if principal else "",
             "sign_out": SIGN_OUT if door.platform else "",
             "open_alerts": self._open_alerts() if principal else (),
+            "damages": self.console.lookout.damages() if principal else (),
             "now": self.console.now(),
             "live": False,
             "fault": "",

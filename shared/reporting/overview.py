@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert
 from shared.endpoint import Endpoint
-from shared.errors import GraphError, Missing
+from shared.errors import Damage, Damaged, Missing, RollcallError
 from shared.planning.lanes import Lane
 from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.reporting.job_facts import JobFacts
@@ -99,6 +100,7 @@ class Lookout:
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
+    damages: Callable[[], Sequence[Damage]] = tuple
 
 
 def quota(budget: Budget, now: datetime) -> Quota:
@@ -141,7 +143,7 @@ def source_view(
         endpoint,
         job,
         fault,
-        lookout.checkpoint(endpoint.job_id) if endpoint else None,
+        _checkpoint(lookout, endpoint) if endpoint else None,
         tuple(_under_way(lookout, run, budget, now) for run in runs if run.state not in FINISHED),
         tuple(map(run_line, reversed(runs[-shown:]))),
         len(runs),
@@ -178,5 +180,11 @@ def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, 
         return None, ""
     try:
         return lookout.job(endpoint), ""
-    except GraphError as error:
+    except RollcallError as error:
         return None, str(error)
+
+
+def _checkpoint(lookout: Lookout, endpoint: Endpoint) -> datetime | None:
+    with suppress(Damaged):  # it is among the damages
+        return lookout.checkpoint(endpoint.job_id)
+    return None
