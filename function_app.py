@@ -75,8 +75,13 @@ def sweep(timer: func.TimerRequest) -> None:
 
 @app.route(route="health", methods=["GET"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the app can work."""
-    state = house().health()
+    """Whether the app can work; where settings are wrong, which ones."""
+    from shared.errors import SettingsError
+
+    try:
+        state = house().health()
+    except SettingsError as error:
+        state = {"healthy": False, "sources": [], "faults": list(error.faults)}
     status = 200 if state["healthy"] else 503
     return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
 

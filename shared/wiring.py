@@ -22,7 +22,7 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.container import RunFiles
 from shared.adapters.damage_table import DamageTable
 from shared.adapters.endpoints import Endpoints
-from shared.adapters.health import health
+from shared.adapters.health import Checkup, health
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable
 from shared.adapters.outcome_table import OutcomeTable
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.adapters.graph_job import GraphJob
+    from shared.adapters.state_repair import Repairs
     from shared.alerting.raise_alerts import Channel, Raised
     from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
@@ -138,7 +139,8 @@ class House:
 
         with self.step():
             self.damages.look_again()
-            return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.clock.now())
+            seen, now = watch(self.watcher), self.clock.now()
+            return raise_alerts(findings(seen), self.alerts, self.channels, now, seen.could_not_see)
 
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
         """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
@@ -158,7 +160,15 @@ class House:
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
-        return health(self.sources, self.state, self.ledger, self.storage.drops, self.damages.found)
+        drops, damages = self.storage.drops, self.damages.found
+        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, damages))
+
+    @property
+    def repairs(self) -> Repairs:
+        """What is damaged, and what can be done about it."""
+        from shared.adapters.state_repair import Repairs
+
+        return Repairs(self.storage, self.ledger, self.files, self.state, self.damages, self.clock.now)
 
     @contextmanager
     def step(self) -> Iterator[None]:

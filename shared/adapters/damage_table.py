@@ -66,16 +66,18 @@ class DamageTable:
 
     def found(self) -> list[Damage]:
         """Everything that was damaged when it was last read. Raises StorageError."""
-        found = {each.damage.place: each.damage for each in self._rows()}
+        return [each.damage for each in self.notes()]
+
+    def notes(self) -> list[Noted]:
+        """The same with where each is. Raises StorageError."""
+        found = {each.damage.place: each for each in self._rows()}
         with self._lock:
-            found |= {place: each.damage for place, each in self._noted.items() if place not in self._kept}
+            found |= {place: each for place, each in self._noted.items() if place not in self._kept}
         return [found[place] for place in sorted(found)]
 
     def runs_in(self, store: str) -> set[str]:
         """The runs with damage in one store. Raises StorageError."""
-        with self._lock:
-            noted = list(self._noted.values())
-        return {each.damage.run_id for each in [*self._rows(), *noted] if each.spot.store == store}
+        return {each.damage.run_id for each in self.notes() if each.spot.store == store}
 
     def look_again(self) -> None:
         """Forget what was put right: another version is there, or none. Another release judges for itself."""

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from shared.adapters.container import Container
 from shared.adapters.table import Entity, Query, Row, Table
 from shared.errors import Damage, Damaged, Missing, NewerState, RollcallError
 
@@ -56,6 +57,15 @@ class Kind(Generic[T]):
     run_id: Callable[[Entity], str] = lambda entity: ""
 
 
+@dataclass(frozen=True)
+class BlobKind:
+    """One kind of blobs that rows name: the field of Storage, and what damage of one means."""
+
+    store: str
+    what: str
+    remedy: str
+
+
 class DecodedTable:
     """A table whose rows are decoded one by one. `store` is its field of Storage, `name` what the account calls it."""
 
@@ -101,6 +111,18 @@ class DecodedTable:
         damage = Damage(place, kind.what(entity), fault, remedy, kind.source(entity), kind.run_id(entity), newer)
         self._damages.note(damage, Spot(self._store, row.etag, partition, key))
         return Damaged(damage)
+
+    def blob(self, container: Container, path: str, decode: Callable[[bytes], T], kind: BlobKind) -> T:
+        """The value of a blob that a row names. Raises Missing; Damaged, which is noted."""
+        content, etag = container.get(path)
+        try:
+            return decode(content)
+        except Exception as error:  # noqa: BLE001 - a damaged blob may raise anything
+            damage = Damage(
+                f"blob {path} of the container of the {kind.store}", kind.what, fault_of(error), kind.remedy
+            )
+            self._damages.note(damage, Spot(kind.store, etag, path=path))
+            raise Damaged(damage) from None
 
     def _looked_at(self, row: Row) -> Row:
         return row

@@ -27,6 +27,7 @@ from shared.sending.replies import Reply, Verdict
 
 SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (entra-api.md A3)
 TIMEOUT = httpx.Timeout(60, connect=10)
+_TAKEN = 202  # what Graph answers when it has taken a bulk request (entra-api.md A5)
 LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
@@ -92,6 +93,8 @@ class GraphUpload:
             )
         except httpx.HTTPError as error:
             return Reply(0, self._now(), code=type(error).__name__, left=not isinstance(error, _NEVER_LEFT))
+        if response.is_success and response.status_code != _TAKEN and "request-id" not in response.headers:
+            return Reply(0, self._now(), code=f"Not{_TAKEN}")  # another server's answer, such as a proxy's page
         return reply_of(response, self._now())
 
     def renew_token(self, endpoint: Endpoint) -> None:

@@ -1,39 +1,49 @@
-"""Whether the app can work. Enters: source files, stores. Leaves: what is wrong, as the trigger says it."""
+"""Whether the app can work. Enters: source files, stores, alerts. Leaves: what is wrong, as the trigger says it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from shared.adapters.alert_table import AlertTable
 from shared.adapters.container import Container
 from shared.adapters.ledger import TableLedger
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
+from shared.alerting.rules import KEEP_FROM_WORKING
 from shared.errors import Damage, RollcallError
 
 
-def health(
-    sources: SourceFolder,
-    state: StateFormat,
-    ledger: TableLedger,
-    drops: Container,
-    damages: Callable[[], Iterable[Damage]],
-) -> dict[str, object]:
-    """Its sources read, their endpoints are trusted, its storage answers, and everything stored reads."""
-    faults = [*sources.faults()]
-    for name, source in sources.sources().items():
-        if not source.endpoint:
-            faults.append(f"{name}: no endpoint yet")
-    faults += _storage_faults(state, ledger, drops, damages)
-    return {"healthy": not faults, "sources": sorted(sources.sources()), "faults": faults}
+@dataclass(frozen=True)
+class Checkup:
+    """What health looks at."""
+
+    sources: SourceFolder
+    state: StateFormat
+    ledger: TableLedger
+    drops: Container
+    alerts: AlertTable
+    damages: Callable[[], Iterable[Damage]]
 
 
-def _storage_faults(
-    state: StateFormat, ledger: TableLedger, drops: Container, damages: Callable[[], Iterable[Damage]]
-) -> Iterable[str]:
+def health(checkup: Checkup) -> dict[str, object]:
+    """Its sources read, their endpoints are trusted, its storage answers, what is stored reads, and Entra answers."""
+    sources = checkup.sources.sources()
+    faults = [*checkup.sources.faults()]
+    faults += [f"{name}: no endpoint yet" for name, source in sources.items() if not source.endpoint]
+    faults += _stored_faults(checkup)
+    return {"healthy": not faults, "sources": sorted(sources), "faults": faults}
+
+
+def _stored_faults(checkup: Checkup) -> Iterable[str]:
     try:
-        state.ensure()
-        ledger.runs("-")
-        next(iter(drops.versions("-")), None)
-        return [str(damage) for damage in damages()]
+        checkup.state.ensure()
+        checkup.ledger.runs("-")
+        next(iter(checkup.drops.versions("-")), None)
+        alerts = [each.finding for each in checkup.alerts.open() if each.is_open]
+        return [
+            *(str(damage) for damage in checkup.damages()),
+            *(f"{each.title}: {each.text}" for each in alerts if each.rule in KEEP_FROM_WORKING),
+        ]
     except RollcallError as error:
         return [str(error)]

@@ -83,10 +83,15 @@ class TableLedger:
         """Make this run the one of its source that is planned and sent; False while another one is."""
         entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": run.run_id}
         try:
-            turn = self._runs.get(table_key(run.source), _TURN)
+            turn = self._runs.stored_one(table_key(run.source), _TURN)
         except Missing:
             return self._won(lambda: self._runs.insert(entity))
-        holder = str(turn.entity.get("run_id", ""))  # one that does not read is nobody's
+        try:
+            holder = self._runs.decoded(turn, _HOLDER)
+        except Damaged as error:
+            if error.damage.newer:
+                return False
+            holder = ""  # the states of the runs say which one has the turn
         if holder == run.run_id:
             return True
         if self._has_the_turn(holder) or not self._won(lambda: self._runs.replace(entity, turn.etag)):
@@ -241,6 +246,9 @@ def _source(entity: Entity) -> str:
 
 
 _OVER = frozenset({str(RunState.SETTLED), str(RunState.REJECTED)})  # nothing is sent or awaited any more
+_HOLDER = Kind(
+    lambda row: str(row.entity["run_id"]), lambda entity: "the row of the run that has the turn", source=_source
+)
 _RUN = Kind(_run, lambda entity: f"run {entity['RowKey']}", source=_source, run_id=lambda entity: str(entity["RowKey"]))
 
 

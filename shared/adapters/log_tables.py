@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from shared.adapters.container import Container
-from shared.adapters.decoded import Kind, decoded
+from shared.adapters.decoded import BlobKind, Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, checked, joined, pieces, size_of, table_key
 from shared.collecting.entries import LogEntry, LogLine, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
@@ -133,9 +133,9 @@ class LogTable:
         }
 
     def _entry(self, entity: Entity) -> LogEntry:
-        blob = str(entity.get("entry_blob", ""))
-        text = self._container.get(blob)[0] if blob else joined("entry", entity).encode()
-        return read_entry(msgspec.json.decode(text))
+        if path := str(entity.get("entry_blob", "")):
+            return self._table.blob(self._container, path, lambda text: read_entry(msgspec.json.decode(text)), _BLOBS)
+        return read_entry(msgspec.json.decode(joined("entry", entity)))
 
     def _entity(self, entry: LogEntry, text: str, digest: str) -> dict[str, Any]:
         partition, row = _place(entry)
@@ -249,6 +249,7 @@ def _day_row(row: Row) -> tuple[str, date, str]:
 
 
 _LOG_REMEDY = "Entra shows the entry in the portal (Provisioning logs). Run `rollcall state repair` to delete the row"
+_BLOBS = BlobKind("state", "an entry of the provisioning log", _LOG_REMEDY)
 _LINES = Kind(lambda row: _line(row.entity), _what_entry, _LOG_REMEDY)
 _POINTERS = Kind(lambda row: (str(row.entity["partition"]), str(row.entity["row"])), _what_entry)
 _DAY_ROWS = Kind(_day_row, lambda entity: "a day of the provisioning log")
@@ -291,9 +292,12 @@ class CheckpointTable:
     def begin(self, job_id: str, reader: str) -> bool:
         """A reading begins. Returns whether an earlier one has not finished."""
         key = _READING, table_key(job_id)
-        earlier = self._found(*key)
+        try:
+            earlier = self._table.one(*key, _READERS)
+        except Missing:
+            earlier = ""
         self._table.upsert([{"PartitionKey": key[0], "RowKey": key[1], "reader": reader}])
-        return earlier is not None and bool(earlier.entity.get("reader"))
+        return bool(earlier)
 
     def finish(self, job_id: str, to: datetime, reader: str) -> None:
         """Move the checkpoint forward, unless another reading has begun since: that one joins everything again."""
@@ -306,8 +310,11 @@ class CheckpointTable:
             self._table.replace({"PartitionKey": key[0], "RowKey": key[1], "reader": ""}, reading.etag)
 
     def echoes(self, job_id: str) -> bool:
-        """Whether the log of this job has shown the mark of a record."""
-        return self._found(_ECHO, table_key(job_id)) is not None
+        """Whether the log of this job has shown the mark of a record: there is such a row."""
+        try:
+            return bool(self._table.stored_one(_ECHO, table_key(job_id)))
+        except Missing:
+            return False
 
     def note_echo(self, job_id: str) -> None:
         """The log of this job shows marks."""
@@ -375,4 +382,8 @@ _UNTIL = Kind(
 _SHAPES = Kind(
     lambda row: _unrecognised(row.entity),
     lambda entity: "the count of log entries that this release does not know",
+)
+_READERS = Kind(
+    lambda row: str(row.entity.get("reader", "?")),  # without one, an earlier reading may not have finished
+    lambda entity: f"the row of who reads the provisioning log of job {entity['RowKey']}",
 )

@@ -82,6 +82,14 @@ class StateFormat:
                 "state at its next timer. Until then use the command of release 0.1"
             )
 
+    def write_again(self) -> None:
+        """Write the marker over one that does not read. Raises StorageError."""
+        _, etag = self.storage.state.get(MARKER)
+        self.storage.state.put(MARKER, msgspec.json.encode(self._own()), etag)
+
+    def _own(self) -> Marker:
+        return Marker(formats.FORMAT, formats.RELEASE, self.now())
+
     def marker(self) -> Marker | None:
         """What the state says of itself; None before release 0.2, or where there is none yet. Raises Damaged."""
         return self._read()[0]
@@ -118,9 +126,8 @@ class StateFormat:
         found, etag = self._read()
         if found is not None:  # another release may have been quicker
             formats.check_format("the state", found.version, found.release)
-        marker = Marker(formats.FORMAT, formats.RELEASE, self.now())
         with suppress(Present, Changed):  # another process was quicker, and has done the same
-            self.storage.state.put(MARKER, msgspec.json.encode(marker), etag)
+            self.storage.state.put(MARKER, msgspec.json.encode(self._own()), etag)
 
     def _recent_runs(self) -> Iterator[str]:
         """The runs of release 0.1 whose receipts may matter; one that does not read may be such a run."""

@@ -66,6 +66,7 @@ class RunWatch:
     disables: int = 0
     known: int = 0
     calls_needed: int = 0
+    taken_at: datetime | None = None  # when Entra last took a call of it
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ class Watch:
     now: datetime
     source_faults: tuple[str, ...] = ()  # of source files that do not read
     damages: tuple[Damage, ...] = ()  # of what is stored
+
+    def could_not_see(self, source: str) -> bool:
+        """Whether a source was not looked at, since a source file does not read: it may be that one."""
+        return bool(source and self.source_faults) and source not in {each.source for each in self.sources}
 
 
 @dataclass(frozen=True)

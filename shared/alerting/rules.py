@@ -17,6 +17,7 @@ from shared.sending.quota import finished_at
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
+NOT_TAKEN_FOR = timedelta(hours=1)
 UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
 
@@ -180,6 +181,19 @@ def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def sending_fails(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Entra has taken no call of a run for an hour, though calls are made."""
+    for each in source.runs:
+        run = each.run
+        since = max((at for at in (run.sending_at, each.taken_at) if at), default=None)
+        if run.state is RunState.SENDING and run.attempts and since and watch.now - since > NOT_TAKEN_FOR:
+            yield _of_run(
+                each, "sending-fails", Severity.CRITICAL, f"A drop of {source.source} is not taken by Entra",
+                f"Entra has taken no call since {since:%Y-%m-%d %H:%M} UTC. {'; '.join(run.reasons)}",
+                "nothing is lost, and calls are made again; see Microsoft's service health, and the network of the app",
+            )  # fmt: skip
+
+
 def silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """HR has dropped nothing for too long."""
     hours = source.limits.silence_hours
@@ -253,10 +267,13 @@ def job_unreadable(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
 
 def source_files(watch: Watch) -> Iterator[Finding]:
     """A source file does not read. Its drops are rejected."""
+    by_file: dict[str, list[str]] = {}
     for fault in watch.source_faults:
-        where = fault.partition(":")[0]
+        by_file.setdefault(fault.partition(":")[0], []).append(fault)
+    for name, faults in by_file.items():
         yield Finding(
-            f"source-file|{where}", Severity.CRITICAL, "source-file", "", "A source file does not read", fault,
+            f"source-file|{name}", Severity.CRITICAL, "source-file", "", "A source file does not read",
+            f"file {'; '.join(faults)}",
             "correct the file and deploy it, then `rollcall replan RUN` for drops that were rejected meanwhile",
         )  # fmt: skip
 
@@ -285,12 +302,14 @@ def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+# What keeps Rollcall from working, beside what health sees on its own
+KEEP_FROM_WORKING = frozenset({"run-blocked", "checkpoint", "job-unreadable", "sending-fails"})
 # What `Finding.rule` says; docs/operations.md has a line for each
 NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
-    "job-unreadable", "source-file", "damaged",
+    "job-unreadable", "source-file", "damaged", "sending-fails",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,
@@ -310,6 +329,7 @@ RULES: tuple[Rule, ...] = (
     checkpoint_stands_still,
     job_stopped,
     job_unreadable,
+    sending_fails,
 )
 
 

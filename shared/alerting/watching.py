@@ -12,7 +12,7 @@ from shared.endpoint import Endpoint
 from shared.errors import Damage, Damaged, Missing, RollcallError
 from shared.planning.changes import Action
 from shared.planning.plan import PLAN, Plan, decode_plan
-from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
+from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
 from shared.sources import Source
@@ -70,13 +70,14 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
     plan = _plan(watcher, run)
     if plan is None:
         return RunWatch(run)
-    is_to_send = run.state in TO_SEND
+    receipts = watcher.ledger.receipts(run.run_id) if run.state in TO_SEND else []
     return RunWatch(
         run,
         unresolved_managers=len(plan.unresolved_managers),
         disables=plan.actions.get(Action.DISABLED, 0) + plan.actions.get(Action.ABSENT, 0),
         known=plan.known,
-        calls_needed=calls_left(plan.chunks, watcher.ledger.receipts(run.run_id)) if is_to_send else 0,
+        calls_needed=calls_left(plan.chunks, receipts) if run.state in TO_SEND else 0,
+        taken_at=max((receipt.at for receipt in receipts if receipt.answer is Answer.ACCEPTED), default=None),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from shared.errors import DropChanged, DropError, Missing, RollcallError, StaleRun
+from shared.errors import Damaged, DropChanged, DropError, Missing, RollcallError, StaleRun
 from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
 from shared.planning.plan import PLAN, REQUESTS, Plan, decode_plan, plan_hash
@@ -62,14 +62,27 @@ def _plan_each(planner: Planner, sources: Iterable[str]) -> int:
 
 
 def plan_waiting(planner: Planner, source: str) -> int:
-    """Plan what waits in a source until one has the turn. Returns how many runs were planned or came to their end."""
+    """Plan what waits in a source until one has the turn. Returns how many runs were planned or came to their end.
+
+    Where something that planning needs is damaged, the runs wait and say why; the sweep tries again.
+    """
     done = 0
-    while (run := plan_next(planner, source)) is not None:
-        done += 1
-        planner.tell(run)
-        if run.state not in FINISHED:
-            break
+    try:
+        while (run := plan_next(planner, source)) is not None:
+            done += 1
+            planner.tell(run)
+            if run.state not in FINISHED:
+                break
+    except Damaged as error:
+        _say_why_they_wait(planner, source, error)
     return done
+
+
+def _say_why_they_wait(planner: Planner, source: str, error: Damaged) -> None:
+    for run in planner.ledger.runs(source, WAITING):
+        with suppress(StaleRun):
+            if run.reasons != (str(error),):
+                planner.ledger.save(replace(run, reasons=(str(error),)))
 
 
 def plan_next(planner: Planner, source: str) -> Run | None:
