@@ -17,12 +17,10 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from shared.adapters.alert_table import AlertTable
 from shared.adapters.clock import SystemClock
 from shared.adapters.container import RunFiles
 from shared.adapters.damage_table import DamageTable
 from shared.adapters.endpoints import Endpoints
-from shared.adapters.health import Checkup, health
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable
 from shared.adapters.outcome_table import OutcomeTable
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     import httpx
     from azure.core.credentials import TokenCredential
 
+    from shared.adapters.alert_table import AlertTable
     from shared.adapters.graph_job import GraphJob
     from shared.adapters.state_repair import Repairs
     from shared.alerting.raise_alerts import Channel, Raised
@@ -96,7 +95,7 @@ class House:
     outcomes: OutcomeTable
     people: PeopleBlobs
     quotas: QuotaTable
-    alerts: AlertTable
+    alert_rows: VersionedTable
     state: StateFormat
     damages: DamageTable
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
@@ -160,6 +159,8 @@ class House:
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
+        from shared.adapters.health import Checkup, health
+
         drops, damages = self.storage.drops, self.damages.found
         return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, damages))
 
@@ -244,6 +245,12 @@ class House:
             self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised,
             self.damages.found, self.sources.faults,
         )  # fmt: skip
+
+    @room
+    def alerts(self) -> AlertTable:
+        from shared.adapters.alert_table import AlertTable
+
+        return AlertTable(self.alert_rows)
 
     @room
     def channels(self) -> tuple[Channel, ...]:
@@ -344,7 +351,7 @@ def assemble(
         OutcomeTable(table("outcomes_table", settings.outcomes_table)),
         PeopleBlobs(storage.state, settings.state_container, damages),
         QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
-        AlertTable(alerts),
+        alerts,
         StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now, damages),
         damages,
     )  # fmt: skip
