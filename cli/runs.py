@@ -33,6 +33,9 @@ def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
         console.print_table(console.out(), _table(found))
         for line in forecast(rollcall, found):
             console.out().print(line)
+    if not as_json:
+        for damage in rollcall.damages.found():
+            console.out().print(Text.assemble(("damaged   ", "bold red"), str(damage)))
 
 
 def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
