@@ -27,6 +27,7 @@ from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
+from shared.adapters.stop_table import StopTable
 from shared.adapters.storage import Storage, live_storage, local_storage
 from shared.adapters.tokens import OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
@@ -93,6 +94,7 @@ class House:
     outcomes: OutcomeTable
     people: PeopleBlobs
     quotas: QuotaTable
+    stops: StopTable
     state: StateFormat
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
@@ -153,7 +155,7 @@ class House:
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
-        return health(self.sources, self.state, self.ledger, self.storage.drops)
+        return health(self.sources, self.state, self.ledger, self.storage.drops, self.stops)
 
     @room
     def client(self) -> httpx.Client:
@@ -190,7 +192,7 @@ class House:
             GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE),
-            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention,
+            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
             self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
 
@@ -215,7 +217,8 @@ class House:
 
         job, at, now = self.job.state, self.checkpoints.get, self.clock.now
         sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
-        return Watcher(self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised)
+        endpoints, stops = self.endpoints.all, self.stops.all
+        return Watcher(self.ledger, self.files, sources, endpoints, job, at, self.budget, now, unrecognised, stops)
 
     @room
     def alerts(self) -> AlertTable:
@@ -242,7 +245,8 @@ class House:
         from shared.reporting.overview import Lookout
 
         job, at, now = JobBook(self.job, self.clock.now).facts, self.checkpoints.get, self.clock.now
-        return Lookout(self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now)
+        sources, endpoints = self.sources.sources, self.endpoints.all
+        return Lookout(self.ledger, self.files, sources, endpoints, job, at, self.budget, now, self.stops)
 
     @room
     def reporter(self) -> Reporter:
@@ -313,5 +317,6 @@ def assemble(
         OutcomeTable(VersionedTable(storage.outcomes_table)),
         PeopleBlobs(storage.state),
         QuotaTable(VersionedTable(storage.quota_table), settings.daily_calls, settings.leavers_calls),
+        StopTable(VersionedTable(storage.quota_table)),
         StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now),
     )  # fmt: skip

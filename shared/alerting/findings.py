@@ -9,6 +9,7 @@ from typing import Protocol
 
 from shared.runs import Run
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Alerts
 
 
@@ -78,6 +79,7 @@ class Watch:
     sources: tuple[SourceWatch, ...]
     budget: Budget
     now: datetime
+    stops: tuple[SendingStop, ...] = ()  # of sending, that hold
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Source
 
 NEWEST = 10  # runs of a source that are looked at; those that are not over always are
@@ -32,6 +33,7 @@ class Watcher:
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
     unrecognised: Callable[[str], Sequence[Unrecognised]] = lambda job_id: ()  # by job id
+    stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -41,6 +43,7 @@ def watch(watcher: Watcher) -> Watch:
         tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items()),
         watcher.budget(),
         watcher.now(),
+        watcher.stops(),
     )
 
 

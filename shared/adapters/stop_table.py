@@ -1,0 +1,80 @@
+"""Stops of sending in the quota table: a row for all sources, and one a source. A row stays when its stop is lifted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.adapters.table import Query, Row, Table
+from shared.errors import Changed, Missing, NotPossible, Present
+from shared.runs import SOURCE_NAME
+from shared.sending.stops import ALL, SendingStop
+
+_STOPS = "stops"
+_ALL = "~all"  # no source has this name
+
+
+class StopTable:
+    """The stops. A row that does not read counts as a stop: of its source, or of all where it names none."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def all(self) -> tuple[SendingStop, ...]:
+        """The stops that hold, the one for all sources first."""
+        found = [_stop(row) for row in self._table.rows(Query(partition=_STOPS))]
+        return tuple(sorted((stop for stop in found if stop.holds), key=lambda stop: stop.source))
+
+    def add(self, stop: SendingStop) -> SendingStop:
+        """Keep a stop, and return the one that holds then: one that held before stays as it is."""
+        try:
+            self._table.insert(_entity(stop))
+        except Present:
+            for row in self._rows(stop.source):
+                there = _stop(row)
+                if there.holds and not there.fault:
+                    return there
+            self._table.upsert([_entity(stop)])
+        return stop
+
+    def lift(self, source: str, by: str, now: datetime) -> SendingStop | None:
+        """Lift the stop of a source, or the one for all; None when none held."""
+        lifted = None
+        for row in self._rows(source):
+            stop = _stop(row)
+            if stop.holds:
+                lifted = lifted or stop
+                self._lift(row, replace(stop, fault="", resumed_by=by, resumed_at=now))
+        return lifted
+
+    def _lift(self, row: Row, stop: SendingStop) -> None:
+        try:
+            self._table.replace(_entity(stop) | {"RowKey": row.entity["RowKey"]}, row.etag)
+        except (Changed, Missing):
+            raise NotPossible("another operator changed this stop meanwhile; look at it again: rollcall runs") from None
+
+    def _rows(self, source: str) -> list[Row]:
+        """The rows of one stop. Those that name no source belong to the stop for all."""
+        return [row for row in self._table.rows(Query(partition=_STOPS)) if _source(row) == source]
+
+
+def _source(row: Row) -> str:
+    key = str(row.entity["RowKey"])
+    return key if SOURCE_NAME.fullmatch(key) else ALL
+
+
+def _stop(row: Row) -> SendingStop:
+    source = _source(row)
+    try:
+        stop = msgspec.json.decode(str(row.entity.get("body", "")), type=SendingStop)
+    except msgspec.DecodeError:
+        return SendingStop(source, fault=f"row {row.entity['RowKey']} of the partition {_STOPS} in the quota table")
+    return replace(stop, source=source)
+
+
+def _entity(stop: SendingStop) -> dict[str, Any]:
+    body = msgspec.json.encode(stop).decode()
+    return {"PartitionKey": _STOPS, "RowKey": stop.source or _ALL, "body": body}
