@@ -95,6 +95,8 @@ class Flight:
             while self._under_way or self._may_launch():
                 self._safely(partial(self._step, pool))
         self._safely(self._receipts.keep_all)
+        if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.now():
+            self._halt(Stop(until=self._resume_at))  # a pause that Entra asked for outlasts what ended the flight
         if self._taken_for is not None:
             self.sender.quota.put_back()
 
@@ -238,7 +240,7 @@ class Flight:
         but for a stop, which ends the flight.
         """
         if isinstance(fault.cause, SendingStop):
-            self._halt(Stop(until=self._resume_at, alone=True))
+            self._halt(Stop(alone=True))
             self.sender.quota.put_back()
         if fault.started is not None:
             began = fault.started
