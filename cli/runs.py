@@ -147,6 +147,8 @@ def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
         console.print_table(screen, gates_table(plan))
         screen.print(f"plan hash {run.plan_hash}")
         screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
+        if run.revert:
+            screen.print("then      have HR correct the file: the same file would send the same changes again")
 
 
 def _why(rollcall: House, run: Run) -> Iterator[Text]:

@@ -42,13 +42,13 @@ class What(StrEnum):
 
 REASONS = {
     What.REVERTED: "the record that Entra accepted before the run is sent",
-    What.DISABLED: "the run sent this person first; the account is disabled, as was asked",
-    What.CREATED: "the run sent this person first; the account stays as it is",
-    What.THERE_BEFORE: "the run sent this person first, but Entra had the account before; it stays as it is",
-    What.CHANGED_SINCE: "another run sent, or may have sent, this person since; the account stays as it is",
+    What.DISABLED: "sent first by the run; the account is disabled, as was asked",
+    What.CREATED: "sent first by the run; the account stays as it is",
+    What.THERE_BEFORE: "sent first by the run, but Entra had the account before; it stays as it is",
+    What.CHANGED_SINCE: "the last record is another run's, or may be; the account stays as it is",
     What.SAME: "Entra has the record of before; nothing is sent",
     What.NO_RECORD: "the record of before is not kept; the account stays as it is",
-    What.NO_ACCOUNT: "Entra did not create this person; there is nothing to revert",
+    What.NO_ACCOUNT: "Entra did not create the account; there is nothing to revert",
     What.PROTECTED: "the record of before would disable a protected person; the account stays as it is",
 }
 

@@ -402,6 +402,8 @@ def test_killed_at_any_step_a_revert_is_planned_and_sent_once(tmp_path: Path, af
         made.rollcall = made.rollcall.restarted()
         made.sweep()
         assert whats(made, made.run(run)) == dict.fromkeys(["p0001", "p0002", "p0004"], "reverted")
+        path = house.files.path(made.run(run), "revert.csv")
+        assert ("attempt-" in path) is (made.run(run).plan_attempt > 1), "a planner that wakes up writes over nothing"
         sent(made, made.run(run))
         assert [told(made, f"p000{n}") for n in (1, 2, 4)] == [
             {name: value for name, value in made.graph.told[f"p000{n}"][0].items() if name != "id"} for n in (1, 2, 4)

@@ -345,7 +345,7 @@ def test_a_stop_needs_a_reason(sending: Sending) -> None:
 def test_a_stop_that_comes_while_one_is_lifted_is_not_lifted_with_it(sending: Sending) -> None:
     house, table = sending.rollcall.house, sending.rollcall.house.storage.quota_table
     stop(house)
-    replace_row = table.replace
+    replace_row = table.replace  # conditional, as the service has it
 
     def another_operator_first(entity: object, etag: str) -> str:
         (row,) = table.rows(Query("stops"))

@@ -10,6 +10,7 @@ from shared.alerting.findings import Finding, JobState, RunWatch, SourceWatch, W
 from shared.alerting.rules import findings
 from shared.runs import DropVersion, Figures, Run, RunState, new_run
 from shared.sending.quota import Budget, Spent
+from shared.sending.stops import SendingStop
 from shared.sources import Alerts
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -40,10 +41,12 @@ def watched(*runs: Run | RunWatch, **fields: Any) -> SourceWatch:
     return replace(SourceWatch("employees", limits, found, RUNNING, ago(minutes=1)), **fields)
 
 
-def found(*sources: SourceWatch, used: int = 0, believed: int | None = None) -> list[Finding]:
+def found(
+    *sources: SourceWatch, used: int = 0, believed: int | None = None, stops: tuple[SendingStop, ...] = ()
+) -> list[Finding]:
     spent = (Spent(ago(minutes=5), used),) if used else ()
     budget = Budget(2_000, spent, 0, believed, NOW if believed is not None else None)
-    return findings(Watch(sources, budget, NOW))
+    return findings(Watch(sources, budget, NOW, stops))
 
 
 def rules(*sources: SourceWatch, **fields: Any) -> list[str]:
