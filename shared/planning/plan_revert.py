@@ -47,7 +47,7 @@ REASONS = {
     What.THERE_BEFORE: "sent first by the run, but Entra had the account before; it stays as it is",
     What.CHANGED_SINCE: "the last record is another run's, or may be; the account stays as it is",
     What.SAME: "Entra has the record of before; nothing is sent",
-    What.NO_RECORD: "the record of before is not kept; the account stays as it is",
+    What.NO_RECORD: "the record of before is not kept, or not certain; the account stays as it is",
     What.NO_ACCOUNT: "Entra did not create the account; there is nothing to revert",
     What.PROTECTED: "the record of before would disable a protected person; the account stays as it is",
 }
@@ -139,6 +139,8 @@ class Reversal:
             return _Judged(What.REVERTED, records[0][1], records[0][0]) if records else _Judged(What.NO_RECORD)
         if not records or records[0][0] != mine:
             return _Judged(What.NO_RECORD)
+        if _may_be_of_a_failed_creation(person, records) and known.outcome != "created":
+            return _Judged(What.NO_RECORD)
         if _is_first(person, known, records):
             what = What.THERE_BEFORE if known.outcome in _THERE_BEFORE else What.CREATED
             return _Judged(what, records[0][1])
@@ -146,17 +148,21 @@ class Reversal:
 
 
 def _is_first(person: PlannedPerson, known: KnownPerson, records: list[tuple[str, bytes]]) -> bool:
-    """Whether the run sent the first record of this person that Entra took.
+    """Whether the run sent the first record of this person that Entra took."""
+    if person.action == Action.NEW:
+        return True
+    return known.outcome == "created" and (len(records) == 1 or person.action == Action.AGAIN)
 
-    A record of before may be kept of a person whose creation failed then. Such a person was sent `again`; so was one
-    who failed otherwise, but with the same record.
+
+def _may_be_of_a_failed_creation(person: PlannedPerson, records: list[tuple[str, bytes]]) -> bool:
+    """Whether the record of before may be one with which the creation failed: then nothing stood before.
+
+    Whoever was sent `again` with another record was forgotten before. Entra may have had the account all the same.
     """
-    if len(records) == 1:
-        return person.action == Action.NEW or known.outcome == "created"
-    if person.action != Action.AGAIN:
+    if person.action != Action.AGAIN or len(records) == 1:
         return False
     this, before = (fingerprint(msgspec.json.decode(record)) for _, record in records)
-    return known.outcome == "created" or this != before
+    return this != before
 
 
 def _taken(persons: Iterable[PlannedPerson], receipts: Iterable[Receipt]) -> Iterator[PlannedPerson]:

@@ -15,7 +15,7 @@ from shared.planning.decide import cancel, replan, revert
 from shared.runs import DISABLE, Revert, Run, RunState
 from tests.flows.test_in_doubt import lose_the_answer
 from tests.support.desk import Desk, Row, desk, people
-from tests.support.graph import FORBIDDEN
+from tests.support.graph import FORBIDDEN, entry
 from tests.support.guillotine import Guillotine, Killed
 from tests.support.house import fitted
 
@@ -222,15 +222,25 @@ def test_whose_creation_failed_is_named_and_left(made: Desk) -> None:
     assert whats(made, asked(made, bad, DISABLE))["p0005"] == "no_account"
 
 
-def test_a_record_whose_creation_failed_is_nothing_to_go_back_to(made: Desk) -> None:
+@pytest.mark.parametrize("action", ["create", "update", ""])
+def test_a_record_that_failed_before_the_run_is_nothing_to_go_back_to(made: Desk, action: str) -> None:
     made.settle(made.sent(people(3), "a.csv"), failed=["p0003"])
     bad = made.sent([*people(2), replace(people(3)[2], title="Boss")], "b.csv")
     assert made.actions(bad)["p0003"] == "again"
-    run = asked(made, bad)
-    assert whats(made, run) == {"p0003": "created"}
-    cancel(made.rollcall.house.ledger, run.run_id, "Anna", "", made.clock.now())
-    run = sent(made, asked(made, bad, DISABLE))
-    assert (told(made, "p0003")["title"], told(made, "p0003")["active"]) == ("Boss", False)
+    if action:
+        made.clock.advance(minutes=5)
+        made.graph.log.append(entry("p0003", made.clock.now(), action))
+        collected(made, bad)
+    run = asked(made, bad, DISABLE)
+    assert whats(made, run) == {"p0003": "disabled" if action == "create" else "no_record"}
+    assert run.figures.sent == int(action == "create"), "Entra may have had the account all the same"
+
+
+def collected(made: Desk, run: Run) -> None:
+    for _ in range(5):
+        made.clock.advance(minutes=30)
+        made.rollcall.house.collect_logs()
+    assert made.run(run).settled_at
 
 
 # In doubt
