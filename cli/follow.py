@@ -80,7 +80,7 @@ def _look(house: House, run_id: str) -> Sight | None:
     except UnknownRun:
         return None
     if run.state in TO_SEND and (stop := holding(house.stops.all(), run.source)):
-        run = replace(run, reasons=(*run.reasons, stop.told))
+        run = replace(run, reasons=(*run.reasons, stop.sentence))
     if run.state in (RunState.SENDING, RunState.BLOCKED):
         receipts = house.ledger.receipts(run_id)
         return Sight(run, sum(each.stop - each.start for each in receipts if each.is_final))

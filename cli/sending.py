@@ -25,9 +25,9 @@ def stop_sending(rollcall: House, source: str | None, reason: str, by: str, *, a
         return
     screen = console.out()
     if not is_new:
-        screen.print(Text(f"nothing changed: {stop.told}"))
+        screen.print(Text(f"nothing changed: {stop.sentence}"))
         return
-    screen.print(Text(f"{stop.told}"))
+    screen.print(Text(f"{stop.sentence}"))
     most = rollcall.settings.send_concurrency
     screen.print(f"no new call to Entra begins; calls that are under way end (at most {most}). Runs wait")
     screen.print(f"when it may go on: {stop.remedy}")
@@ -53,7 +53,7 @@ def stop_json(stop: SendingStop) -> dict[str, Any]:
 
 def stop_lines(found: Iterable[SendingStop]) -> list[Text]:
     """A line for each stop that holds."""
-    return [Text.assemble(("stopped   ", "bold yellow"), f"{stop.told}  ({stop.remedy})") for stop in found]
+    return [Text.assemble(("stopped   ", "bold yellow"), f"{stop.sentence}  ({stop.remedy})") for stop in found]
 
 
 def _known(rollcall: House) -> set[str]:

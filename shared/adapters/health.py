@@ -23,7 +23,7 @@ def health(
     faults += _storage_faults(state, ledger, drops)
     stopped = list[str]()
     try:
-        stopped += (f"{stop.told} ({stop.remedy})" for stop in stops.all())
+        stopped += (f"{stop.sentence} ({stop.remedy})" for stop in stops.all())
     except RollcallError as error:
         faults.append(str(error))
     return {"healthy": not faults, "sources": sorted(sources.sources()), "faults": faults, "stopped": stopped}

@@ -260,7 +260,7 @@ def sending_stopped(watch: Watch) -> Iterator[Finding]:
         what = f"Sending of {stop.source} is stopped" if stop.source else "Sending is stopped"
         yield Finding(
             f"sending-stopped|{stop.source}", Severity.WARNING, "sending-stopped", stop.source, what,
-            f"{stop.told}. Runs wait, and go on when sending is resumed", f"when it may go on: {stop.remedy}",
+            f"{stop.sentence}. Runs wait, and go on when sending is resumed", f"when it may go on: {stop.remedy}",
         )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 """What a revert sends: of everybody whom a run changed, the record that Entra accepted before that run; and why others
-are left as they are. Nobody whom another run has changed since is touched.
+are left as they are. People whom another run has changed since are not touched.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _is_first(person: PlannedPerson, known: KnownPerson, records: list[tuple[str
 def _may_be_of_a_failed_creation(person: PlannedPerson, records: list[tuple[str, bytes]]) -> bool:
     """Whether the record of before may be one with which the creation failed: then nothing stood before.
 
-    Whoever was sent `again` with another record was forgotten before. Entra may have had the account all the same.
+    A person who was sent `again` with another record was forgotten before. Entra may have had the account all the same.
     """
     if person.action != Action.AGAIN or len(records) == 1:
         return False

@@ -55,7 +55,7 @@ class Moment:
 def verdict(run: Run, stop: SendingStop | None = None) -> Verdict:
     """What there is to say of a run, in one sentence. `stop` keeps its source from sending."""
     if stop is not None and run.state in TO_SEND:
-        return Verdict(f"It waits: {stop.told}.", "warn")
+        return Verdict(f"It waits: {stop.sentence}.", "warn")
     if run.state is S.SETTLED:
         return _settled(run)
     tone = TONES[run.state]

@@ -34,7 +34,7 @@ class SendingStop:
         return bool(self.fault) or self.resumed_at is None
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The stop in one sentence, without a full stop."""
         of = f" of {self.source}" if self.source else ""
         if self.fault:
@@ -92,6 +92,6 @@ def resume(stops: Stops, source: str, by: str, now: datetime) -> tuple[SendingSt
     left = stops.all()
     if lifted is None:
         what = f"sending of {source} is not stopped on its own" if source else "sending of all sources is not stopped"
-        others = "".join(f"; {stop.told} ({stop.remedy})" for stop in left)
+        others = "".join(f"; {stop.sentence} ({stop.remedy})" for stop in left)
         raise NotPossible(f"{what}; there is nothing to resume{others}")
     return lifted, left

@@ -129,7 +129,7 @@ def test_the_page_of_a_revert_shows_whom_it_touches_and_takes_the_decision(scene
     run = revert(house.ledger, house.files, bad.run_id, Revert("Anna", "wrong title"), scene.desk.clock.now())
     scene.desk.sweep()
     page = scene.page(f"runs/{run.run_id}")
-    for told in (
+    for text_ in (
         "reverts an earlier run",
         "Anna",
         "wrong title",
@@ -138,7 +138,7 @@ def test_the_page_of_a_revert_shows_whom_it_touches_and_takes_the_decision(scene
         "p0031",
         "revert.csv",
     ):
-        assert told in page, told
+        assert text_ in page, text_
     assert "reverts a run" in scene.page("")
     file = scene.operator.get(f"runs/{run.run_id}/files/revert.csv")
     assert (file.status, file.body) == (200, scene.desk.file(run, "revert.csv"))

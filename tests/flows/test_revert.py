@@ -65,7 +65,7 @@ def whats(made: Desk, run: Run) -> dict[str, str]:
     return {key: what for key, (what, _) in listed(made, run).items()}
 
 
-def told(made: Desk, key: str) -> dict[str, Any]:
+def last_sent(made: Desk, key: str) -> dict[str, Any]:
     """What Entra was sent last of a person, but for the mark."""
     return {name: value for name, value in made.graph.told[key][-1].items() if name != "id"}
 
@@ -79,13 +79,13 @@ def titled(count: int, title: str, **cells: str) -> list[Row]:
 
 def test_a_bad_change_is_sent_back_person_by_person(made: Desk) -> None:
     first = made.sent(people(60), "a.csv")
-    before = {f"p{n:04d}": told(made, f"p{n:04d}") for n in range(1, 61)}
+    before = {f"p{n:04d}": last_sent(made, f"p{n:04d}") for n in range(1, 61)}
     bad = made.sent([*titled(55, "Boss"), *people(5, 56)], "b.csv")
     run = asked(made, bad)
     assert (run.state, run.again_of, made.gates(run)) == (RunState.HELD, bad.run_id, ["revert"])
     assert listed(made, run) == {f"p{n:04d}": ("reverted", first.run_id) for n in range(1, 56)}
     sent(made, run)
-    assert {key: told(made, key) for key in before} == before
+    assert {key: last_sent(made, key) for key in before} == before
     assert len(made.graph.told["p0060"]) == 1, "nobody else is touched"
 
 
@@ -136,18 +136,18 @@ def test_people_who_were_disabled_are_enabled_with_their_record(made: Desk) -> N
     run = asked(made, bad)
     assert made.plan(run).actions == {"enabled": 4}
     sent(made, run)
-    assert all(told(made, f"p000{n}")["active"] is True for n in range(1, 5))
+    assert all(last_sent(made, f"p000{n}")["active"] is True for n in range(1, 5))
 
 
 def test_absent_people_are_enabled_with_their_whole_record(made: Desk) -> None:
     made.sent(people(10), "a.csv")
-    before = told(made, "p0010")
+    before = last_sent(made, "p0010")
     bad = made.sent(people(8), "b.csv")
-    assert told(made, "p0010")["active"] is False
+    assert last_sent(made, "p0010")["active"] is False
     run = asked(made, bad)
     assert whats(made, run) == {"p0009": "reverted", "p0010": "reverted"}
     sent(made, run)
-    assert told(made, "p0010") == before
+    assert last_sent(made, "p0010") == before
     assert made.drop(people(10), "c.csv").figures.sent == 0
     assert made.drop(people(8), "d.csv").figures.sent == 2, "who is absent again is disabled again"
 
@@ -175,7 +175,7 @@ def test_who_was_changed_since_is_left_and_named_with_the_run(made: Desk) -> Non
         ["p0003", "p0004", "p0005"], "reverted"
     )
     sent(made, run)
-    assert told(made, "p0001")["title"] == "Chief"
+    assert last_sent(made, "p0001")["title"] == "Chief"
 
 
 def test_who_is_in_doubt_by_a_newer_run_is_left(made: Desk) -> None:
@@ -210,9 +210,9 @@ def test_people_whom_entra_created_are_listed_and_disabled_only_when_asked(made:
     bad = made.sent(people(5), "b.csv")
     run = asked(made, bad, created)
     assert whats(made, run) == dict.fromkeys(["p0004", "p0005"], what)
-    before = told(made, "p0004")
+    before = last_sent(made, "p0004")
     sent(made, run)
-    assert told(made, "p0004") == before | {"active": not created}
+    assert last_sent(made, "p0004") == before | {"active": not created}
     assert len(made.graph.told["p0001"]) == 1
 
 
@@ -248,12 +248,12 @@ def collected(made: Desk, run: Run) -> None:
 
 def test_who_may_have_been_sent_gets_the_accepted_record(made: Desk) -> None:
     first = made.sent(people(3), "a.csv")
-    before = told(made, "p0001")
+    before = last_sent(made, "p0001")
     bad = cut_off(made, [*titled(1, "Boss"), *people(3)[1:], *people(1, 4)], "b.csv")
     run = asked(made, bad)
     assert listed(made, run) == {"p0001": ("reverted", first.run_id), "p0004": ("created", "")}
     sent(made, run)
-    assert told(made, "p0001") == before
+    assert last_sent(made, "p0001") == before
     with made.rollcall.house.people.open("employees") as known:
         assert known.doubts("p0001") == []
         assert len(known.doubts("p0004")) == 1
@@ -263,7 +263,7 @@ def test_who_may_have_been_created_is_disabled_when_asked(made: Desk) -> None:
     made.sent(people(3), "a.csv")
     bad = cut_off(made, people(4), "b.csv")
     sent(made, asked(made, bad, DISABLE))
-    assert told(made, "p0004")["active"] is False
+    assert last_sent(made, "p0004")["active"] is False
 
 
 def test_who_was_not_sent_is_not_looked_at(made: Desk) -> None:
@@ -278,7 +278,7 @@ def test_who_was_not_sent_is_not_looked_at(made: Desk) -> None:
     made.graph.on_call = on_call
     made.rollcall.house.send_runs()
     made.rollcall.house.send_runs()
-    arrived = {key for key in made.graph.users if told(made, key)["title"] == "Boss"}
+    arrived = {key for key in made.graph.users if last_sent(made, key)["title"] == "Boss"}
     assert len(arrived) == 50
     assert set(listed(made, asked(made, bad))) == arrived
 
@@ -293,8 +293,8 @@ def test_a_protected_person_is_not_disabled_by_a_revert(made: Desk) -> None:
     run = asked(made, bad)
     assert whats(made, run) == {"p0001": "reverted", "p0002": "protected", "p0003": "reverted"}
     sent(made, run)
-    assert told(made, "p0002")["active"] is True
-    assert told(made, "p0001")["active"] is False
+    assert last_sent(made, "p0002")["active"] is True
+    assert last_sent(made, "p0001")["active"] is False
 
 
 def test_a_protected_person_whom_the_run_created_is_not_disabled(made: Desk) -> None:
@@ -321,14 +321,14 @@ def _forget_record(known: Any, key: str) -> None:
 def test_a_revert_is_reverted_the_same_way(made: Desk) -> None:
     made.sent(people(5), "a.csv")
     bad = made.sent([*titled(2, "Boss"), *people(2, 3)], "b.csv")
-    was = {f"p000{n}": told(made, f"p000{n}") for n in range(1, 6)}
+    was = {f"p000{n}": last_sent(made, f"p000{n}") for n in range(1, 6)}
     assert was["p0005"]["active"] is False
     back = sent(made, asked(made, bad))
-    assert told(made, "p0005")["active"] is True
+    assert last_sent(made, "p0005")["active"] is True
     forth = asked(made, back)
     assert whats(made, forth) == dict.fromkeys(["p0001", "p0002", "p0005"], "reverted")
     sent(made, forth)
-    assert {key: told(made, key) for key in was} == was
+    assert {key: last_sent(made, key) for key in was} == was
 
 
 def test_a_run_that_is_being_sent_must_be_cancelled_first(made: Desk) -> None:
@@ -348,7 +348,7 @@ def test_a_run_whose_files_are_gone_is_not_reverted(made: Desk) -> None:
         asked(made, run)
 
 
-def test_a_revert_is_held_whoever_it_touches(made: Desk) -> None:
+def test_a_revert_that_sends_no_person_is_held_as_well(made: Desk) -> None:
     bad = made.sent(people(3), "a.csv")
     run = asked(made, bad)
     assert (run.state, run.figures.sent) == (RunState.HELD, 0)
@@ -385,8 +385,8 @@ def test_a_partial_source_is_reverted_in_turn(tmp_path: Path) -> None:
     sent(made, run)
     made.send()
     assert made.run(waiting).state is RunState.SENT
-    assert told(made, "p0001")["title"] == "Chief"
-    assert told(made, "p0002")["title"] == "Clerk"
+    assert last_sent(made, "p0001")["title"] == "Chief"
+    assert last_sent(made, "p0002")["title"] == "Clerk"
 
 
 # Killed in between
@@ -415,7 +415,7 @@ def test_killed_at_any_step_a_revert_is_planned_and_sent_once(tmp_path: Path, af
         path = house.files.path(made.run(run), "revert.csv")
         assert ("attempt-" in path) is (made.run(run).plan_attempt > 1), "a planner that wakes up writes over nothing"
         sent(made, made.run(run))
-        assert [told(made, f"p000{n}") for n in (1, 2, 4)] == [
+        assert [last_sent(made, f"p000{n}") for n in (1, 2, 4)] == [
             {name: value for name, value in made.graph.told[f"p000{n}"][0].items() if name != "id"} for n in (1, 2, 4)
         ]
     assert step > 8

@@ -370,7 +370,7 @@ def test_a_stop_that_does_not_read_stops_and_says_so(sending: Sending, row: str,
     assert state_of(sending, other) is (RunState.SENT if row == "employees" else RunState.PLANNED)
     (held,) = house.stops.all()
     assert held.fault
-    assert "does not read" in held.told
+    assert "does not read" in held.sentence
     assert house.health()["stopped"]
     lift(house, "employees" if row == "employees" else ALL)
     assert house.stops.all() == ()
@@ -392,9 +392,9 @@ def test_health_says_it_and_stays_healthy(sending: Sending) -> None:
     house = sending.rollcall.house
     assert house.health()["stopped"] == []
     stop(house)
-    told = house.health()
-    assert told["healthy"] is True
-    assert "Anna" in str(told["stopped"])
+    health = house.health()
+    assert health["healthy"] is True
+    assert "Anna" in str(health["stopped"])
 
 
 def test_a_stop_is_an_alert_until_it_is_lifted(sending: Sending) -> None:

@@ -293,7 +293,7 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
     assert set(rules(*everything, used=2_000, stops=(stop,))) == set(NAMES)
 
 
-def test_a_stop_is_told_with_who_why_and_the_command_that_lifts_it() -> None:
+def test_a_stop_is_an_alert_with_who_why_and_the_command_that_lifts_it() -> None:
     stops = (SendingStop("", "Anna", ago(days=1), "wrong file"), SendingStop("employees", "Bo", ago(days=2), "audit"))
     for_all, for_one = found(stops=stops)
     assert (for_all.source, for_one.source) == ("", "employees")

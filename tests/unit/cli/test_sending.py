@@ -12,7 +12,7 @@ from tests.unit.cli.conftest import Rollcall
 STOP = ("stop-sending", "--reason", "wrong file", "--by", "Anna")
 
 
-def told(rollcall: Rollcall, *arguments: str) -> dict[str, object]:
+def answer_of(rollcall: Rollcall, *arguments: str) -> dict[str, object]:
     result = rollcall(*arguments, "--json")
     assert result.exit_code == 0, result.output
     found: dict[str, object] = json.loads(result.stdout)
@@ -26,7 +26,7 @@ def test_a_stop_says_what_still_ends_and_how_to_lift_it(made: Desk, rollcall: Ro
         assert word in result.stdout
     assert [stop.by for stop in made.rollcall.house.stops.all()] == ["Anna"]
     assert "nothing changed" in rollcall(*STOP).stdout
-    assert told(rollcall, *STOP)["new"] is False
+    assert answer_of(rollcall, *STOP)["new"] is False
 
 
 def test_resume_lifts_it_and_has_nothing_to_lift_then(made: Desk, rollcall: Rollcall) -> None:
@@ -40,7 +40,7 @@ def test_resume_lifts_it_and_has_nothing_to_lift_then(made: Desk, rollcall: Roll
 def test_resume_says_which_sources_are_still_stopped(made: Desk, rollcall: Rollcall) -> None:
     rollcall(*STOP)
     rollcall(*STOP, "--source", "employees")
-    answer = told(rollcall, "resume", "--by", "Bo")
+    answer = answer_of(rollcall, "resume", "--by", "Bo")
     assert [stop["source"] for stop in answer["stopped"]] == ["employees"]  # type: ignore[attr-defined]
     result = rollcall("resume")
     assert result.exit_code == 1
@@ -79,9 +79,9 @@ def test_runs_and_show_say_why_a_run_waits(made: Desk, rollcall: Rollcall) -> No
     stopped = {each["run_id"]: each["stopped"] for each in json.loads(rollcall("runs", "--json").stdout)}
     assert stopped[done.run_id] is None
     assert (stopped[run.run_id]["by"], stopped[run.run_id]["source"]) == ("Anna", None)
-    assert told(rollcall, "show", run.run_id)["stopped"] == stopped[run.run_id]
+    assert answer_of(rollcall, "show", run.run_id)["stopped"] == stopped[run.run_id]
     rollcall("resume")
-    assert told(rollcall, "show", run.run_id)["stopped"] is None
+    assert answer_of(rollcall, "show", run.run_id)["stopped"] is None
 
 
 def test_a_stop_is_shown_without_any_run_and_only_where_it_matters(made: Desk, rollcall: Rollcall) -> None:
@@ -113,7 +113,7 @@ def test_revert_makes_a_held_run_that_show_explains(made: Desk, rollcall: Rollca
         "correct the",
     ):
         assert word in shown, word
-    answer = told(rollcall, "show", run.run_id)
+    answer = answer_of(rollcall, "show", run.run_id)
     assert (answer["again_of"], answer["revert"]) == (
         bad.run_id, {"by": "Anna", "reason": "wrong title", "created": ""},
     )  # fmt: skip
@@ -123,7 +123,7 @@ def test_revert_makes_a_held_run_that_show_explains(made: Desk, rollcall: Rollca
 def test_revert_disables_whom_the_run_created_when_asked(made: Desk, rollcall: Rollcall) -> None:
     bad = made.sent(people(3), "a.csv")
     made.clock.advance(seconds=1)
-    run_id = told(rollcall, "revert", bad.run_id, "--created", "disable")["run_id"]
+    run_id = answer_of(rollcall, "revert", bad.run_id, "--created", "disable")["run_id"]
     made.sweep()
     run = made.rollcall.house.ledger.get(str(run_id))
     assert (run.figures.sent, made.plan(run).actions) == (3, {"disabled": 3})
