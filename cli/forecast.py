@@ -10,10 +10,11 @@ from cli.gates import plan_of
 from shared.runs import TO_SEND, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import finished_at
+from shared.sending.stops import SendingStop, holding
 from shared.wiring import House
 
 
-def forecast(house: House, runs: Iterable[Run]) -> Iterator[str]:
+def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] = ()) -> Iterator[str]:
     """A line for each run on its way, and one for the quota when there is any."""
     now = datetime.now(UTC)
     on_the_way = [run for run in runs if run.state in TO_SEND]
@@ -27,4 +28,5 @@ def forecast(house: House, runs: Iterable[Run]) -> Iterator[str]:
         calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id)) if plan else 0
         needed += calls
         done = finished_at(needed, budget, max(now, run.not_before or now))
-        yield f"{run.run_id}  needs {counted(calls, 'call')}, done by {done:%Y-%m-%d %H:%M} UTC"
+        when = "waits until sending is resumed" if holding(stops, run.source) else f"done by {done:%Y-%m-%d %H:%M} UTC"
+        yield f"{run.run_id}  needs {counted(calls, 'call')}, {when}"

@@ -137,6 +137,18 @@ class Approval:
     plan_hash: str
 
 
+DISABLE = "disable"  # the people whom a reverted run created
+
+
+@dataclass(frozen=True)
+class Revert:
+    """What `rollcall revert` was asked for: by whom and why, and what is done with people whom the run created."""
+
+    by: str
+    reason: str = ""
+    created: str = ""  # DISABLE, or "": they stay as they are
+
+
 @dataclass(frozen=True)
 class Run:
     """One drop's way through the house, as the ledger keeps it. `etag` is the ledger's, "" for a new run."""
@@ -165,6 +177,7 @@ class Run:
     again_of: str = ""  # the run whose drop this one plans again, or whose people it sends again
     resend: bool = False  # only some people are sent again, with records that Entra accepted before
     in_doubt: bool = False  # of these: the people who are in doubt, not those in a keys.json
+    revert: Revert | None = None  # of these: the people whom `again_of` changed get the record of before
     marked: bool = False  # its records carry the run's mark, which Entra may show in its log
     outcomes_at: datetime | None = None  # when outcome.csv was last written
     released_at: datetime | None = None  # when people whose change Entra had held back were to be sent again

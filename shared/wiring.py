@@ -28,6 +28,7 @@ from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
+from shared.adapters.stop_table import StopTable
 from shared.adapters.storage import Storage, live_storage, local_storage, version_of
 from shared.adapters.tokens import OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
@@ -95,6 +96,7 @@ class House:
     outcomes: OutcomeTable
     people: PeopleBlobs
     quotas: QuotaTable
+    stops: StopTable
     alert_rows: VersionedTable
     state: StateFormat
     damages: DamageTable
@@ -162,7 +164,7 @@ class House:
         from shared.adapters.health import Checkup, health
 
         drops, damages = self.storage.drops, self.damages.found
-        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, damages))
+        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages))
 
     @property
     def repairs(self) -> Repairs:
@@ -215,7 +217,7 @@ class House:
             GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE),
-            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention,
+            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
             self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
 
@@ -243,7 +245,7 @@ class House:
         sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
         return Watcher(
             self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised,
-            self.damages.found, self.sources.faults,
+            self.damages.found, self.sources.faults, stops=self.stops.all,
         )  # fmt: skip
 
     @room
@@ -271,8 +273,8 @@ class House:
         from shared.reporting.overview import Lookout
 
         job, at, now = JobBook(self.job, self.clock.now).facts, self.checkpoints.get, self.clock.now
-        sources, damages = self.sources.sources, self.damages.found
-        return Lookout(self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, damages)
+        sources, endpoints, damages = self.sources.sources, self.endpoints.all, self.damages.found
+        return Lookout(self.ledger, self.files, sources, endpoints, job, at, self.budget, now, self.stops, damages)
 
     @room
     def reporter(self) -> Reporter:
@@ -351,6 +353,7 @@ def assemble(
         OutcomeTable(table("outcomes_table", settings.outcomes_table)),
         PeopleBlobs(storage.state, settings.state_container, damages),
         QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
+        StopTable(quota),
         alerts,
         StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now, damages),
         damages,

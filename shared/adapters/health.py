@@ -10,6 +10,7 @@ from shared.adapters.container import Container
 from shared.adapters.ledger import TableLedger
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
+from shared.adapters.stop_table import StopTable
 from shared.alerting.rules import KEEP_FROM_WORKING
 from shared.errors import Damage, RollcallError
 
@@ -23,16 +24,25 @@ class Checkup:
     ledger: TableLedger
     drops: Container
     alerts: AlertTable
+    stops: StopTable
     damages: Callable[[], Iterable[Damage]]
 
 
 def health(checkup: Checkup) -> dict[str, object]:
-    """Its sources read, their endpoints are trusted, its storage answers, what is stored reads, and Entra answers."""
+    """Its sources read, their endpoints are trusted, its storage answers, what is stored reads, and Entra answers.
+
+    Sending that is stopped is no fault.
+    """
     sources = checkup.sources.sources()
     faults = [*checkup.sources.faults()]
     faults += [f"{name}: no endpoint yet" for name, source in sources.items() if not source.endpoint]
     faults += _stored_faults(checkup)
-    return {"healthy": not faults, "sources": sorted(sources), "faults": faults}
+    stopped = list[str]()
+    try:
+        stopped += (f"{stop.sentence} ({stop.remedy})" for stop in checkup.stops.all())
+    except RollcallError as error:
+        faults.append(str(error))
+    return {"healthy": not faults, "sources": sorted(sources), "faults": faults, "stopped": stopped}
 
 
 def _stored_faults(checkup: Checkup) -> Iterable[str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 from shared.errors import Damage
 from shared.runs import Run
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Alerts
 
 
@@ -89,6 +90,7 @@ class Watch:
     sources: tuple[SourceWatch, ...]
     budget: Budget
     now: datetime
+    stops: tuple[SendingStop, ...] = ()  # of sending, that hold
     source_faults: tuple[str, ...] = ()  # of source files that do not read
     damages: tuple[Damage, ...] = ()  # of what is stored
 

@@ -24,7 +24,7 @@ UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 def findings(watch: Watch) -> list[Finding]:
     """Everything the rules find now."""
     found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
-    return [*found, *quota_nearly_spent(watch), *source_files(watch), *damaged(watch)]
+    return [*found, *quota_nearly_spent(watch), *sending_stopped(watch), *source_files(watch), *damaged(watch)]
 
 
 def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -302,6 +302,16 @@ def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def sending_stopped(watch: Watch) -> Iterator[Finding]:
+    """An operator has stopped sending, of all sources or of one; it stays so until it is resumed."""
+    for stop in watch.stops:
+        what = f"Sending of {stop.source} is stopped" if stop.source else "Sending is stopped"
+        yield Finding(
+            f"sending-stopped|{stop.source}", Severity.WARNING, "sending-stopped", stop.source, what,
+            f"{stop.sentence}. Runs wait, and go on when sending is resumed", f"when it may go on: {stop.remedy}",
+        )  # fmt: skip
+
+
 # What keeps Rollcall from working, beside what health sees on its own
 KEEP_FROM_WORKING = frozenset({"run-blocked", "checkpoint", "job-unreadable", "sending-fails"})
 # What `Finding.rule` says; docs/operations.md has a line for each
@@ -309,7 +319,7 @@ NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
-    "job-unreadable", "source-file", "damaged", "sending-fails",
+    "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,

@@ -15,6 +15,7 @@ from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Source
 
 NEWEST = 10  # runs of a source that are looked at; those that are not over always are
@@ -36,13 +37,15 @@ class Watcher:
     damages: Callable[[], Sequence[Damage]] = tuple
     source_faults: Callable[[], Sequence[str]] = tuple
     unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
+    stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
 
 
 def watch(watcher: Watcher) -> Watch:
     """Everything, at this moment. What was found damaged on the way is part of it."""
     endpoints = watcher.endpoints()
     sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items())
-    return Watch(sources, watcher.budget(), watcher.now(), tuple(watcher.source_faults()), tuple(watcher.damages()))
+    stops, faults = watcher.stops(), tuple(watcher.source_faults())
+    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()))
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:

@@ -1,15 +1,16 @@
 """A plan that sends people again, with records that Entra accepted before: those whom a person names, or the people in
-doubt whom a partial drop did not hold.
+doubt whom a partial drop did not hold, or the people of a run that is reverted.
 
 Who was sent something newer is left out: an older version never overtakes a newer one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import starmap
 
 import msgspec
 
@@ -26,6 +27,7 @@ from shared.planning.plan import (
     PEOPLE_COLUMNS,
     PLAN,
     REQUESTS,
+    REVERT,
     Plan,
     PlannedPerson,
     decode_plan,
@@ -33,7 +35,8 @@ from shared.planning.plan import (
     plan_hash,
     read_people,
 )
-from shared.runs import Artefacts, Chunk, Figures, Run
+from shared.planning.plan_revert import Reversal
+from shared.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.sources import Source
 
 
@@ -47,25 +50,41 @@ class _Resent:
 
 
 def plan_resend(
-    run: Run, old: Run, people: People, artefacts: Artefacts, now: datetime, source: Source | None = None
+    run: Run,
+    old: Run,
+    people: People,
+    artefacts: Artefacts,
+    now: datetime,
+    source: Source | None = None,
+    receipts: Iterable[Receipt] = (),
 ) -> tuple[Plan, str]:
     """The plan of a run that sends people again, written to its folder, and its hash. Raises Missing.
 
-    `old` is the run whose people are sent again, or the partial drop that did not hold the people in doubt. Their
-    plan is judged by the gates of `source`; people whom a person named are sent as they are.
+    `old` is the run whose people are sent again, the partial drop that did not hold the people in doubt, or the run
+    that is reverted, with its receipts. These plans are judged by the gates of `source`; people whom a person named are
+    sent as they are. A revert is held in any case.
     """
     before = decode_plan(b"".join(artefacts.read(old, PLAN)))
-    resent = _in_doubt(people, source) if run.in_doubt and source else _named(run, old, before, people, artefacts)
+    reversal = Reversal(run.revert, old, people, source) if run.revert and source else None
     tally = Tally()
     with ExitStack() as files:
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
         cutter = ChunkCutter(run.run_id, requests, files.enter_context(artefacts.writer(run, PEOPLE)))
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
+        if reversal:
+            listing = files.enter_context(artefacts.writer(run, REVERT))
+            persons = read_people(artefacts.read(old, PEOPLE))
+            resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
+        elif run.in_doubt and source:
+            resent = _in_doubt(people, source)
+        else:
+            resent = _named(run, old, before, people, artefacts)
         for each in resent:
             cutter.add(each.lane, each.planned)
             tally.add(each.change)
         chunks = cutter.finish()
-    return _commit(run, before, chunks, tally, people, artefacts, now, source if run.in_doubt else None)
+    judged_by = source if run.in_doubt or reversal else None
+    return _commit(run, before, chunks, tally, people, artefacts, now, judged_by, reversal)
 
 
 def _in_doubt(people: People, source: Source) -> Iterator[_Resent]:
@@ -128,6 +147,7 @@ def _commit(
     artefacts: Artefacts,
     now: datetime,
     source: Source | None,
+    reversal: Reversal | None = None,
 ) -> tuple[Plan, str]:
     sent = sum(chunk.operations for chunk in chunks)
     facts = Facts(len(people), people.present(), sent, sent, rejected=0, duplicates=0, full=False)
@@ -145,7 +165,8 @@ def _commit(
         unresolved_managers=(),
         chunks=chunks,
         full=False,
-        gates=judge(source.gates, tally, facts) if source else (),
+        gates=(*((reversal.gate(),) if reversal else ()), *(judge(source.gates, tally, facts) if source else ())),
+        reverted=reversal.listed() if reversal else (),
         has_records=False,
         in_doubt=0,
         version=formats.FORMAT,

@@ -186,6 +186,7 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 
 def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     old = planner.ledger.get(run.again_of)
-    source = planner.source(run.source) if run.in_doubt else None
+    source = planner.source(run.source) if run.in_doubt or run.revert else None
+    receipts = planner.ledger.receipts(old.run_id) if run.revert else []
     with planner.people.open(run.source) as people:
-        return plan_resend(run, old, people, planner.artefacts, run.planning_at or planner.now(), source)
+        return plan_resend(run, old, people, planner.artefacts, run.planning_at or planner.now(), source, receipts)

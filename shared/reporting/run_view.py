@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
 from shared.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
+from shared.sending.stops import SendingStop
 
 CHUNKS_SHOWN = 100
 PEOPLE_SHOWN = 100
@@ -27,6 +28,7 @@ FILES = {
     "outcome.csv": ("text/csv", "what became of everybody, with reason and advice"),
     "rejected.csv": ("text/csv", "records that were not sent; correct them and drop the file again as it is"),
     "absent.csv": ("text/csv", "people known who are not in the file"),
+    "revert.csv": ("text/csv", "of a revert: whom it sends the record of before, whom it leaves, and why"),
     "people.csv": ("text/csv", "who, line, action and chunk"),
     "plan.json": ("application/json", "the plan and its gates"),
     "requests.ndjson": ("application/x-ndjson", "exactly what Entra is sent, a bulk request a line"),
@@ -87,8 +89,10 @@ class RunView:
     may_cancel: bool
 
 
-def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime) -> RunView:
-    """The run as it stands."""
+def run_view(
+    ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
+) -> RunView:
+    """The run as it stands. `stop` keeps its source from sending."""
     body = _plan_body(folder, run)
     plan = decode_plan(body) if body else None
     receipts = ledger.receipts(run.run_id)
@@ -97,11 +101,11 @@ def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: d
     there = set(folder.names(run))
     return RunView(
         run=run,
-        verdict=verdict(run),
+        verdict=verdict(run, stop),
         tone=TONES[run.state],
         levels=levels(run, progress.taken),
         moments=moments(run),
-        progress=progress,
+        progress=replace(progress, done_at=None) if stop else progress,
         plan=plan,
         plan_hash=plan_hash(body) if body else "",
         troubles=troubles(answers(folder, run), PEOPLE_SHOWN),

@@ -26,6 +26,7 @@ from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part
 from shared.sending.replies import Reply, Verdict
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
+from shared.sending.stops import SendingStop, holding
 
 SAVE_EVERY = timedelta(seconds=5)
 DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
@@ -36,10 +37,14 @@ _Started = tuple[Receipt, Reply]  # what was written before the call, and what c
 
 
 class _NotCalled(Exception):
-    """The call was not made, since its receipt could not be written."""
+    """The call was not made: its receipt could not be written, or sending is stopped, or may be.
 
-    def __init__(self, cause: RollcallError) -> None:
+    `started` is the receipt that was written for it: it says nothing that happened.
+    """
+
+    def __init__(self, cause: RollcallError | SendingStop, started: Receipt | None = None) -> None:
         self.cause = cause
+        self.started = started
         super().__init__(str(cause))
 
 
@@ -90,6 +95,8 @@ class Flight:
             while self._under_way or self._may_launch():
                 self._safely(partial(self._step, pool))
         self._safely(self._receipts.keep_all)
+        if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.now():
+            self._halt(Stop(until=self._resume_at))  # a pause that Entra asked for outlasts what ended the flight
         if self._taken_for is not None:
             self.sender.quota.put_back()
 
@@ -151,12 +158,21 @@ class Flight:
         self._under_way[pool.submit(self._post, part, booking, body)] = call
 
     def _post(self, part: Part, booking: Booking, body: bytes) -> _Started:
-        """In a thread of the pool: no call without a receipt that says it starts. Raises StaleRun, StorageError."""
+        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped.
+
+        The stop is looked for last, so a call begins after a stop only where it was under way already.
+        """
         now = self.sender.clock.now
         try:
             started = self.sender.ledger.record(self.run.run_id, part.started(now(), self._name))
         except RollcallError as error:
             raise _NotCalled(error) from error
+        try:
+            stop = holding(self.sender.stops.all(), self.run.source)
+        except RollcallError as error:
+            raise _NotCalled(error, started) from error
+        if stop is not None:
+            raise _NotCalled(stop, started)
         return started, self.sender.upload.post(self.endpoint, body, lambda: booking.left(now()))
 
     def _within_quota(self, lane: int) -> bool:
@@ -204,7 +220,8 @@ class Flight:
             started, reply = answered.result()
         except _NotCalled as error:
             self.calls -= 1
-            raise error.cause from None
+            self._not_called(call.part, error)
+            return
         call = replace(call, part=replace(call.part, before=started))
         match reply.verdict:
             case Verdict.ACCEPTED:
@@ -217,6 +234,21 @@ class Flight:
                 self._block(call.part, reply)
             case _:
                 self._pause(call, reply)
+
+    def _not_called(self, part: Part, fault: _NotCalled) -> None:
+        """The part waits again; the receipt of a call that was not made says so. Raises what kept it from being made,
+        but for a stop, which ends the flight.
+        """
+        if isinstance(fault.cause, SendingStop):
+            self._halt(Stop(alone=True))
+            self.sender.quota.put_back()
+        if fault.started is not None:
+            began = fault.started
+            not_made = replace(began, answer=Answer.NOT_TAKEN, at=self.sender.clock.now(), attempt=began.attempt - 1)
+            self.waiting.appendleft(replace(part, before=not_made))
+            self.waiting[0] = replace(part, before=self._receipts.keep(not_made))
+        if isinstance(fault.cause, RollcallError):
+            raise fault.cause from None
 
     def _accept(self, call: _Call, reply: Reply) -> None:
         self.failures = self._hopeless = 0

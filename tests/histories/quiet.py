@@ -1,4 +1,4 @@
-"""The end of a history: faults end, everything that waits is decided, sent, processed and answered.
+"""The end of a history: faults and stops end, everything that waits is decided, sent, processed and answered.
 
 Then the last file of each source is dropped once more (as often as the grace of absence asks for), and all of it
 happens again. Whatever is lost would show now; a person in doubt may be sent by this last drop.
@@ -16,6 +16,8 @@ LONGEST = 4 * 3600  # seconds between two rounds where nothing moves
 def comes_to_rest(world: World) -> None:
     """Everything ends, and the last files are dropped once more."""
     world.calm()
+    for source in ("", *SOURCES):
+        world.resume(source)
     world.clock.advance(seconds=120)
     _until_all_is_over(world)
     world.tenant.cycle()

@@ -12,6 +12,7 @@ from shared.alerting.findings import JobState, RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
 from shared.errors import Damage
 from shared.runs import Figures, RunState
+from shared.sending.stops import SendingStop
 from tests.unit.alerting.world import NOW, ago, found, rules, run, watched
 
 S = RunState
@@ -324,8 +325,19 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(run(figures=answered(unanswered=3, held_by_entra=2, deleted=1)), unrecognised=(SHAPE,)),
         watched(run(S.SENDING, attempts=9, sending_at=ago(hours=9)), job=None, job_unread=Unread(ago(hours=1), "no")),
     ]
-    more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,)}
+    stop = SendingStop("", "Anna", ago(days=1), "wrong file")
+    more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,), "stops": (stop,)}
     assert set(rules(*everything, used=2_000, **more)) == set(NAMES)
+
+
+def test_a_stop_is_an_alert_with_who_why_and_the_command_that_lifts_it() -> None:
+    stops = (SendingStop("", "Anna", ago(days=1), "wrong file"), SendingStop("employees", "Bo", ago(days=2), "audit"))
+    for_all, for_one = found(stops=stops)
+    assert (for_all.source, for_one.source) == ("", "employees")
+    assert (for_all.severity, for_all.key == for_one.key) == (Severity.WARNING, False)
+    assert "Anna" in for_all.text
+    assert "wrong file" in for_all.text
+    assert for_one.remedy.endswith("rollcall resume --source employees")
 
 
 def test_the_keys_of_what_is_found_at_one_time_differ() -> None:
