@@ -12,6 +12,7 @@ import msgspec
 
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
+from shared.csv_cells import guarded
 from shared.errors import Missing
 from shared.planning.people import KnownPerson, People
 from shared.planning.plan import PEOPLE, PLAN, REQUESTS, PlannedPerson, decode_plan, read_people
@@ -105,7 +106,8 @@ def _planned(artefacts: Artefacts, run: Run, key: str) -> PlannedPerson | None:
         body = b"".join(artefacts.read(run, PEOPLE))
     except Missing:
         return None
-    if '"' not in key and key.encode("utf-8", "surrogateescape") not in body:
+    as_written = (key, guarded(key))  # release 0.1 guarded fewer keys
+    if '"' not in key and not any(each.encode("utf-8", "surrogateescape") in body for each in as_written):
         return None  # most runs of most people: no need to read the lines
     return next((person for person in read_people([body]) if person.key == key), None)
 

@@ -261,6 +261,12 @@ def test_a_person_shows_every_version_and_every_answer_with_its_steps(scene: Sce
     assert "Received urn:ietf:params:scim:schemas:extension:enterprise:2.0:User 'p0001'" in page
 
 
+@pytest.mark.parametrize("key", ["=1", "k;=1", "k|'-2"])
+def test_a_key_that_a_spreadsheet_would_run_is_found(scene: Scene, key: str) -> None:
+    scene.desk.sent([Row(key, name="Name")])
+    assert "What was sent" in words(scene.operator.post("people", source="employees", key=key))
+
+
 def test_a_key_nobody_has_is_said_so(scene: Scene) -> None:
     scene.desk.drop(people(3))
     assert "Nothing is known of this key" in words(scene.operator.post("people", source="employees", key="p9999"))
