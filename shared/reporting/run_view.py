@@ -43,8 +43,8 @@ class RunFolder(Artefacts, Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `answered` are the people who were sent and of whom the log, or a refusal, has spoken. `done_at`
-    is when everything will be sent, as far as the quota permits.
+    """How far a run is. `answered` are people who were sent and of whom the log, or a refusal, has spoken. `done_at` is
+    when everything will be sent, as far as the quota permits.
     """
 
     taken: int = 0

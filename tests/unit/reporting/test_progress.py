@@ -15,9 +15,9 @@ NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 BUDGET = Budget(2_000)
 
 
-def run(state: RunState = RunState.SENT, **figures: int) -> Run:
+def run(**figures: int) -> Run:
     made = new_run(DropVersion("employees/a.csv", "e", NOW, 1), NOW)
-    return replace(made, state=state, sending_at=NOW, figures=Figures(**figures))
+    return replace(made, state=RunState.SENT, sending_at=NOW, figures=Figures(**figures))
 
 
 @pytest.mark.parametrize(
