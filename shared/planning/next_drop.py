@@ -1,4 +1,4 @@
-"""What the next drop does about a person, if HR's record of them stays as it is. `compare` decides by the same facts."""
+"""What the next drop does about a person if HR's record of them stays as it is. `compare` decides by the same facts."""
 
 from __future__ import annotations
 

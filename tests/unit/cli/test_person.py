@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_what_is_said_of_the_next_drop_is_what_it_does(made: Desk, rollcall: Rol
     assert view.following.sentence in " ".join(rollcall("person", "p0001", "--source", "employees").stdout.split())
     with house.people.open("employees") as known:
         last = known.records("p0001")
-    record = json.loads(last[0][1]) if last else {"active": True, "title": "Clerk"}
+    record: dict[str, Any] = json.loads(last[0][1]) if last else {"active": True, "title": "Clerk"}
     row = people(1, title=record["title"], status="Active" if record["active"] else "Inactive")
     again = made.drop(row, "again.csv")
     assert (made.actions(again)["p0001"] != "unchanged") is (case.what is SENDS)
