@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
 from shared.alerting.watching import watch
 from shared.planning.decide import cancel
@@ -196,3 +197,28 @@ def test_a_drop_that_will_be_late_is_told_from_the_calls_it_still_needs(tmp_path
     desk.rollcall.house.send_runs()
     desk.rollcall.house.raise_alerts()
     assert ("late", "raised") in heard(graph)
+
+
+@pytest.mark.parametrize("job", [[], "x", {"status": "x"}, {"schedule": [], "status": {"quarantine": 3}}])
+def test_a_job_that_does_not_read_keeps_nobody_from_being_told(made: tuple[Desk, Hooked], job: object) -> None:
+    desk, graph = made
+    desk.drop(b"nothing of use\n")
+    graph.__dict__["job"] = job
+    desk.rollcall.house.raise_alerts()
+    assert heard(graph) == [("run-rejected", "raised")]
+
+
+@pytest.mark.parametrize("error", [ServiceRequestError("no"), AttributeError("'list' object has no attribute 'get'")])
+def test_an_identity_endpoint_that_gives_nothing_keeps_nobody_from_being_told(
+    made: tuple[Desk, Hooked], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, graph = made
+
+    def fails(*scopes: str, **options: object) -> None:
+        raise error
+
+    desk.drop(b"nothing of use\n")
+    monkeypatch.setattr(desk.rollcall.identity, "get_token", fails)
+    desk.rollcall.house.tokens.renew()
+    desk.rollcall.house.raise_alerts()
+    assert heard(graph) == [("run-rejected", "raised")]
