@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from cli.console import counted
 from cli.gates import plan_of
@@ -15,18 +14,22 @@ from shared.wiring import House
 
 
 def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] = ()) -> Iterator[str]:
-    """A line for each run on its way, and one for the quota when there is any."""
-    now = datetime.now(UTC)
-    on_the_way = [run for run in runs if run.state in TO_SEND]
-    if not on_the_way:
+    """A line for each of these runs that is on its way, and one for the quota when there is any.
+
+    The quota is the tenant's: the calls of earlier runs add up, also of runs of other sources that are not shown.
+    """
+    shown = {run.run_id for run in runs if run.state in TO_SEND}
+    if not shown:
         return
-    budget = house.budget()
+    now, budget = house.clock.now(), house.budget()
     yield f"quota     {budget.used:,} of {budget.limit:,} calls in 24 hours are made, {budget.left():,} left"
     needed = 0
-    for run in on_the_way:
+    for run in house.ledger.runs(states=TO_SEND):
         plan = plan_of(house, run)
         calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id)) if plan else 0
         needed += calls
-        done = finished_at(needed, budget, max(now, run.not_before or now))
-        when = "waits until sending is resumed" if holding(stops, run.source) else f"done by {done:%Y-%m-%d %H:%M} UTC"
-        yield f"{run.run_id}  needs {counted(calls, 'call')}, {when}"
+        if run.run_id in shown:
+            done = finished_at(needed, budget, max(now, run.not_before or now))
+            is_stopped = holding(stops, run.source)
+            when = "waits until sending is resumed" if is_stopped else f"done by {done:%Y-%m-%d %H:%M} UTC"
+            yield f"{run.run_id}  needs {counted(calls, 'call')}, {when}"

@@ -30,7 +30,7 @@ from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
 from shared.adapters.stop_table import StopTable
 from shared.adapters.storage import Storage, live_storage, local_storage, version_of
-from shared.adapters.tokens import OfPerson, Tokens
+from shared.adapters.tokens import OfApp, OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
 from shared.endpoint import TrustedHosts
 from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
@@ -320,8 +320,8 @@ def live(environ: Mapping[str, str]) -> House:
             return ManagedIdentityCredential(client_id=settings.client_id or None)
         return DefaultAzureCredential()
 
-    opens = credential if "IDENTITY_ENDPOINT" in environ else lambda: OfPerson(credential())
-    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens())
+    opens = OfApp if "IDENTITY_ENDPOINT" in environ else OfPerson
+    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens(credential()))
     return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
 
 

@@ -45,7 +45,9 @@ class RunFolder(Artefacts, Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `done_at` is when everything will be sent, as far as the quota permits."""
+    """How far a run is. `answered` are people who were sent and of whom the log, or a refusal, has spoken. `done_at` is
+    when everything will be sent, as far as the quota permits.
+    """
 
     taken: int = 0
     sent: int = 0
@@ -124,7 +126,8 @@ def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget
     receipts = list(receipts)
     taken = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.ACCEPTED)
     figures = run.figures
-    answered = max(0, sum(figures.outcomes.values()) - max(0, figures.people - figures.sent))
+    as_before = max(0, figures.people - figures.sent)  # they have an outcome, and were not sent
+    answered = max(0, sum(figures.outcomes.values()) - as_before - figures.unknown - figures.not_sent)
     if plan is None or run.state not in TO_SEND:
         return Progress(taken, figures.sent, answered)
     calls = calls_left(plan.chunks, receipts)
