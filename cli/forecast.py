@@ -24,7 +24,10 @@ def forecast(house: House, runs: Iterable[Run]) -> Iterator[str]:
     needed = 0
     for run in on_the_way:
         plan = plan_of(house, run)
-        calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id)) if plan else 0
+        if plan is None:
+            yield f"{run.run_id}  its plan does not read: rollcall show {run.run_id}"
+            continue
+        calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id))
         needed += calls
         done = finished_at(needed, budget, max(now, run.not_before or now))
         yield f"{run.run_id}  needs {counted(calls, 'call')}, done by {done:%Y-%m-%d %H:%M} UTC"

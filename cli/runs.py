@@ -14,8 +14,9 @@ from cli.answers import outcome_table, run_json, state_text
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.forecast import forecast
-from cli.gates import gates_table, plan_of
+from cli.gates import gates_table
 from cli.people import TROUBLES, people_of, people_table
+from shared.planning.as_planned import plan_to_show
 from shared.runs import Answer, Receipt, Run, RunState
 from shared.wiring import House
 
@@ -94,10 +95,7 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
     screen.print(f"drop      {run.drop.path}, {run.drop.size:,} bytes, {run.drop.last_modified:%Y-%m-%d %H:%M:%S} UTC")
     for reason in run.reasons:
         screen.print(Text(f"because   {reason}"))
-    if run.state is RunState.HELD and (plan := plan_of(rollcall, run)):
-        console.print_table(screen, gates_table(plan))
-        screen.print(f"plan hash {run.plan_hash}")
-        screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
+    _print_plan(rollcall, run)
     if run.approval:
         told = f"approved  by {run.approval.by}, {run.approval.at:%Y-%m-%d %H:%M} UTC: {run.approval.reason}"
         screen.print(Text(told))
@@ -120,6 +118,22 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
     screen.print(
         f"files     {', '.join(files) or 'none'}" + (f"  (rollcall show {run.run_id} --out DIR)" if files else "")
     )
+
+
+def _print_plan(rollcall: House, run: Run) -> None:
+    """Why a plan is held, whom it leaves out, and whether it is the one that was made."""
+    screen = console.out()
+    plan, damage = plan_to_show(rollcall.files, run) if run.planned_at else (None, "")
+    if damage and damage not in run.reasons:
+        screen.print(Text(f"damaged   {damage}"))
+    if plan is None:
+        return
+    if run.state is RunState.HELD:
+        console.print_table(screen, gates_table(plan))
+        screen.print(f"plan hash {run.plan_hash}")
+        screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
+    for key, reason in plan.left_out.items():
+        screen.print(Text(f"left out  {key}: {reason}"))
 
 
 def _answers(receipts: list[Receipt]) -> str:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unrecognised, Watch
 from shared.endpoint import Endpoint
-from shared.errors import GraphError, Missing
+from shared.errors import GraphError
+from shared.planning.as_planned import plan_to_show
 from shared.planning.changes import Action
-from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
@@ -58,7 +58,7 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
 
 
 def _run(watcher: Watcher, run: Run) -> RunWatch:
-    plan = _plan(watcher, run)
+    plan = plan_to_show(watcher.artefacts, run)[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
     is_to_send = run.state in TO_SEND
@@ -69,15 +69,6 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
         known=plan.known,
         calls_needed=calls_left(plan.chunks, watcher.ledger.receipts(run.run_id)) if is_to_send else 0,
     )
-
-
-def _plan(watcher: Watcher, run: Run) -> Plan | None:
-    if run.planned_at is None:
-        return None
-    try:
-        return decode_plan(b"".join(watcher.artefacts.read(run, PLAN)))
-    except Missing:
-        return None  # its folder is gone: retention
 
 
 def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | None:

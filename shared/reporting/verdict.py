@@ -111,6 +111,7 @@ def _settled(run: Run) -> Verdict:
             ),
             ("was deleted by Entra" if figures.deleted == 1 else "were deleted by Entra", figures.deleted),
             ("was sent again by a newer run", figures.overtaken),
+            ("was not sent" if figures.not_sent == 1 else "were not sent", figures.not_sent),
         )
         if count
     ]
@@ -122,7 +123,7 @@ def _settled(run: Run) -> Verdict:
         told = "The one person is" if figures.people == 1 else f"All {figures.people:,} people are"
         return Verdict(f"{told} as they should be.{rejected}", "warn" if figures.rejected else "good")
     bad = figures.failed + figures.deleted + figures.held_by_entra
-    good = figures.people - bad - figures.skipped - figures.unknown - figures.overtaken
+    good = figures.people - bad - figures.skipped - figures.unknown - figures.overtaken - figures.not_sent
     return Verdict(
         f"{good:,} of {people(figures.people)} are as they should be; {', '.join(troubled)}.{rejected}",
         "bad" if bad else "warn",
