@@ -30,7 +30,7 @@ class RunState(StrEnum):
     PLANNED = "planned"
     HELD = "held"  # a gate tripped; a person decides
     SENDING = "sending"
-    BLOCKED = "blocked"  # Entra refuses every call; tried again later
+    BLOCKED = "blocked"  # Entra refuses every call, or a file is not what was planned; tried again later
     SENT = "sent"  # every chunk answered; the outcomes are awaited
     SETTLED = "settled"
     REJECTED = "rejected"  # the drop could not be planned

@@ -26,7 +26,7 @@ MEANINGS = {
     S.RECEIVED: "The drop is known and waits for its turn: another run of this source is on its way.",
     S.PLANNING: "The drop is being read and compared with what Entra was last told.",
     S.PLANNED: "The plan is made and will be sent at the next tick.",
-    S.BLOCKED: "Entra refuses every call of this source. When the cause is mended, the run goes on by itself.",
+    S.BLOCKED: "Nothing more of this run is sent until the cause is gone. Then it goes on.",
     S.REJECTED: "The file could not be planned. Nothing was sent.",
     S.SUPERSEDED: "A newer drop came first. The rest of this run is not sent.",
     S.CANCELLED: "A person cancelled this run. The rest of it is not sent.",

@@ -28,7 +28,7 @@ from shared.planning.as_planned import check_people, read_plan
 from shared.planning.plan import Plan
 from shared.planning.todays_source import why_not, why_not_further
 from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
-from shared.sending.apply_accepted import apply_accepted, doubt_all
+from shared.sending.apply_accepted import apply_accepted, doubt_all, uploads_of
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
 from shared.sending.parts import Part, parts_to_close, parts_to_send
@@ -208,9 +208,10 @@ class _Tick:
             return self._stopped(run, stop, flight.failures)
         receipts = self.sender.ledger.receipts(run.run_id)
         refused = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.REFUSED)
-        left_out = sum(receipt.answer is Answer.LEFT_OUT and not receipt.was_taken for receipt in receipts)
+        left_out, uploads = [each for each in receipts if each.answer is Answer.LEFT_OUT], uploads_of(receipts)
+        not_sent = sum(receipt.start not in uploads.get(receipt.chunk, {}) for receipt in left_out)
         now = self.sender.clock.now()
-        return run.counted(refused=refused, not_sent=left_out).moved(
+        return run.counted(refused=refused, not_sent=not_sent).moved(
             RunState.SENT, now, folded=True, sent_at=now, not_before=None, attempts=0, reasons=()
         )
 
