@@ -26,6 +26,7 @@ from tests.histories.actions import (
     Edit,
     EditSource,
     Fault,
+    Follow,
     Freeze,
     History,
     Kill,
@@ -34,6 +35,7 @@ from tests.histories.actions import (
     MoveEndpoint,
     OlderRelease,
     Protect,
+    PutBack,
     Redeliver,
     Release,
     Replan,
@@ -42,6 +44,7 @@ from tests.histories.actions import (
     Skew,
     Spot,
     Step,
+    Tamper,
     Threshold,
     Trouble,
     Turn,
@@ -122,6 +125,7 @@ class _Draw:
             claim_seconds=self.one((60, 60, 60, 1800)),
             echoes=self.is_so(0.4),
             releases_at_end=chance.random() < 0.85,
+            restores=self.is_so(0.6),
         )
         actions: list[Action] = [Drop(FULL), Drop(PARTIAL), Step("send")]
         if chance.random() < 0.8:
@@ -148,6 +152,8 @@ class _Draw:
 
     def _day(self) -> list[Action]:
         actions: list[Action] = [self._drop()]
+        if self.is_so(0.08):
+            actions.append(self.one((self._protect, self._tamper))())
         if self.is_so(0.4):
             actions.append(Approve())
         if self.is_so(0.75):
@@ -189,13 +195,14 @@ class _Draw:
         which = self.one((0, 0, 0, 1, 2, 3))
         source = self.one(SOURCES)
         makes: list[tuple[int, Callable[[], Action]]] = [
+            (12, Follow),
             (18, lambda: Approve(which, self.is_so(0.1))),
             (16, lambda: Cancel(which)),
             (14, lambda: Replan(which)),
             (14, lambda: Resend(which, self._keys(self.one(SOURCES), 5))),
             (14, lambda: self._edit_source(source)),
-            (8, lambda: Protect(source, self._keys(source, 2) if self.is_so(0.6) else ())),
-            (3, lambda: MoveEndpoint(source)),
+            (8, self._protect),
+            (4, lambda: MoveEndpoint(source)),
         ]
         return [self._weighted(makes)]
 
@@ -208,6 +215,14 @@ class _Draw:
             "language": ("en-US", "de-DE"),
         }
         return EditSource(source, what, self.one(values[what]))
+
+    def _protect(self) -> Action:
+        source = self.one(SOURCES)
+        return Protect(source, self._keys(source, 2) if self.is_so(0.6) else ())
+
+    def _tamper(self) -> Action:
+        file: Any = self.one(("requests.ndjson", "requests.ndjson", "people.csv", "absent.csv", "plan.json"))
+        return Tamper(file, self.one((0, 0, 1)), self.chance.randint(0, 999))
 
     def _admin(self) -> list[Action]:
         whats: tuple[Any, ...] = ("disable", "disable", "enable", "rename", "rename", "delete")
@@ -239,6 +254,8 @@ class _Draw:
             (22, lambda: self._step("alerts", 0.95)),
             (14, lambda: Redeliver(self.chance.randint(0, 4), self.one((0, 1)))),
             (16, lambda: Wait(self.one(WAITS))),
+            (7, self._tamper),
+            (7, PutBack),
             (5, lambda: OlderRelease(self.one(("plan", "send", "send", "sweep", "collect", "alerts")))),
             (8, lambda: Skew(self.one((0, 1)), self.one((-20, -3, 0, 3, 20)))),
         ]
@@ -319,6 +336,7 @@ class _Draw:
             (16, lambda: replace(self._drop(), trouble=None)),
             (8, Cycle),
             (8, lambda: Cancel(0)),
+            (5, self._tamper),
             (4, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
         ]

@@ -19,6 +19,7 @@ from tests.histories.actions import (
     OlderRelease,
     Resend,
     Step,
+    Tamper,
     Trouble,
     Turn,
     Wait,
@@ -51,6 +52,8 @@ def sentence(action: Action) -> str:
             return f"Entra: {action.dial} is {action.value!r} from now on"
         case Admin():
             return f"the administrator: {action.what} the account of {action.key}"
+        case Tamper():
+            return f"somebody edits {action.file} of run -{action.which + 1} at {action.at} of 1000"
         case Resend():
             return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
     return f"{type(action).__name__.lower()}{_parameters(action)}"
