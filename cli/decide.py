@@ -20,7 +20,8 @@ def approve(house: House, run_id: str, reason: str, by: str, shown: str, *, as_j
     """Release a held plan, exactly as it was shown."""
     held = house.ledger.get(run_id)
     plan = plan_of(house, held)
-    run = decide.approve(house.ledger, house.files, run_id, by, reason, datetime.now(UTC), shown)
+    source = house.endpoints.today
+    run = decide.approve(house.ledger, house.files, run_id, by, reason, datetime.now(UTC), shown, source=source)
     if as_json:
         console.print_json(run_json(run) | {"plan_hash": run.plan_hash})
         return

@@ -26,7 +26,10 @@ def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] =
     needed = 0
     for run in house.ledger.runs(states=TO_SEND):
         plan = plan_of(house, run)
-        calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id)) if plan else 0
+        if plan is None:
+            yield f"{run.run_id}  its plan does not read: rollcall show {run.run_id}"
+            continue
+        calls = calls_left(plan.chunks, house.ledger.receipts(run.run_id))
         needed += calls
         if run.run_id in shown:
             done = finished_at(needed, budget, max(now, run.not_before or now))

@@ -6,18 +6,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from shared.errors import Missing
-from shared.planning.plan import PLAN, Plan, decode_plan
+from shared.planning.as_planned import plan_to_show
+from shared.planning.plan import Plan
 from shared.runs import Run
 from shared.wiring import House
 
 
 def plan_of(house: House, run: Run) -> Plan | None:
-    """The plan of a run; None where it has none, or none any more."""
-    try:
-        return decode_plan(b"".join(house.files.read(run, PLAN)))
-    except Missing:
-        return None
+    """The plan of a run; None where it has none, or none any more, or it is not the one that was made."""
+    return plan_to_show(house.files, run)[0]
 
 
 def listed_table(plan: Plan) -> Table:

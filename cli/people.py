@@ -14,7 +14,9 @@ from rich.text import Text
 from cli.answers import STYLES
 from shared.collecting.open_runs import OUTCOME
 from shared.csv_cells import unguarded
-from shared.planning.plan import PEOPLE, read_people
+from shared.planning.as_planned import people_of as planned_people
+from shared.planning.as_planned import read_plan
+from shared.planning.plan import PEOPLE, PLAN
 from shared.runs import Run
 from shared.wiring import House
 
@@ -36,7 +38,7 @@ class PersonAnswer:
 def people_of(
     house: House, run: Run, files: Collection[str], outcomes: Collection[str] | None
 ) -> Iterator[PersonAnswer]:
-    """Everybody of a run, or those with one of these outcomes."""
+    """Everybody of a run, or those with one of these outcomes. Raises Damaged."""
     found = _settled(house, run) if OUTCOME in files and run.settled_at else _on_the_way(house, run, files)
     return (person for person in found if outcomes is None or person.outcome in outcomes)
 
@@ -49,10 +51,10 @@ def _settled(house: House, run: Run) -> Iterator[PersonAnswer]:
 
 
 def _on_the_way(house: House, run: Run, files: Collection[str]) -> Iterator[PersonAnswer]:
-    if PEOPLE not in files:
+    if not {PEOPLE, PLAN} <= set(files):
         return
     known = house.outcomes.of(run.run_id)
-    for person in read_people(house.files.read(run, PEOPLE)):
+    for person in list(planned_people(house.files, run, read_plan(house.files, run))):
         evidence = known.get(person.key)
         told = (evidence.outcome, evidence.code, evidence.reason) if evidence else ("", "", "")
         yield PersonAnswer(person.key, person.line, person.action, *told)

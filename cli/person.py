@@ -10,13 +10,12 @@ from rich.text import Text
 from cli import console
 from cli.answers import STYLES
 from cli.errors import CommandError
-from cli.gates import plan_of
 from shared import scim
 from shared.collecting.advice import advice_for
-from shared.errors import Missing, UnknownRun
+from shared.errors import Damaged, Missing, UnknownRun
+from shared.planning.as_planned import chunk_line, people_of, read_plan
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.planning.people import KnownPerson
-from shared.planning.plan import PEOPLE, REQUESTS, read_people
 from shared.runs import Run
 from shared.wiring import House
 
@@ -31,7 +30,7 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
     run = _run(house, run_id) if run_id else _last_run_with(house, key, source)
     if run is None and known is None:
         raise CommandError(f"Entra was never told of {key} by the source {source}")
-    told = _told(house, run, key) if run else None
+    told, damage = _told(house, run, key) if run else (None, "")
     evidence = house.outcomes.of(run.run_id).get(key) if run else None
     outcome = evidence.outcome if evidence else (known.outcome if known else "")
     following = expected(known, run_under_way(house.ledger, house.files, source, key))
@@ -49,6 +48,7 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
         "will_be_sent_again": following.sends_again,
         "next": following.what,
         "user": told,
+        "damage": damage,
     }
     if as_json:
         console.print_json(answer)
@@ -73,28 +73,35 @@ def _print(answer: dict[str, Any], known: KnownPerson | None, following: Expecte
     screen.print(Text(f"next      {following.sentence}"))
     if known and known.absences:
         screen.print(f"missing   from {console.counted(known.absences, 'full drop')} in a row")
-    if answer["user"] is None:
+    if answer["damage"]:
+        screen.print(Text(answer["damage"]))
+    elif answer["user"] is None:
         screen.print("what was sent is not kept any more")
     else:
         screen.print(Text(msgspec.json.format(msgspec.json.encode(answer["user"]), indent=2).decode()))
 
 
-def _told(house: House, run: Run, key: str) -> Any:
-    """The SCIM user that was sent; None where the run's files are gone, or the person is not in it."""
-    plan = plan_of(house, run)
-    chunk = next((each.chunk for each in _people(house, run) if each.key == key), 0)
-    found = next((each for each in plan.chunks if each.number == chunk), None) if plan else None
-    if found is None:
-        return None
-    line = house.files.read_range(run, REQUESTS, found.offset, found.length)
-    return next((msgspec.json.decode(user) for name, user in scim.encoded_users(line) if name == key), None)
-
-
-def _people(house: House, run: Run) -> Any:
+def _told(house: House, run: Run, key: str) -> tuple[Any, str]:
+    """The SCIM user that was sent, None where the files are gone or the person is not in it; and what is damaged."""
     try:
-        return list(read_people(house.files.read(run, PEOPLE)))
+        plan = read_plan(house.files, run)
+        chunk = next((each.chunk for each in list(people_of(house.files, run, plan)) if each.key == key), 0)
+        found = next((each for each in plan.chunks if each.number == chunk), None)
+        users = scim.encoded_users(chunk_line(house.files, run, found)) if found else []
     except Missing:
-        return []
+        return None, ""
+    except Damaged as error:
+        return None, str(error)
+    return next((msgspec.json.decode(user) for name, user in users if name == key), None), ""
+
+
+def _holds(house: House, run: Run, key: str) -> bool:
+    """Whether a run sends this person. One whose files are gone, or damaged, cannot say so."""
+    try:
+        people = list(people_of(house.files, run, read_plan(house.files, run)))
+    except (Missing, Damaged):
+        return False
+    return any(each.key == key and each.chunk for each in people)
 
 
 def _run(house: House, run_id: str) -> Run | None:
@@ -107,6 +114,6 @@ def _run(house: House, run_id: str) -> Run | None:
 def _last_run_with(house: House, key: str, source: str) -> Run | None:
     """Somebody who failed is not in people.db any more: the last run that sent them."""
     for run in reversed(house.ledger.runs(source)[-EARLIER:]):
-        if run.sending_at and any(each.key == key and each.chunk for each in _people(house, run)):
+        if run.sending_at and _holds(house, run, key):
             return run
     return None

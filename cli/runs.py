@@ -16,9 +16,10 @@ from cli.answers import outcome_table, run_json, state_text
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.forecast import forecast
-from cli.gates import gates_table, listed_table, plan_of
+from cli.gates import gates_table, listed_table
 from cli.people import TROUBLES, people_of, people_table
 from cli.sending import stop_json, stop_lines
+from shared.planning.as_planned import plan_to_show
 from shared.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
 from shared.sending.stops import SendingStop, holding
 from shared.wiring import House
@@ -142,16 +143,22 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
 
 
 def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
-    """Whom a revert looked at, and the gates of a held plan, with the two commands that decide."""
-    plan = plan_of(rollcall, run) if run.state is RunState.HELD or run.revert else None
-    if plan and plan.reverted:
+    """Why a plan is held, whom it reverts or leaves out, and whether it is the one that was made."""
+    plan, damage = plan_to_show(rollcall.files, run) if run.planned_at else (None, "")
+    if damage and damage not in run.reasons:
+        screen.print(Text(f"damaged   {damage}"))
+    if plan is None:
+        return
+    if plan.reverted:
         console.print_table(screen, listed_table(plan))
-    if plan and run.state is RunState.HELD:
+    if run.state is RunState.HELD:
         console.print_table(screen, gates_table(plan))
         screen.print(f"plan hash {run.plan_hash}")
         screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
         if run.revert:
             screen.print("then      have HR correct the file: the same file would send the same changes again")
+    for key, reason in plan.left_out.items():
+        screen.print(Text(f"left out  {key}: {reason}"))
 
 
 def _why(rollcall: House, run: Run) -> Iterator[Text]:

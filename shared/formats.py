@@ -6,6 +6,7 @@ A release reads the versions before its own and migrates them once; it refuses a
 |---|---|---|
 | 1 | 0.1 | said no version; `people/`, and the tables `runs` and `chunks` |
 | 2 | 0.2 | last two records, people in doubt, receipts before calls; `known-people/`, `runstore`, `uploads` |
+| 2 | 0.2 | plans hold the hashes of what they send and of their source file; receipts may say `left_out` |
 """
 
 from __future__ import annotations

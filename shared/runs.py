@@ -30,7 +30,7 @@ class RunState(StrEnum):
     PLANNED = "planned"
     HELD = "held"  # a gate tripped; a person decides
     SENDING = "sending"
-    BLOCKED = "blocked"  # Entra refuses every call; tried again later
+    BLOCKED = "blocked"  # Entra refuses every call, or a file is not what was planned; tried again later
     SENT = "sent"  # every chunk answered; the outcomes are awaited
     SETTLED = "settled"
     REJECTED = "rejected"  # the drop could not be planned
@@ -169,12 +169,13 @@ class Run:
     attempts: int = 0  # calls in a row that Entra did not take
     plan_attempt: int = 1  # which planner made the plan: each has files of its own, so one that froze disturbs nobody
     plan_hash: str = ""
-    requests_etag: str = ""  # which version of requests.ndjson was planned
+    requests_etag: str = ""  # which version of requests.ndjson was planned, where the plan says no hashes
     reasons: tuple[str, ...] = ()
     causes: tuple[tuple[str, int], ...] = ()  # failed people by error code, the most frequent first
     approval: Approval | None = None
     folded: bool = False  # what was accepted is in people.db
     again_of: str = ""  # the run whose drop this one plans again, or whose people it sends again
+    keys_of: str = ""  # the run whose keys.json says who is sent again; "" for its own
     resend: bool = False  # only some people are sent again, with records that Entra accepted before
     in_doubt: bool = False  # of these: the people who are in doubt, not those in a keys.json
     revert: Revert | None = None  # of these: the people whom `again_of` changed get the record of before
@@ -214,6 +215,7 @@ class Chunk:
     offset: int  # bytes
     length: int  # bytes, without the newline
     operations: int
+    sha256: str = ""  # of the line without the newline; "" in a plan of before
 
 
 class Answer(StrEnum):
@@ -225,6 +227,7 @@ class Answer(StrEnum):
     REFUSED = "refused"  # one operation, and Entra will not take it
     NOT_TAKEN = "not_taken"  # Entra answered that it did not take it (401, 403, 404, 429, a full bucket)
     CLOSED = "closed"  # the run ended before this part was sent; no sender sends it any more
+    LEFT_OUT = "left_out"  # one operation, which today's source file forbids: it is not sent while the run goes on
 
 
 @dataclass(frozen=True)
@@ -256,8 +259,8 @@ class Receipt:
 
     @property
     def is_final(self) -> bool:
-        """Whether Entra has answered for these very operations."""
-        return self.answer in (Answer.ACCEPTED, Answer.REFUSED)
+        """Whether Entra has answered for these very operations, or they are left out."""
+        return self.answer in (Answer.ACCEPTED, Answer.REFUSED, Answer.LEFT_OUT)
 
     @property
     def was_taken(self) -> bool:

@@ -218,7 +218,7 @@ class House:
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE),
             self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
-            self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
+            self.endpoints.today, self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
 
     @room
@@ -294,7 +294,7 @@ class House:
         book = LogBook(self.log, self.outcomes, self.endpoints.all)
         memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
         entry = door(self.settings, self.storage.state, now, self.damages)
-        return Console(entry, pages, lookout, memory, self.files, self.alerts, book, now)
+        return Console(entry, pages, lookout, memory, self.files, self.alerts, book, now, self.endpoints.today)
 
 
 def new_id() -> str:

@@ -11,8 +11,8 @@ from cli import console
 from cli.console import counted
 from cli.errors import Misused
 from cli.setup.office import Office
+from shared.planning.as_planned import people_of, read_plan
 from shared.planning.decide import resend as resend_run
-from shared.planning.plan import PEOPLE, read_people
 from shared.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.setup.job_words import consequences, scope_fault, words
 from shared.setup.tenant import JobPlace
@@ -116,7 +116,7 @@ def _resend(office: Office) -> None:
 
 def _unanswered(house: House, run: Run) -> list[str]:
     known = house.outcomes.of(run.run_id)
-    people = read_people(house.files.read(run, PEOPLE))
+    people = list(people_of(house.files, run, read_plan(house.files, run)))
     return [each.key for each in people if each.chunk and not (known.get(each.key) and known[each.key].outcome)]
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from shared.planning.plan import PLANNED_FILES
+from shared.planning.plan import file_path
 from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, Writer
 
@@ -106,6 +106,5 @@ class RunFiles:
 
     @staticmethod
     def path(run: Run, name: str) -> str:
-        """Where a file of this run is: `{source}/{run id}/{name}`; a plan that was begun again has a folder in it."""
-        attempt = f"attempt-{run.plan_attempt}/" if run.plan_attempt > 1 and name in PLANNED_FILES else ""
-        return f"{run.source}/{run.run_id}/{attempt}{name}"
+        """Where a file of this run is."""
+        return file_path(run, name)

@@ -31,10 +31,18 @@ class Endpoints:
             f"there is no source {name!r} (known: {known}){told}; drop files into a folder named after their source"
         )
 
+    def today(self, name: str) -> Source:
+        """The source of that name, as its file is now. Raises ConfigurationError where there is none that reads."""
+        source = self._sources.sources().get(name)
+        if source is None:
+            told = "; ".join(self._sources.faults()) or "its file is gone; put it back"
+            raise ConfigurationError(f"there is no source file of {name} that reads: {told}")
+        return source
+
     def of(self, name: str) -> Endpoint:
         """The endpoint of a source. Raises ConfigurationError where it has none, or one that is not trusted."""
-        source = self._sources.sources().get(name)
-        if source is None or not source.endpoint:
+        source = self.today(name)
+        if not source.endpoint:
             raise ConfigurationError(
                 f"source {name} has no endpoint; `rollcall setup apply` writes it, or copy it from the portal "
                 "(Provisioning, View technical information)"

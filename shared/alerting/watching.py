@@ -9,9 +9,9 @@ from datetime import datetime
 
 from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unread, Unrecognised, Watch
 from shared.endpoint import Endpoint
-from shared.errors import Damage, Damaged, Missing, RollcallError
+from shared.errors import Damage, Damaged, RollcallError
+from shared.planning.as_planned import plan_to_show
 from shared.planning.changes import Action
-from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
@@ -70,7 +70,7 @@ def _checkpoint(watcher: Watcher, endpoint: Endpoint) -> datetime | None:
 
 
 def _run(watcher: Watcher, run: Run) -> RunWatch:
-    plan = _plan(watcher, run)
+    plan = plan_to_show(watcher.artefacts, run)[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
     receipts = watcher.ledger.receipts(run.run_id) if run.state in TO_SEND else []
@@ -82,15 +82,6 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
         calls_needed=calls_left(plan.chunks, receipts) if run.state in TO_SEND else 0,
         taken_at=max((receipt.at for receipt in receipts if receipt.answer is Answer.ACCEPTED), default=None),
     )
-
-
-def _plan(watcher: Watcher, run: Run) -> Plan | None:
-    if run.planned_at is None:
-        return None
-    try:
-        return decode_plan(b"".join(watcher.artefacts.read(run, PLAN)))
-    except Missing:
-        return None  # its folder is gone: retention
 
 
 def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | Unread:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from shared.collecting.checkpoint import Reach, Window, next_window
@@ -293,10 +294,12 @@ class _Tick:
                 self._save(run, lambda run: replace(run, released_at=now))
 
     def _settle_lost(self, runs: JobRuns, now: datetime) -> None:
-        """A run that ended before anything was sent, and whose folder is gone, waits for nothing."""
+        """A run that ended before anything was sent, and whose folder is gone or damaged, waits for nothing."""
         for run in runs.waiting:
             if run.state in ENDED_ON_THE_WAY and run.sending_at is None and runs.is_lost(run):
-                self._save(run, lambda run: replace(run, settled_at=now))
+                damage = runs.damage_of(run)
+                reasons = (*run.reasons, damage) if damage else run.reasons
+                self._save(run, partial(replace, settled_at=now, reasons=reasons))
 
     def _save(self, run: Run, change: Callable[[Run], Run]) -> None:
         """Save a change of a run, also when the sender has written it meanwhile. What another reading has counted

@@ -15,7 +15,7 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.matching import Content, Version, content_of, join, out_of_order
 from shared.collecting.open_runs import OpenRun, open_run
 from shared.collecting.outcomes import Outcomes
-from shared.errors import Missing
+from shared.errors import Damaged, Missing
 from shared.planning.people import People
 from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState, hash_of
 
@@ -57,7 +57,7 @@ class JobRuns:
     disorders: list[Disorder] = field(default_factory=list)
     _opened: dict[str, OpenRun] = field(default_factory=dict)
     _known: dict[str, People] = field(default_factory=dict)
-    _failed: set[str] = field(default_factory=set)
+    _failed: dict[str, str] = field(default_factory=dict)  # runs that cannot be opened, and what is damaged
     _exits: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> JobRuns:
@@ -79,12 +79,14 @@ class JobRuns:
         return sorted(self._opened.values(), key=lambda each: each.run.sending_at or each.run.changed_at)
 
     def open(self, run: Run) -> OpenRun | None:
-        """The run with its people. One whose files are gone is a fault, and keeps no other from being answered."""
+        """The run with its people. One whose files are gone, or are not what was planned, is a fault: nothing is
+        attributed to it, and it keeps no other from being answered.
+        """
         if run.run_id not in self._opened and run.run_id not in self._failed:
             try:
                 self._opened[run.run_id] = open_run(self.ledger, self.artefacts, self.outcomes, run)
-            except Missing as error:
-                self._failed.add(run.run_id)
+            except (Missing, Damaged) as error:
+                self._failed[run.run_id] = str(error) if isinstance(error, Damaged) else ""
                 if run.sending_at is not None and run.settled_at is None:
                     self.faults.append(f"run {run.run_id}: {error}")
         return self._opened.get(run.run_id)
@@ -97,6 +99,10 @@ class JobRuns:
     def is_lost(self, run: Run) -> bool:
         """Whether the files of this run could not be opened."""
         return run.run_id in self._failed
+
+    def damage_of(self, run: Run) -> str:
+        """What is damaged of a run that could not be opened; "" where its files are gone."""
+        return self._failed.get(run.run_id, "")
 
     def is_marked(self, entry: LogEntry) -> bool:
         """Whether the entry shows the mark of one of these runs."""
@@ -156,8 +162,11 @@ class JobRuns:
                 if len(runs) > 1 or not all(entry.mark for entry in by_person[key]):
                     contents_of.setdefault(each.run.run_id, set()).add(key)
         for run_id, keys in keys_of.items():
-            self._opened[run_id].book.read(keys)
-            self._opened[run_id].read_contents(contents_of.get(run_id, set()))
+            opened = self._opened[run_id]
+            opened.book.read(keys)
+            opened.read_contents(contents_of.get(run_id, set()))
+            if opened.damage:
+                self.faults.append(f"run {run_id}: {opened.damage}")
 
     def _join(self, key: str, entries: Sequence[LogEntry], runs: Sequence[OpenRun]) -> None:
         versions = [each.version(key) for each in runs]

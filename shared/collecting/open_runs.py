@@ -18,9 +18,10 @@ from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.matching import Content, Version, content_of
 from shared.collecting.outcomes import TROUBLES, Evidence, Outcomes
 from shared.csv_cells import csv_line
-from shared.errors import Missing
+from shared.errors import Damaged, Missing
+from shared.planning.as_planned import checked_line, chunk_line, people_of, read_plan
 from shared.planning.lanes import Lane
-from shared.planning.plan import PEOPLE, PLAN, REQUESTS, Plan, PlannedPerson, decode_plan, read_people
+from shared.planning.plan import REQUESTS, Plan, PlannedPerson
 from shared.runs import (
     ENDED_ON_THE_WAY,
     OUTCOMES,
@@ -44,6 +45,7 @@ NO_REPLY = "Entra may have received this record: the call got no answer, and the
 SENT_AGAIN = "the next drop sends this person again"
 NOT_SENT = "the run ended before this person was sent"
 NEXT_DROP = "drop the file again if it still holds"
+BY_TODAYS_RULES = "the next drop treats this person by the source file as it is then"
 _UNMEASURED = timedelta(minutes=1)  # that our clock may differ from Entra's, where no answer named its time
 _ROUNDING = timedelta(seconds=2)  # of the whole seconds that Entra's times have
 _FEW_CHUNKS = 64  # that are read one by one; beyond that the file is read through
@@ -63,6 +65,8 @@ class OpenRun:
     _outcomes_etag: str  # of the outcome.csv that was there when the run was opened
     _uploads: Mapping[str, Upload] = field(default_factory=dict)  # by key: who was, or may have been, taken
     _refused: Sequence[tuple[str, Receipt]] = ()
+    _left_out: Mapping[str, str] = field(default_factory=dict)  # whom today's source file forbade to send, and why
+    damage: str = ""  # why records of this run say nothing: they are not what was planned
     _earlier: timedelta = timedelta()  # how much sooner than our clock says an entry may be
     _contents: dict[str, Content] = field(default_factory=dict)
 
@@ -75,8 +79,12 @@ class OpenRun:
             for chunk, places in uploads_of(list(self.receipts)).items()
             for place, upload in places.items()
         }
-        refused = (receipt for receipt in self.receipts if receipt.answer is Answer.REFUSED)
-        self._refused = [(in_chunks[receipt.chunk][receipt.start].key, receipt) for receipt in refused]
+        alone = [
+            (in_chunks[receipt.chunk][receipt.start].key, receipt) for receipt in self.receipts if _is_alone(receipt)
+        ]
+        self._refused = [(key, receipt) for key, receipt in alone if receipt.answer is Answer.REFUSED]
+        left_out = ((key, receipt) for key, receipt in alone if receipt.answer is Answer.LEFT_OUT)
+        self._left_out = {key: receipt.reason for key, receipt in left_out if key not in self._uploads}
         self._earlier = _skew(self.receipts)
         self._lanes = {chunk.number: chunk.lane for chunk in self.plan.chunks}
 
@@ -105,7 +113,7 @@ class OpenRun:
         )
 
     def read_contents(self, keys: Collection[str]) -> None:
-        """Read what these people's records say. What is not kept any more stays unknown."""
+        """Read what these people's records say. What is not kept any more, or not what was planned, stays unknown."""
         chunks = {self.people[key].chunk for key in keys if key in self._uploads and key not in self._contents}
         try:
             for body in self._bodies([chunk for chunk in self.plan.chunks if chunk.number in chunks]):
@@ -114,19 +122,21 @@ class OpenRun:
                         self._contents[key] = content_of(user)
         except Missing:
             return
+        except Damaged as error:
+            self.damage = str(error)
 
     def _bodies(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
         if len(chunks) <= _FEW_CHUNKS:
             for chunk in chunks:
-                yield self.artefacts.read_range(self.run, REQUESTS, chunk.offset, chunk.length)
+                yield chunk_line(self.artefacts, self.run, chunk)
             return
-        wanted = {chunk.offset for chunk in chunks}
+        wanted = {chunk.offset: chunk for chunk in chunks}
         offset, rest = 0, b""
         for piece in self.artefacts.read(self.run, REQUESTS):
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if offset in wanted:
-                    yield line
+                    yield checked_line(self.run, wanted[offset], line)
                 offset += len(line) + 1
 
     def refuse(self) -> None:
@@ -138,9 +148,9 @@ class OpenRun:
 
     @property
     def not_sent(self) -> int:
-        """How many people a run that ended did not get to."""
+        """How many people a run that ended did not get to, or that were left out of one that goes on."""
         if self.run.state not in ENDED_ON_THE_WAY:
-            return 0
+            return len(self._left_out)
         return len(self.people) - len({*self._uploads, *(key for key, _ in self._refused)})
 
     @property
@@ -216,10 +226,12 @@ class OpenRun:
     def _line(self, person: PlannedPerson) -> tuple[object, ...]:
         known, upload = self.book.known(person.key), self._uploads.get(person.key)
         is_over = self.run.state in ENDED_ON_THE_WAY or self.run.state is RunState.SENT or self.run.settled_at
-        outcome = self._outcome(person.key) if is_over else known.outcome
+        outcome = self._outcome(person.key) if is_over or person.key in self._left_out else known.outcome
         time = graph_time(known.at) if known.at else ""
         sent = "no" if upload is None else "yes" if upload.accepted else "possibly"
         because = _because(outcome, known, upload)
+        if outcome == "not_sent" and person.key in self._left_out:
+            because = ("", self._left_out[person.key], BY_TODAYS_RULES)
         return (person.key, person.line, person.action, outcome, *because, known.target_id, time, sent)
 
 
@@ -234,6 +246,11 @@ def _because(outcome: str, known: Evidence, upload: Upload | None) -> tuple[str,
     if outcome == "not_sent":
         return "", NOT_SENT, NEXT_DROP
     return "", "", ""
+
+
+def _is_alone(receipt: Receipt) -> bool:
+    """Whether it is about one person, whom Entra does not take, or who is left out."""
+    return receipt.answer in (Answer.REFUSED, Answer.LEFT_OUT)
 
 
 def _refusal(key: str, receipt: Receipt) -> Evidence:
@@ -258,9 +275,9 @@ def _skew(receipts: Iterable[Receipt]) -> timedelta:
 
 
 def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:
-    """The run with its people; what is known of them is read when it is needed. Raises Missing, NewerState."""
-    plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
-    people = list(read_people(artefacts.read(run, PEOPLE)))
+    """The run with its people; what is known of them is read when it is needed. Raises Missing, Damaged, NewerState."""
+    plan = read_plan(artefacts, run)
+    people = list(people_of(artefacts, run, plan))
     sent = {person.key: person for person in people if person.chunk}
     unchanged = [person for person in people if not person.chunk]
     book = EvidenceBook(outcomes, run.run_id, sum(chunk.operations for chunk in plan.chunks))

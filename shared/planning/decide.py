@@ -5,35 +5,50 @@ run.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
-from shared.errors import Missing, NotPossible
-from shared.planning.plan import KEYS, PLAN, REQUESTS, plan_hash
+from shared.errors import Damaged, Missing, NotPossible
+from shared.planning.as_planned import read_plan
+from shared.planning.plan import KEYS, PLAN, REQUESTS, Plan, plan_hash
+from shared.planning.todays_source import why_not
 from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
+from shared.sources import Source
 
 
 def approve(
-    ledger: Ledger, artefacts: Artefacts, run_id: str, by: str, reason: str, now: datetime, shown: str = ""
+    ledger: Ledger,
+    artefacts: Artefacts,
+    run_id: str,
+    by: str,
+    reason: str,
+    now: datetime,
+    shown: str = "",
+    *,
+    source: Callable[[str], Source],
 ) -> Run:
     """Release a held plan, exactly as it was shown: `shown` is the beginning of its hash, "" takes the present one.
 
-    Raises NotPossible when the run is not held, the reason is empty, or the plan is not the one that was shown.
+    The plan's hash covers everything that is sent. Raises NotPossible when the run is not held, the reason is empty,
+    the plan is not the one that was shown, or `source` (by name) says today something else than it was made from.
     """
     run = ledger.get(run_id)
     if run.state is not RunState.HELD:
         raise NotPossible(f"run {run_id} is {run.state}; only a held run is approved")
     if not reason.strip():
         raise NotPossible("an approval needs a reason; it is kept with the run")
-    digest = _digest(artefacts, run)
-    if digest != run.plan_hash or not digest.startswith(shown) or not _has_its_requests(artefacts, run):
+    digest, plan = _digest(artefacts, run), _plan(artefacts, run)
+    is_shown = digest == run.plan_hash and digest.startswith(shown)
+    if not is_shown or plan is None or not (plan.has_hashes or _has_its_requests(artefacts, run)):
         raise NotPossible(
             f"the plan of run {run_id} is not the one that was shown; look at it again (rollcall show {run_id}), "
             f"or plan it again (rollcall replan {run_id}) if it was changed since it was made"
         )
+    if fault := why_not(run, plan, source):
+        raise NotPossible(fault)
     approval = Approval(by, now, reason.strip(), digest)
     return ledger.save(run.moved(RunState.PLANNED, now, approval=approval))
 
@@ -48,30 +63,37 @@ def cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> 
 
 
 def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
-    """Plan the drop of a rejected or held run anew, as a run of its own: after a source file was corrected.
+    """Plan the drop of a run again, as a run of its own: after a source file was corrected. One that is held, or
+    planned or blocked before anything of it was sent, is cancelled.
 
-    Raises NotPossible where the run is on its way or sent, or has no drop of its own.
+    Raises NotPossible where something of the run was sent, or it has ended and has no drop of its own.
     """
     old = ledger.get(run_id)
     if old.revert:
         raise NotPossible(
             f"run {run_id} reverts {old.again_of}; cancel it and revert that one again (rollcall revert {old.again_of})"
         )
-    if old.resend:
+    waits = old.state in (RunState.HELD, RunState.PLANNED, RunState.BLOCKED)
+    if old.resend and not waits:
         raise NotPossible(f"run {run_id} sends people of {old.again_of} again; plan or resend that one")
-    if old.state not in (RunState.REJECTED, RunState.HELD, RunState.CANCELLED, RunState.SUPERSEDED):
+    if waits and ledger.receipts(run_id):
         raise NotPossible(
-            f"run {run_id} is {old.state}; only a rejected, held, cancelled or superseded one is planned again"
+            f"something of run {run_id} was sent already; rollcall cancel {run_id}, then rollcall replan {run_id}"
         )
-    if old.state is RunState.HELD:
+    if not waits and old.state not in (RunState.REJECTED, RunState.CANCELLED, RunState.SUPERSEDED):
+        raise NotPossible(f"run {run_id} is {old.state}; it is planned again once it has ended, or before it is sent")
+    if waits:
         ledger.save(old.moved(RunState.CANCELLED, now, reasons=("planned again",)))
     run = _again(old, now, "replan")
+    if old.resend:
+        keys_of = "" if old.in_doubt else old.keys_of or old.run_id
+        run = replace(run, again_of=old.again_of, resend=True, in_doubt=old.in_doubt, keys_of=keys_of)
     ledger.add(run)
     return run
 
 
 def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[str], now: datetime) -> Run:
-    """A new run of some people of an earlier one, with what was sent for them then.
+    """A new run of some people of an earlier one, with the newest record that is known of each when it is planned.
 
     Raises NotPossible where nobody is named, or the run has sent nothing or is still at it.
     """
@@ -142,8 +164,15 @@ def _again(old: Run, now: datetime, why: str) -> Run:
     )
 
 
+def _plan(artefacts: Artefacts, run: Run) -> Plan | None:
+    try:
+        return read_plan(artefacts, run)
+    except Damaged:
+        return None
+
+
 def _has_its_requests(artefacts: Artefacts, run: Run) -> bool:
-    """Whether the requests are still the ones that were planned. A gigabyte of them need not be read for that."""
+    """Whether the requests are those of a plan without hashes. A gigabyte of them need not be read for that."""
     try:
         return artefacts.etag(run, REQUESTS) == run.requests_etag
     except Missing:

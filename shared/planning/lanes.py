@@ -7,6 +7,7 @@ in memory.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -101,7 +102,8 @@ class ChunkCutter:
         self.requests.write(body)
         self.requests.write(b"\n")
         self.people.write(people_lines(keys, lines, actions, number, rows))
-        self.chunks.append(Chunk(number, lane, self._offset, len(body), len(keys)))
+        digest = hashlib.sha256(body).hexdigest()
+        self.chunks.append(Chunk(number, lane, self._offset, len(body), len(keys), digest))
         self._offset += len(body) + 1
 
     def _bulk_id(self, key: str, line: int) -> str:

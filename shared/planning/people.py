@@ -195,6 +195,16 @@ class People(PeopleReads):
         if changed.rowcount > 0:
             self._forget_row(key)
 
+    def may_differ(self, keys: Iterable[str] | None) -> None:
+        """Entra may hold other records of these people (None: of everybody) than are known here: the next drop sends
+        them, and gates take the worse case.
+        """
+        for key in [known.key for known in self] if keys is None else keys:
+            self._db.execute(
+                "UPDATE people SET send_again=?, may_be_active=1, may_be_inactive=1 WHERE key=?", (OUT_OF_ORDER, key)
+            )
+            self._forget_row(key)
+
     def send_held(self, key: str, run_id: str) -> None:
         """Entra did not carry out what it had held back: the next drop sends the person again."""
         self._db.execute(

@@ -8,7 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, repeat
 
@@ -18,7 +18,7 @@ from shared.csv_cells import guarded, unguarded
 from shared.formats import check_format
 from shared.planning.gates import Tripped
 from shared.planning.lines import Lines
-from shared.runs import Chunk, DropVersion, Figures
+from shared.runs import Chunk, DropVersion, Figures, Run, Writer
 
 PLAN = "plan.json"
 REQUESTS = "requests.ndjson"
@@ -74,11 +74,47 @@ class Plan:
     in_doubt: int = 0  # people in doubt whom this partial drop does not hold
     reverted: tuple[Listed, ...] = ()  # of a revert: whom it looked at
     version: int = 1  # of its format; release 0.1 did not say one
+    people_sha256: str = ""  # of people.csv; "" in a plan of before, which has no hashes at all
+    absent_sha256: str = ""
+    records_sha256: str = ""
+    source_parts: Mapping[str, str] = field(default_factory=dict)  # hashes of what the source file said, by part
+    endpoint: str = ""  # as the source file said it; "" where it said none
+    protected: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)  # of a run that sends people again: whom not, and why
 
     @property
     def held(self) -> bool:
         """Whether a person has to approve it before anything is sent."""
         return bool(self.gates)
+
+    @property
+    def has_hashes(self) -> bool:
+        """Whether its own hash covers everything that it sends."""
+        return bool(self.people_sha256)
+
+
+class HashedWriter:
+    """A file that is written, and its hash."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self._digest.update(data)
+        self._writer.write(data)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._digest.hexdigest()
+
+
+def file_path(run: Run, name: str) -> str:
+    """Where a file of a run is: `{source}/{run id}/{name}`; a plan that was begun again has a folder in it."""
+    attempt = f"attempt-{run.plan_attempt}/" if run.plan_attempt > 1 and name in PLANNED_FILES else ""
+    return f"{run.source}/{run.run_id}/{attempt}{name}"
 
 
 def encode_plan(plan: Plan) -> bytes:

@@ -25,6 +25,7 @@ from shared.planning.plan import (
     RECORDS,
     REJECTED,
     REQUESTS,
+    HashedWriter,
     Plan,
     encode_plan,
     plan_hash,
@@ -33,6 +34,7 @@ from shared.planning.records import Drop
 from shared.planning.second_pass import NullsFlow, SecondPass
 from shared.planning.spool import Spool
 from shared.planning.survey import source_hash
+from shared.planning.todays_source import parts_of
 from shared.runs import Artefacts, Run
 from shared.sources import Source
 
@@ -58,18 +60,19 @@ def plan_drop(
         found, table = survey(drop, source, people, spool)
         check_name(source, run.drop, table)
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
-        written = files.enter_context(artefacts.writer(run, PEOPLE))
+        written = HashedWriter(files.enter_context(artefacts.writer(run, PEOPLE)))
         rejected = files.enter_context(artefacts.writer(run, REJECTED))
         written.write(csv_line(PEOPLE_COLUMNS))
         rejected.write(csv_line((*table.header, "line", "reason")))
         lacks_records = full and people.lacks_records
-        records = files.enter_context(artefacts.writer(run, RECORDS)) if lacks_records else None
+        records = HashedWriter(files.enter_context(artefacts.writer(run, RECORDS))) if lacks_records else None
+        absent = HashedWriter(files.enter_context(artefacts.writer(run, ABSENT))) if full else None
         cutter = ChunkCutter(run.run_id, requests, written)
         second = SecondPass(source, people, found, cutter, rejected, overtaken_by, len(table.header), full, records)
         for page in spool.pages():
             second.take(page)
-        if full:
-            second.absent(files.enter_context(artefacts.writer(run, ABSENT)))
+        if absent is not None:
+            second.absent(absent)
         chunks = cutter.finish()
     plan = Plan(
         run_id=run.run_id,
@@ -95,6 +98,12 @@ def plan_drop(
         has_records=records is not None,
         in_doubt=second.in_doubt if source.csv.mode == "partial" else 0,
         version=formats.FORMAT,
+        people_sha256=written.sha256,
+        absent_sha256=absent.sha256 if absent is not None else "",
+        records_sha256=records.sha256 if records is not None else "",
+        source_parts=parts_of(source),
+        endpoint=source.endpoint,
+        protected=source.protected,
     )
     body = encode_plan(plan)
     with artefacts.writer(run, PLAN) as commit:

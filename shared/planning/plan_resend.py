@@ -1,14 +1,16 @@
-"""A plan that sends people again, with records that Entra accepted before: those whom a person names, or the people in
-doubt whom a partial drop did not hold, or the people of a run that is reverted.
+"""A plan that sends people again: those whom a person names, the people in doubt whom a partial drop did not hold, or
+the people of a run that is reverted.
 
-Who was sent something newer is left out: an older version never overtakes a newer one.
+
+Each is sent as the newest record says that is known of them today. Only who has none, since the creation failed, is
+sent what the named run sent. Who may have been sent something newer, or is protected now, is left out with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import starmap
 
@@ -16,6 +18,7 @@ import msgspec
 
 from shared import formats, scim
 from shared.csv_cells import csv_line
+from shared.planning.as_planned import chunk_line, damaged, people_of, read_plan
 from shared.planning.changes import Action, Change, Tally
 from shared.planning.compare import compare, is_protected
 from shared.planning.gates import Facts, judge
@@ -28,16 +31,20 @@ from shared.planning.plan import (
     PLAN,
     REQUESTS,
     REVERT,
+    HashedWriter,
     Plan,
     PlannedPerson,
-    decode_plan,
     encode_plan,
     plan_hash,
-    read_people,
 )
 from shared.planning.plan_revert import Reversal
+from shared.planning.todays_source import MAPPING, changed_parts, parts_of
 from shared.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.sources import Source
+
+PROTECTED = "protected in the source file, and the newest record disables"
+NEWER = "another run may have sent a newer record: the next drop sends this person, or resend that run"
+OTHER_MAPPING = "only the old run has a record, and the mapping has changed since: the next drop sends this person"
 
 
 @dataclass(frozen=True)
@@ -55,36 +62,42 @@ def plan_resend(
     people: People,
     artefacts: Artefacts,
     now: datetime,
-    source: Source | None = None,
+    source: Source,
     receipts: Iterable[Receipt] = (),
 ) -> tuple[Plan, str]:
-    """The plan of a run that sends people again, written to its folder, and its hash. Raises Missing.
+    """The plan of a run that sends people again, written to its folder, and its hash. Raises Missing, Damaged.
 
     `old` is the run whose people are sent again, the partial drop that did not hold the people in doubt, or the run
     that is reverted, with its receipts. These plans are judged by the gates of `source`; people whom a person named are
     sent as they are. A revert is held in any case.
     """
-    before = decode_plan(b"".join(artefacts.read(old, PLAN)))
-    reversal = Reversal(run.revert, old, people, source) if run.revert and source else None
+    before = read_plan(artefacts, old)
+    reversal = Reversal(run.revert, old, people, source) if run.revert else None
+    named = None if run.in_doubt or reversal else _Named(run, old, before, people, artefacts, source)
     tally = Tally()
     with ExitStack() as files:
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
-        cutter = ChunkCutter(run.run_id, requests, files.enter_context(artefacts.writer(run, PEOPLE)))
+        written = HashedWriter(files.enter_context(artefacts.writer(run, PEOPLE)))
+        cutter = ChunkCutter(run.run_id, requests, written)
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
         if reversal:
             listing = files.enter_context(artefacts.writer(run, REVERT))
-            persons = read_people(artefacts.read(old, PEOPLE))
+            persons = people_of(artefacts, old, before)
             resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
-        elif run.in_doubt and source:
-            resent = _in_doubt(people, source)
         else:
-            resent = _named(run, old, before, people, artefacts)
+            resent = named.resent() if named else _in_doubt(people, source)
         for each in resent:
             cutter.add(each.lane, each.planned)
             tally.add(each.change)
         chunks = cutter.finish()
-    judged_by = source if run.in_doubt or reversal else None
-    return _commit(run, before, chunks, tally, people, artefacts, now, judged_by, reversal)
+    plan = _plan(run, before, chunks, tally, people, source, now)
+    plan = replace(plan, people_sha256=written.sha256, left_out=named.left_out if named else {})
+    if reversal:
+        plan = replace(plan, gates=(reversal.gate(), *plan.gates), reverted=reversal.listed())
+    body = encode_plan(plan)
+    with artefacts.writer(run, PLAN) as commit:
+        commit.write(body)
+    return plan, plan_hash(body)
 
 
 def _in_doubt(people: People, source: Source) -> Iterator[_Resent]:
@@ -99,59 +112,86 @@ def _in_doubt(people: People, source: Source) -> Iterator[_Resent]:
                 yield _Resent(lane, Planned(known.key, 0, action, record), change)
 
 
-def _named(run: Run, old: Run, before: Plan, people: People, artefacts: Artefacts) -> Iterator[_Resent]:
-    """The people in the run's keys.json, with what the old run sent for them."""
-    wanted = set(msgspec.json.decode(b"".join(artefacts.read(run, KEYS)), type=list[str]))
-    in_chunks: dict[int, list[PlannedPerson]] = {}
-    for person in read_people(artefacts.read(old, PEOPLE)):
-        if person.chunk and person.key in wanted and _is_the_latest(people, person.key, old):
-            in_chunks.setdefault(person.chunk, []).append(person)
-    for chunk in before.chunks:
-        records = _records(old, chunk, in_chunks.get(chunk.number, []), people, artefacts)
-        for person in in_chunks.get(chunk.number, []):
-            planned = Planned(person.key, person.line, _action(person), records[person.key])
-            yield _Resent(Lane(chunk.lane), planned, Change(person.key, Action.AGAIN))
+@dataclass
+class _Named:
+    """The people in the run's keys.json, and why some of them are left out."""
+
+    run: Run
+    old: Run
+    before: Plan
+    people: People
+    artefacts: Artefacts
+    source: Source
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def resent(self) -> Iterator[_Resent]:
+        """Those who are sent, in the order of the old run."""
+        keys_of = replace(self.run, run_id=self.run.keys_of or self.run.run_id)
+        wanted = set(msgspec.json.decode(b"".join(self.artefacts.read(keys_of, KEYS)), type=list[str]))
+        in_chunks: dict[int, list[PlannedPerson]] = {}
+        for person in people_of(self.artefacts, self.old, self.before):
+            if person.chunk and person.key in wanted:
+                in_chunks.setdefault(person.chunk, []).append(person)
+        for chunk in self.before.chunks:
+            yield from self._of_chunk(chunk, in_chunks.get(chunk.number, []))
+
+    def _of_chunk(self, chunk: Chunk, persons: list[PlannedPerson]) -> Iterator[_Resent]:
+        known = {person.key: _newest(self.people, person.key) for person in persons}
+        old = self._sent_then(chunk, [key for key, (_, record) in known.items() if not record])
+        for person in persons:
+            of_run, record = known[person.key]
+            if not record:
+                if person.key not in old:
+                    raise damaged(self.old, REQUESTS, f"chunk {chunk.number} does not hold who is in people.csv")
+                of_run, record = self.old.run_id, old[person.key]
+            if reason := self._why_not(person.key, record):
+                self.left_out[person.key] = reason
+            else:
+                yield self._again(Lane(chunk.lane), person, of_run, record)
+
+    def _sent_then(self, chunk: Chunk, keys: list[str]) -> dict[str, bytes]:
+        """What the old run sent for people of whom no record is known."""
+        return dict(scim.encoded_users(chunk_line(self.artefacts, self.old, chunk))) if keys else {}
+
+    def _why_not(self, key: str, record: bytes) -> str:
+        doubts = self.people.doubts(key)
+        if doubts and doubts[0].run_id != self.old.run_id:
+            return NEWER
+        if not _newest(self.people, key)[1]:
+            if not _is_the_latest(self.people, key, self.old):
+                return NEWER
+            if MAPPING.intersection(changed_parts(self.before, self.source)):
+                return OTHER_MAPPING
+        is_a_disable = not msgspec.json.decode(record)["active"]
+        return PROTECTED if is_a_disable and is_protected(key, self.source.protected) else ""
+
+    def _again(self, lane: Lane, person: PlannedPerson, of_run: str, record: bytes) -> _Resent:
+        """Disabling an absent person stays what it is: it says nothing of the person's other attributes."""
+        active, known = msgspec.json.decode(record)["active"], self.people.get(person.key)
+        is_of_old = of_run == self.old.run_id
+        is_absence = person.action == Action.ABSENT if is_of_old else known is not None and known.was_absent
+        lane = Lane.LEAVERS if not active else Lane.OTHERS if lane is Lane.LEAVERS else lane
+        action = Action.ABSENT if is_absence else Action.AGAIN
+        planned = Planned(person.key, person.line if is_of_old else 0, action, record)
+        return _Resent(lane, planned, Change(person.key, Action.AGAIN))
 
 
-def _records(
-    old: Run, chunk: Chunk, persons: list[PlannedPerson], people: People, artefacts: Artefacts
-) -> dict[str, bytes]:
-    """What the old run sent for these people of a chunk: from what is known of them, else from its folder."""
-    found = {person.key: _kept(people, person.key, old.run_id) for person in persons}
-    if all(found.values()):
-        return found
-    return dict(scim.encoded_users(artefacts.read_range(old, REQUESTS, chunk.offset, chunk.length)))
-
-
-def _kept(people: People, key: str, run_id: str) -> bytes:
-    kept = [(doubt.run_id, doubt.record) for doubt in people.doubts(key)] + people.records(key)
-    return next((record for of_run, record in kept if of_run == run_id), b"")
-
-
-def _action(person: PlannedPerson) -> Action:
-    """Disabling an absent person stays what it is: it says nothing of the person's other attributes."""
-    return Action.ABSENT if person.action == Action.ABSENT else Action.AGAIN
+def _newest(people: People, key: str) -> tuple[str, bytes]:
+    """The newest record that is known of a person, and its run; nothing where none is kept."""
+    doubts = [(doubt.run_id, doubt.record) for doubt in people.doubts(key)]
+    return next(iter([*doubts, *people.records(key)]), ("", b""))
 
 
 def _is_the_latest(people: People, key: str, old: Run) -> bool:
-    is_accepted_last = people.last_run(key) in ("", old.run_id)
-    return is_accepted_last and all(doubt.run_id == old.run_id for doubt in people.doubts(key))
+    return people.last_run(key) in ("", old.run_id)
 
 
-def _commit(
-    run: Run,
-    before: Plan,
-    chunks: tuple[Chunk, ...],
-    tally: Tally,
-    people: People,
-    artefacts: Artefacts,
-    now: datetime,
-    source: Source | None,
-    reversal: Reversal | None = None,
-) -> tuple[Plan, str]:
+def _plan(
+    run: Run, before: Plan, chunks: tuple[Chunk, ...], tally: Tally, people: People, source: Source, now: datetime
+) -> Plan:
     sent = sum(chunk.operations for chunk in chunks)
     facts = Facts(len(people), people.present(), sent, sent, rejected=0, duplicates=0, full=False)
-    plan = replace(
+    return replace(
         before,
         run_id=run.run_id,
         drop_sha256="",
@@ -165,13 +205,16 @@ def _commit(
         unresolved_managers=(),
         chunks=chunks,
         full=False,
-        gates=(*((reversal.gate(),) if reversal else ()), *(judge(source.gates, tally, facts) if source else ())),
-        reverted=reversal.listed() if reversal else (),
+        gates=judge(source.gates, tally, facts) if run.in_doubt or run.revert else (),
+        reverted=(),
         has_records=False,
         in_doubt=0,
         version=formats.FORMAT,
+        absent_sha256="",
+        records_sha256="",
+        source_parts=parts_of(
+            source, ("protected", "gates", "endpoint") if run.in_doubt or run.revert else ("protected", "endpoint")
+        ),
+        endpoint=source.endpoint,
+        protected=source.protected,
     )
-    body = encode_plan(plan)
-    with artefacts.writer(run, PLAN) as commit:
-        commit.write(body)
-    return plan, plan_hash(body)

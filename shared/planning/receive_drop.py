@@ -8,14 +8,16 @@ makes the very same plan, or finds it committed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from shared.errors import Damaged, DropChanged, DropError, Missing, RollcallError, StaleRun
+from shared.planning.as_planned import read_plan
 from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
-from shared.planning.plan import PLAN, REQUESTS, Plan, decode_plan, plan_hash
+from shared.planning.plan import PLAN, REQUESTS, Plan, plan_hash
 from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
@@ -137,7 +139,7 @@ def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
     """The run after planning: planned, held, rejected or superseded; and how many people in doubt it did not hold."""
     try:
         run, plan, digest = _plan(planner, run)
-        etag = planner.artefacts.etag(run, REQUESTS)
+        etag = "" if plan.has_hashes else planner.artefacts.etag(run, REQUESTS)
     except (DropChanged, Missing) as error:
         return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),)), 0
     except DropError as error:
@@ -151,7 +153,7 @@ def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
         plan_hash=digest,
         requests_etag=etag,
         figures=plan.figures,
-        reasons=tuple(gate.sentence for gate in plan.gates),
+        reasons=(*(gate.sentence for gate in plan.gates), *_left_out(plan)),
         marked=plan.version > 1,
     )
     return planned, plan.in_doubt
@@ -161,9 +163,9 @@ def _plan(planner: Planner, run: Run) -> tuple[Run, Plan, str]:
     """The plan that a process before this one has committed, else a new one; and the run, which says whose files."""
     for attempt in range(run.plan_attempt, 0, -1):
         before = replace(run, plan_attempt=attempt)
-        with suppress(Missing):
-            body = b"".join(planner.artefacts.read(before, PLAN))
-            return before, decode_plan(body), plan_hash(body)
+        with suppress(Missing, Damaged):  # nothing of it was sent: where it does not read, another one is made
+            digest = plan_hash(b"".join(planner.artefacts.read(before, PLAN)))
+            return before, read_plan(planner.artefacts, replace(before, plan_hash=digest)), digest
     return run, *(_resend_plan(planner, run) if run.resend else _new_plan(planner, run))
 
 
@@ -185,8 +187,19 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 
 
 def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
-    old = planner.ledger.get(run.again_of)
-    source = planner.source(run.source) if run.in_doubt or run.revert else None
+    old, source = planner.ledger.get(run.again_of), planner.source(run.source)
     receipts = planner.ledger.receipts(old.run_id) if run.revert else []
     with planner.people.open(run.source) as people:
-        return plan_resend(run, old, people, planner.artefacts, run.planning_at or planner.now(), source, receipts)
+        try:
+            now = run.planning_at or planner.now()
+            return plan_resend(run, old, people, planner.artefacts, now, source, receipts)
+        except Damaged as error:
+            if error.damage.run_id != old.run_id:
+                raise
+            raise DropError(str(error)) from None
+
+
+def _left_out(plan: Plan) -> Iterator[str]:
+    """Who was to be sent again and is not, by the reason; `rollcall show` has the keys."""
+    for reason, count in Counter(plan.left_out.values()).items():
+        yield f"{count:,} {'person is' if count == 1 else 'people are'} left out: {reason}"

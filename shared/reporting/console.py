@@ -23,6 +23,7 @@ from shared.reporting.rendering import Pages
 from shared.reporting.run_view import FILES, RunFolder, run_view
 from shared.runs import Run, RunState
 from shared.sending.stops import ALL, holding, resume, stop_sending
+from shared.sources import Source
 
 LARGEST_DOWNLOAD = 32 * 1024 * 1024
 STATIC = {"style.css": CSS, "progress.js": SCRIPT, "icon.svg": SVG}
@@ -43,6 +44,7 @@ class Console:
     alerts: AlertBook
     log: LogBook
     now: Callable[[], datetime]
+    source: Callable[[str], Source]  # by name, as its file is now; raises ConfigurationError
 
 
 def answer(console: Console, request: Request) -> Response:
@@ -200,7 +202,8 @@ class _Visit:
                     return self._run(
                         run, 422, "The page did not say which plan it showed. Look at it again, then decide."
                     )
-                approve(ledger, self.console.folder, run.run_id, by, reason, now, form["shown"])
+                folder, source = self.console.folder, self.console.source
+                approve(ledger, folder, run.run_id, by, reason, now, form["shown"], source=source)
             else:
                 cancel(ledger, run.run_id, by, reason, now)
         except LedgerError as error:

@@ -53,8 +53,10 @@ def levels(run: Run, taken: int) -> tuple[Level, ...]:
         _level("people", [(to_send, figures.sent), ("as before", max(0, figures.people - figures.sent))], to_send),
     ]
     if run.sending_at and figures.sent:
-        waiting = max(0, figures.sent - taken - figures.refused)
-        found.append(_level("sent", [("taken", taken), ("waiting", waiting), ("refused", figures.refused)], "taken"))
+        left_out = figures.not_sent if run.sent_at else 0
+        waiting = max(0, figures.sent - taken - figures.refused - left_out)
+        shares = [("taken", taken), ("waiting", waiting), ("refused", figures.refused), ("left out", left_out)]
+        found.append(_level("sent", shares, "taken"))
         found.append(_level("outcomes", _outcomes(run)))
     return tuple(level for level in found if level.total)
 

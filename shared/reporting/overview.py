@@ -11,9 +11,9 @@ from typing import Protocol
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert
 from shared.endpoint import Endpoint
-from shared.errors import Damage, Damaged, Missing, RollcallError
+from shared.errors import Damage, Damaged, RollcallError
+from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
-from shared.planning.plan import PLAN, Plan, decode_plan
 from shared.reporting.job_facts import JobFacts
 from shared.reporting.run_view import Progress, progress_of
 from shared.reporting.verdict import TONES, Verdict, verdict
@@ -171,17 +171,10 @@ def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 
 
 def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
-    plan = _plan(lookout, run) if run.state in TO_SEND else None
+    plan = plan_to_show(lookout.artefacts, run)[0] if run.state in TO_SEND else None
     receipts = lookout.ledger.receipts(run.run_id) if run.state in AWAITING_OUTCOMES else []
     progress = progress_of(run, plan, receipts, budget, now)
     return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)
-
-
-def _plan(lookout: Lookout, run: Run) -> Plan | None:
-    try:
-        return decode_plan(b"".join(lookout.artefacts.read(run, PLAN)))
-    except Missing:
-        return None
 
 
 def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, str]:

@@ -13,10 +13,11 @@ import msgspec
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
 from shared.csv_cells import guarded
-from shared.errors import Missing
+from shared.errors import Damaged, Missing
+from shared.planning.as_planned import chunk_line, people_of, read_plan
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.planning.people import KnownPerson, People
-from shared.planning.plan import PEOPLE, PLAN, REQUESTS, PlannedPerson, decode_plan, read_people
+from shared.planning.plan import PEOPLE, Plan, PlannedPerson
 from shared.reporting.log_view import EntryView, entry_view
 from shared.runs import Artefacts, Ledger, Run
 from shared.scim import encoded_users
@@ -37,6 +38,7 @@ class Version:
     code: str
     reason: str
     at: datetime | None
+    damage: str = ""  # why it cannot be said what was planned
 
     @property
     def was_sent(self) -> bool:
@@ -93,20 +95,26 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
 
 
 def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
-    person = _planned(memory.artefacts, run, key)
-    if person is None:
+    try:
+        found = _planned(memory.artefacts, run, key)
+    except Damaged as error:
+        yield Version(run, "", 0, 0, (), "", "", "", None, str(error))
         return
+    if found is None:
+        return
+    plan, person = found
     evidence = memory.evidence(run, key)
     outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
-    sent = _flat(_sent(memory.artefacts, run, person)) if person.chunk else ()
+    user, damage = _sent(memory.artefacts, run, plan, person) if person.chunk else ({}, "")
     told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
     yield Version(
-        run, person.action, person.line, person.chunk, tuple(sent), outcome, *told, evidence.at if evidence else None
-    )
+        run, person.action, person.line, person.chunk, tuple(_flat(user)), outcome, *told,
+        evidence.at if evidence else None, damage,
+    )  # fmt: skip
 
 
-def _planned(artefacts: Artefacts, run: Run, key: str) -> PlannedPerson | None:
-    """The person's line of people.csv."""
+def _planned(artefacts: Artefacts, run: Run, key: str) -> tuple[Plan, PlannedPerson] | None:
+    """The plan, and the person's line of people.csv. Raises Damaged where that is not what was planned."""
     try:
         body = b"".join(artefacts.read(run, PEOPLE))
     except Missing:
@@ -114,18 +122,24 @@ def _planned(artefacts: Artefacts, run: Run, key: str) -> PlannedPerson | None:
     as_written = (key, guarded(key))  # release 0.1 guarded fewer keys
     if '"' not in key and not any(each.encode("utf-8", "surrogateescape") in body for each in as_written):
         return None  # most runs of most people: no need to read the lines
-    return next((person for person in read_people([body]) if person.key == key), None)
-
-
-def _sent(artefacts: Artefacts, run: Run, person: PlannedPerson) -> Any:
-    """The SCIM user, from the very bytes that were planned."""
     try:
-        plan = decode_plan(b"".join(artefacts.read(run, PLAN)))
+        plan = read_plan(artefacts, run)
+        found = [person for person in people_of(artefacts, run, plan) if person.key == key]
+    except Missing:
+        return None
+    return (plan, found[0]) if found else None
+
+
+def _sent(artefacts: Artefacts, run: Run, plan: Plan, person: PlannedPerson) -> tuple[Any, str]:
+    """The SCIM user, from the very bytes that were planned; and why it cannot be said."""
+    try:
         chunk = next(chunk for chunk in plan.chunks if chunk.number == person.chunk)
-        body = artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length)
-        return next(msgspec.json.decode(user) for key, user in encoded_users(body) if key == person.key)
+        users = encoded_users(chunk_line(artefacts, run, chunk))
+        return next(msgspec.json.decode(user) for key, user in users if key == person.key), ""
     except (Missing, StopIteration):
-        return {}
+        return {}, ""
+    except Damaged as error:
+        return {}, str(error)
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import Missing
+from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
-from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.planning.plan import Plan
 from shared.reporting.answers import Rejected, Troubles, answers, rejections, troubles
 from shared.reporting.flow import Level, levels
 from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
@@ -63,7 +63,7 @@ class ChunkLine:
     number: int
     lane: str
     operations: int
-    answer: str  # accepted, refused in part, refused, not sent, waiting
+    answer: str  # accepted, refused in part, refused, sent in part, not sent, waiting
     status: int
     at: datetime | None
     request_id: str
@@ -89,14 +89,15 @@ class RunView:
     files: tuple[tuple[str, str], ...]
     may_approve: bool
     may_cancel: bool
+    damage: str = ""  # why there is no plan to show
 
 
 def run_view(
     ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
 ) -> RunView:
     """The run as it stands. `stop` keeps its source from sending."""
-    body = _plan_body(folder, run)
-    plan = decode_plan(body) if body else None
+    is_planned = run.planned_at is not None or run.state is RunState.HELD
+    plan, damage = plan_to_show(folder, run) if is_planned else (None, "")
     receipts = ledger.receipts(run.run_id)
     progress = progress_of(run, plan, receipts, budget, now)
     lines = tuple(_chunk_lines(plan.chunks, receipts)) if plan else ()
@@ -109,15 +110,16 @@ def run_view(
         moments=moments(run),
         progress=replace(progress, done_at=None) if stop else progress,
         plan=plan,
-        plan_hash=plan_hash(body) if body else "",
+        plan_hash=run.plan_hash if plan else "",
         troubles=troubles(answers(folder, run), PEOPLE_SHOWN),
         rejections=rejections(folder, run, REJECTED_SHOWN) if run.figures.rejected else (),
         chunks=_most_telling(lines),
         chunks_total=len(lines),
         chunks_taken=sum(line.answer != "waiting" for line in lines),
         files=tuple((name, what) for name, (_, what) in FILES.items() if name in there),
-        may_approve=run.state is RunState.HELD,
+        may_approve=run.state is RunState.HELD and not damage,
         may_cancel=RunState.CANCELLED in run.next_states,
+        damage=damage,
     )
 
 
@@ -133,15 +135,6 @@ def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget
     calls = calls_left(plan.chunks, receipts)
     start = max(now, run.not_before or now)
     return Progress(taken, figures.sent, answered, calls, finished_at(calls, budget, start))
-
-
-def _plan_body(folder: RunFolder, run: Run) -> bytes:
-    if run.planned_at is None and run.state is not RunState.HELD:
-        return b""
-    try:
-        return b"".join(folder.read(run, PLAN))
-    except Missing:
-        return b""  # its folder is gone: retention
 
 
 def _chunk_lines(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iterable[ChunkLine]:
@@ -169,9 +162,12 @@ def _answer(chunk: Chunk, receipts: list[Receipt]) -> str:
     if any(receipt.answer is Answer.CLOSED for receipt in receipts):
         return "not sent"
     refused = sum(receipt.answer is Answer.REFUSED for receipt in receipts)
-    if not refused:
-        return "accepted"
-    return "refused" if refused == chunk.operations else "refused in part"
+    left_out = sum(receipt.answer is Answer.LEFT_OUT for receipt in receipts)
+    if refused:
+        return "refused" if refused == chunk.operations else "refused in part"
+    if left_out:
+        return "not sent" if left_out == chunk.operations else "sent in part"
+    return "accepted"
 
 
 def _most_telling(lines: tuple[ChunkLine, ...]) -> tuple[ChunkLine, ...]:

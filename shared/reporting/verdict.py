@@ -27,7 +27,7 @@ MEANINGS = {
     S.RECEIVED: "The drop is known and waits for its turn: another run of this source is on its way.",
     S.PLANNING: "The drop is being read and compared with what Entra was last told.",
     S.PLANNED: "The plan is made and will be sent at the next tick.",
-    S.BLOCKED: "Entra refuses every call of this source. When the cause is mended, the run goes on by itself.",
+    S.BLOCKED: "Nothing more of this run is sent until the cause is gone. Then it goes on.",
     S.REJECTED: "The file could not be planned. Nothing was sent.",
     S.SUPERSEDED: "A newer drop came first. The rest of this run is not sent.",
     S.CANCELLED: "A person cancelled this run. The rest of it is not sent.",
@@ -114,6 +114,7 @@ def _settled(run: Run) -> Verdict:
             ),
             ("was deleted by Entra" if figures.deleted == 1 else "were deleted by Entra", figures.deleted),
             ("was sent again by a newer run", figures.overtaken),
+            ("was not sent" if figures.not_sent == 1 else "were not sent", figures.not_sent),
         )
         if count
     ]
@@ -125,7 +126,7 @@ def _settled(run: Run) -> Verdict:
         told = "The one person is" if figures.people == 1 else f"All {figures.people:,} people are"
         return Verdict(f"{told} as they should be.{rejected}", "warn" if figures.rejected else "good")
     bad = figures.failed + figures.deleted + figures.held_by_entra
-    good = figures.people - bad - figures.skipped - figures.unknown - figures.overtaken
+    good = figures.people - bad - figures.skipped - figures.unknown - figures.overtaken - figures.not_sent
     return Verdict(
         f"{good:,} of {people(figures.people)} are as they should be; {', '.join(troubled)}.{rejected}",
         "bad" if bad else "warn",

@@ -13,20 +13,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared import scim
+from shared.errors import Damaged, Missing
+from shared.planning.as_planned import absent_of, chunk_line, damaged, people_of, records_of
 from shared.planning.changes import Action
 from shared.planning.people import People, PeopleStore
-from shared.planning.plan import (
-    ABSENT,
-    NOT_SENT,
-    PEOPLE,
-    RECORDS,
-    REQUESTS,
-    Plan,
-    PlannedPerson,
-    read_absent,
-    read_people,
-    read_records_of,
-)
+from shared.planning.plan import NOT_SENT, PEOPLE, Plan, PlannedPerson
 from shared.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
 
 _BEFORE_0_2 = timedelta(minutes=15)  # receipts of release 0.1 do not say when the first call left
@@ -72,19 +63,21 @@ def apply_accepted(
 ) -> None:
     """Enter every accepted person of this run, and who may have been; when all of it was answered, also who was absent
     and the drop. Records of inactive people that are older than `keep_since` are forgotten.
+
+    Raises Missing, and Damaged where a file is not what was planned: nothing is entered then.
     """
     uploads = uploads_of(receipts)
     whole = run.state not in ENDED_ON_THE_WAY
     if not uploads and not whole:
         return
-    gone = list(read_absent(artefacts.read(run, ABSENT))) if whole and plan.full else []
+    gone = list(absent_of(artefacts, run, plan)) if whole and plan.full else []
     chunks = {chunk.number: chunk for chunk in plan.chunks}
 
     def change(people: People) -> None:
-        for person, user, upload in _uploaded(run, chunks, uploads, artefacts):
+        for person, user, upload in _uploaded(run, plan, chunks, uploads, artefacts):
             _apply(people, run.run_id, person, user, upload)
         if plan.has_records and whole:
-            for key, user in read_records_of(artefacts.read(run, RECORDS)):
+            for key, user in records_of(artefacts, run, plan):
                 people.add_record(key, user)
             people.has_all_records()
         if whole and plan.drop_sha256 and not people.remembers(run.run_id):
@@ -107,20 +100,54 @@ def _apply(people: People, run_id: str, person: PlannedPerson, user: bytes, uplo
         people.put(person.key, user, run_id, person.row, calls=upload.calls)
 
 
+def doubt_all(run: Run, plan: Plan | None, receipts: list[Receipt], artefacts: Artefacts, store: PeopleStore) -> None:
+    """Of a run that has ended, and whose files are not what was planned: whoever it may have sent is in doubt, with the
+    record where that is certain. Where nobody can tell who that is, everybody known is.
+    """
+    uploads = uploads_of(receipts)
+    chunks = {chunk.number: chunk for chunk in plan.chunks} if plan else {}
+
+    def change(people: People) -> None:
+        unclear = set[int]()
+        for number, places in uploads.items():
+            try:
+                users = scim.encoded_users(chunk_line(artefacts, run, chunks[number]))
+            except (KeyError, Missing, Damaged):
+                unclear.add(number)
+                continue
+            for place, upload in places.items():
+                people.possibly_sent(*users[place], run.run_id, upload.since)
+        if unclear:
+            people.may_differ(_keys_of(run, plan, unclear, artefacts))
+
+    if uploads:
+        store.update(run.source, change)
+
+
+def _keys_of(run: Run, plan: Plan | None, chunks: set[int], artefacts: Artefacts) -> list[str] | None:
+    """Who stands in these chunks; None where nobody can tell."""
+    try:
+        people = people_of(artefacts, run, plan) if plan else None
+        return [person.key for person in people if person.chunk in chunks] if people else None
+    except (Missing, Damaged):
+        return None
+
+
 def _uploaded(
-    run: Run, chunks: Mapping[int, Chunk], uploads: Mapping[int, Mapping[int, Upload]], artefacts: Artefacts
+    run: Run, plan: Plan, chunks: Mapping[int, Chunk], uploads: Mapping[int, Mapping[int, Upload]], artefacts: Artefacts
 ) -> Iterator[tuple[PlannedPerson, bytes, Upload | None]]:
     """The people whom Entra took, or may have taken, with their records; and, with no upload, those who were not sent
     but have another line now.
 
     People stand in people.csv in the order of the chunks, and within one as in its bulk request.
     """
-    for number, group in groupby(read_people(artefacts.read(run, PEOPLE)), key=lambda person: person.chunk):
+    for number, group in groupby(people_of(artefacts, run, plan), key=lambda person: person.chunk):
         if number == NOT_SENT:
             yield from ((person, b"", None) for person in group if person.row)
         elif number in uploads:
-            chunk = chunks[number]
-            users = scim.encoded_users(artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length))
-            for place, (person, (_, user)) in enumerate(zip(group, users, strict=True)):
+            users, persons = scim.encoded_users(chunk_line(artefacts, run, chunks[number])), list(group)
+            if [person.key for person in persons] != [key for key, _ in users]:
+                raise damaged(run, PEOPLE, f"chunk {number} holds other people than requests.ndjson")
+            for place, (person, (_, user)) in enumerate(zip(persons, users, strict=True)):
                 if place in uploads[number]:
                     yield person, user, uploads[number][place]

@@ -17,9 +17,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from shared.endpoint import Endpoint
-from shared.errors import Missing, RollcallError
+from shared.errors import ConfigurationError, Damaged, Missing, RollcallError
 from shared.limits import MAX_OPERATIONS
-from shared.planning.plan import REQUESTS
+from shared.planning.as_planned import chunk_line
+from shared.planning.plan import Plan
+from shared.planning.todays_source import newly_protected, why_not_further
 from shared.runs import Answer, Receipt, Run
 from shared.sending.books import Receipts, save_on_the_way
 from shared.sending.pacing import Booking, pause_after
@@ -33,6 +35,7 @@ DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not
 HOPELESS = MAX_OPERATIONS  # operations refused one after the other, and none accepted: it is not the people
 _LOOK_UP = 0.25  # seconds between two looks at the calls under way
 _NAP = 10.0  # seconds between two renewals of the lease, at most
+PROTECTED = "protected in the source file since this plan was made"
 _Started = tuple[Receipt, Reply]  # what was written before the call, and what came back
 
 
@@ -61,6 +64,7 @@ class Flight:
 
     sender: Sender
     run: Run
+    plan: Plan
     endpoint: Endpoint
     lease: Lease
     deadline: datetime
@@ -72,7 +76,7 @@ class Flight:
     stop: Stop | None = None
     error: Exception | None = None
     _under_way: dict[Future[_Started], _Call] = field(default_factory=dict)
-    _ready: tuple[Part, bytes] | None = None
+    _ready: tuple[Part, bytes] | None = None  # the next part, and the line of its chunk
     _resume_at: datetime | None = None
     _calls_at_pause: int = 0
     _token: int = 0
@@ -140,8 +144,7 @@ class Flight:
         self.lease.keep(clock.now())
         self._save_now_and_then(clock.now())
         part = self.waiting[0]
-        body = self._body(part)
-        if body is None or not self._within_quota(part.chunk.lane):
+        if not self._may_leave(part) or not self._within_quota(part.chunk.lane):
             return
         booking = self.sender.pacer.book(clock.now())
         if booking.at >= self.deadline:
@@ -151,6 +154,9 @@ class Flight:
         if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
             return
         self.lease.keep(clock.now())
+        if not self._may_leave(part):  # the source file may have been changed while this call waited
+            return
+        body = part.body(self._line(part))
         self.waiting.popleft()
         self._taken_for = None
         self.calls += 1
@@ -185,17 +191,38 @@ class Flight:
             self._taken_for = lane
         return True
 
-    def _body(self, part: Part) -> bytes | None:
-        """The bulk request of a part; None when what was planned is gone."""
+    def _may_leave(self, part: Part) -> bool:
+        """Whether a part is what was planned, and what today's source file permits. Who must be left out is."""
+        try:
+            source, line = self.sender.source_of(self.run.source), self._line(part)
+        except Missing as error:
+            self._halt(Stop(f"what was planned is gone: {error}", self._later, blocked=True))
+            return False
+        except (ConfigurationError, Damaged) as error:
+            self._halt(Stop(str(error), self._later, blocked=True))
+            return False
+        if fault := why_not_further(self.run, self.plan, source):
+            self._halt(Stop(fault, self._later, blocked=True))
+            return False
+        protects = newly_protected(self.plan, source)
+        if protects is None or not part.disables(line, protects):
+            return True
+        self._leave_out(part)
+        return False
+
+    def _line(self, part: Part) -> bytes:
+        """The bulk request of the part's chunk. Raises Missing, Damaged."""
         if self._ready is None or self._ready[0] is not part:
-            try:
-                chunk = part.chunk
-                line = self.sender.artefacts.read_range(self.run, REQUESTS, chunk.offset, chunk.length)
-            except Missing as error:
-                self._halt(Stop(f"what was planned is gone: {error}", self._later, blocked=True))
-                return None
-            self._ready = (part, part.body(line))
+            self._ready = (part, chunk_line(self.sender.artefacts, self.run, part.chunk))
         return self._ready[1]
+
+    def _leave_out(self, part: Part) -> None:
+        """Halve a part without a call, until who is left out stands alone; the others are sent."""
+        self.waiting.popleft()
+        answer = Answer.LEFT_OUT if part.is_single else Answer.SPLIT
+        if not part.is_single:
+            self.waiting.extendleft(reversed(part.halves()))
+        self._receipts.keep(part.not_called(answer, self.sender.clock.now(), self._name, PROTECTED))
 
     def _rest(self, until: datetime) -> None:
         """Wait until then, keep the lease and take in what comes back meanwhile."""

@@ -7,7 +7,7 @@ the same parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -59,6 +59,27 @@ class Part:
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,
         )
+
+    def not_called(self, answer: Answer, now: datetime, sender: str, reason: str) -> Receipt:
+        """The receipt of a decision without a call. What an earlier call may have done stays in it."""
+        before = self.before
+        receipt = Receipt(
+            self.chunk.number, self.start, self.stop, answer, now, reason=reason, attempt=0, sender=sender
+        )
+        if before is None:
+            return receipt
+        return replace(
+            receipt,
+            started_at=before.started_at,
+            attempt=before.attempt,
+            in_doubt=before.in_doubt or before.answer is Answer.STARTED,
+            etag=before.etag,
+        )
+
+    def disables(self, line: bytes, whom: Callable[[str], bool]) -> bool:
+        """Whether this part disables one of these people, by key."""
+        users = (each["data"] for each in scim.operations_of(line)[self.start : self.stop])
+        return any(not user["active"] and whom(user["externalId"]) for user in users)
 
     def body(self, line: bytes) -> bytes:
         """The bulk request of this part, from the chunk's line in requests.ndjson."""

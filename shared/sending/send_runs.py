@@ -23,13 +23,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import msgspec
-
 from shared.endpoint import Endpoint
-from shared.errors import ConfigurationError, LeaseLost, Missing, RollcallError, StaleRun
-from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.errors import ConfigurationError, Damaged, LeaseLost, Missing, RollcallError, StaleRun
+from shared.planning.as_planned import check_people, read_plan
+from shared.planning.plan import Plan
+from shared.planning.todays_source import why_not, why_not_further
 from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
-from shared.sending.apply_accepted import apply_accepted
+from shared.sending.apply_accepted import apply_accepted, doubt_all, uploads_of
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
 from shared.sending.parts import Part, parts_to_close, parts_to_send
@@ -104,17 +104,27 @@ class _Tick:
             return None
 
     def _close_ended(self, run: Run) -> None:
-        """A run that was superseded or cancelled while it was sent: close what was not sent, remember what was."""
+        """A run that was superseded or cancelled while it was sent: close what was not sent, remember what was.
+
+        Where its files are not what was planned, the run says so, and whoever it may have sent is in doubt. So
+        nothing that does not match is learned, and the source goes on.
+        """
         if run.sending_at and not run.folded:
-            sender = self.sender
-            with suppress(Missing):  # its files are gone: there is nothing left to remember, and nothing to wait for
-                plan = decode_plan(b"".join(sender.artefacts.read(run, PLAN)))
-                self.lease.keep(sender.clock.now())
+            sender, plan, damage = self.sender, None, ""
+            self.lease.keep(sender.clock.now())
+            try:
+                plan = read_plan(sender.artefacts, run)
                 left = parts_to_close(plan.chunks, sender.ledger.receipts(run.run_id))
                 sender.ledger.close(run.run_id, (self._closed(part) for part in left))
                 receipts = sender.ledger.receipts(run.run_id)
                 apply_accepted(run, plan, receipts, sender.artefacts, sender.people, self._keep_since)
-            save_on_the_way(sender.ledger, run, lambda run: replace(run, folded=True))
+            except (Damaged, Missing) as error:
+                if isinstance(error, Damaged) and error.damage.run_id != run.run_id:
+                    raise
+                damage = str(error)
+                doubt_all(run, plan, sender.ledger.receipts(run.run_id), sender.artefacts, sender.people)
+            reasons = (*run.reasons, damage) if damage else run.reasons
+            save_on_the_way(sender.ledger, run, lambda run: replace(run, folded=True, reasons=reasons))
 
     @property
     def _keep_since(self) -> datetime:
@@ -127,20 +137,20 @@ class _Tick:
         """Send one run as far as it goes, and enter in the books how far that was."""
         sender = self.sender
         self.done = replace(self.done, runs=(*self.done.runs, run.run_id))
-        found = self._plan_of(run)
+        receipts = sender.ledger.receipts(run.run_id)
+        found = self._plan_of(run, is_begun=bool(receipts))
         if isinstance(found, Stop):
             stop = found
             save_on_the_way(sender.ledger, run, lambda run: self._stopped(run, stop, run.attempts))
             return stop
         endpoint, plan = found
-        receipts = sender.ledger.receipts(run.run_id)
         parts = deque(parts_to_send(plan.chunks, receipts))
         if parts and holding(sender.stops.all(), run.source):
             self.done = replace(self.done, runs=self.done.runs[:-1])
             return Stop(alone=True)
         calls = sum(receipt.attempt for receipt in receipts)
         run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, calls))
-        flight = Flight(sender, run, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
+        flight = Flight(sender, run, plan, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
         flight.fly()
         self.done = replace(
             self.done,
@@ -151,19 +161,20 @@ class _Tick:
         self._land(flight, plan)
         return flight.stop
 
-    def _plan_of(self, run: Run) -> tuple[Endpoint, Plan] | Stop:
-        """The plan that was made, or approved: one that was changed since is not sent."""
-        later = self.sender.clock.now() + BLOCKED_FOR
+    def _plan_of(self, run: Run, *, is_begun: bool) -> tuple[Endpoint, Plan] | Stop:
+        """The plan that was made, or approved: one that was changed since is not sent, nor one that today's source
+        file forbids. Before its first call, a plan is sent only as the whole of it was made.
+        """
+        sender, later = self.sender, self.sender.clock.now() + BLOCKED_FOR
         try:
-            endpoint = self.sender.endpoint_of(run.source)
-            body = b"".join(self.sender.artefacts.read(run, PLAN))
-            if plan_hash(body) != run.plan_hash:
-                return Stop(
-                    "plan.json is not the plan that was made; cancel the run and replan it", later, blocked=True
-                )
-            return endpoint, decode_plan(body)
-        except (ConfigurationError, Missing, msgspec.DecodeError) as error:
+            endpoint, plan = sender.endpoint_of(run.source), read_plan(sender.artefacts, run)
+            if is_begun:
+                fault = why_not_further(run, plan, sender.source_of(run.source))
+            elif not (fault := why_not(run, plan, sender.source_of)):
+                check_people(sender.artefacts, run, plan)
+        except (ConfigurationError, Missing, Damaged) as error:
             return Stop(str(error), later, blocked=True)
+        return Stop(fault, later, blocked=True) if fault else (endpoint, plan)
 
     def _begun(self, run: Run, started: int) -> Run:
         """A process that was killed may have made calls it could not count; the receipts know of each."""
@@ -177,23 +188,35 @@ class _Tick:
         try:
             if flight.error is not None:
                 raise flight.error
-            if flight.is_complete:
-                receipts = ledger.receipts(flight.run.run_id)
-                apply_accepted(flight.run, plan, receipts, self.sender.artefacts, self.sender.people, self._keep_since)
-            save_on_the_way(ledger, flight.run, lambda run: self._after(flight, run))
+            stop = self._apply(flight.run, plan) if flight.is_complete else flight.stop or Stop()
+            save_on_the_way(ledger, flight.run, lambda run: self._after(flight, run, stop))
         except Exception:
             with suppress(RollcallError):
                 ledger.save(flight.with_calls(ledger.get(flight.run.run_id)))
             raise
 
-    def _after(self, flight: Flight, run: Run) -> Run:
+    def _apply(self, run: Run, plan: Plan) -> Stop | None:
+        """Enter what was accepted into the known people; why that waits where a file is not what was planned."""
+        sender = self.sender
+        try:
+            receipts = sender.ledger.receipts(run.run_id)
+            apply_accepted(run, plan, receipts, sender.artefacts, sender.people, self._keep_since)
+        except (Damaged, Missing) as error:
+            if isinstance(error, Damaged) and error.damage.run_id != run.run_id:
+                raise
+            return Stop(str(error), sender.clock.now() + BLOCKED_FOR, blocked=True)
+        return None
+
+    def _after(self, flight: Flight, run: Run, stop: Stop | None) -> Run:
         run = flight.with_calls(run)
-        if not flight.is_complete:
-            return self._stopped(run, flight.stop or Stop(), flight.failures)
+        if stop is not None:
+            return self._stopped(run, stop, flight.failures)
         receipts = self.sender.ledger.receipts(run.run_id)
         refused = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.REFUSED)
+        left_out, uploads = [each for each in receipts if each.answer is Answer.LEFT_OUT], uploads_of(receipts)
+        not_sent = sum(receipt.start not in uploads.get(receipt.chunk, {}) for receipt in left_out)
         now = self.sender.clock.now()
-        return run.counted(refused=refused).moved(
+        return run.counted(refused=refused, not_sent=not_sent).moved(
             RunState.SENT, now, folded=True, sent_at=now, not_before=None, attempts=0, reasons=()
         )
 

@@ -135,7 +135,8 @@ class World:
     def approve_all(self) -> None:
         house = self.rollcall.house
         for run in house.ledger.runs(states={RunState.HELD}):
-            approve(house.ledger, house.files, run.run_id, "me", "because", self.clock.now())
+            now, today = self.clock.now(), house.endpoints.today
+            approve(house.ledger, house.files, run.run_id, "me", "because", now, source=today)
 
     @property
     def visitor(self) -> Visitor:

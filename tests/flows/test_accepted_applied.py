@@ -127,7 +127,10 @@ def test_absences_count_when_a_run_is_sent_that_changes_nobody(made: Desk) -> No
 def test_what_is_folded_are_the_bytes_that_were_sent(made: Desk) -> None:
     """Not what the mapping would say by now."""
     made.drop(people(3), "a.csv")
-    made.source(attributes={"userName": '{template: "{id}@contoso.com"}', "active": "{column: status, is: Active}"})
+    made.graph.script.append(status(503))
+    made.graph.on_call = lambda number: made.source(
+        attributes={"userName": '{template: "{id}@contoso.com"}', "active": "{column: status, is: Active}"}
+    )
     made.send()
     run = made.drop(people(3), "b.csv")
     assert made.plan(run).actions == {"changed": 3}

@@ -157,7 +157,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9))
     def plans_again(self, which: int) -> None:
-        states = (S.CANCELLED, S.SUPERSEDED, S.REJECTED, S.HELD)
+        states = (S.CANCELLED, S.SUPERSEDED, S.REJECTED, S.HELD, S.PLANNED, S.BLOCKED)
         self.decides(lambda run: replan(self.ledger, run.run_id, self.now()), which, *states)
 
     @rule(which=st.integers(0, 9), keys=KEY_SETS)
@@ -173,16 +173,21 @@ class AnySequence(RuleBasedStateMachine):
     @invariant()
     def no_older_version_arrives_after_a_newer_one(self) -> None:
         if hasattr(self, "desk"):
-            written = {run.run_id.rsplit("-", 1)[1]: self.written_at(run) for run in self.runs()}
+            runs = {run.run_id.rsplit("-", 1)[1]: run for run in self.runs()}
             for key, told_by in self.desk.graph.told_by.items():
-                times = [written[run] for run in told_by]
+                times: list[datetime] = []
+                told = [{**user, "id": ""} for user in self.desk.graph.told[key]]
+                for at, digest in enumerate(told_by):
+                    same = [each for each, user in zip(times, told, strict=False) if user == told[at]]
+                    times.append(self.written_at(runs[digest], same))
                 assert times == sorted(times), (key, times)
 
-    def written_at(self, run: Run) -> datetime:
-        """When what this run tells was dropped."""
+    def written_at(self, run: Run, same: list[datetime]) -> datetime:
+        """When what this run tells was dropped: a resend tells what the newest run before it told."""
+        times = same if run.resend else []
         while run.resend:
             run = self.ledger.get(run.again_of)
-        return run.drop.last_modified
+        return max([run.drop.last_modified, *times])
 
     @invariant()
     def one_run_has_the_turn(self) -> None:

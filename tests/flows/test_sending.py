@@ -722,7 +722,7 @@ def test_a_plan_that_was_changed_after_it_was_made_is_not_sent(sending: Sending)
     house.send_runs()
     assert not sending.graph.calls
     assert sending.rollcall.run(run).state is RunState.BLOCKED
-    assert "not the plan that was made" in sending.rollcall.run(run).reasons[0]
+    assert "plan.json" in sending.rollcall.run(run).reasons[0]
 
 
 def test_an_ended_run_whose_files_are_gone_keeps_nobody_waiting(sending: Sending) -> None:

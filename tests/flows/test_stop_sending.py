@@ -187,7 +187,8 @@ def test_after_resume_nobody_is_lost_or_sent_twice_and_leavers_are_first(sending
         [f"p{n:05d},{'Inactive' if n >= 100 else 'Active'},p00001" for n in range(200)], name="b"
     )
     assert state_of(sending, run) is RunState.HELD
-    approve(house.ledger, house.files, run.run_id, "Anna", "they left", sending.clock.now())
+    now, today = sending.clock.now(), house.endpoints.today
+    approve(house.ledger, house.files, run.run_id, "Anna", "they left", now, source=today)
     stops_at_call(sending, 1)
     house.send_runs()
     assert len(sending.graph.calls) == 1

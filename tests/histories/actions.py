@@ -29,6 +29,7 @@ class Setup:
     claim_seconds: int = 60
     echoes: bool = False  # Entra's log shows the ids that records carry
     releases_at_end: bool = True  # the operator approves what is held in the end, or cancels it
+    restores: bool = True  # the operator puts a damaged file back, or cancels its run
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,28 @@ class MoveEndpoint:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """The operator does what the reasons of blocked runs say."""
+
+
+@dataclass(frozen=True)
+class Tamper:
+    """Somebody edits a file of a run that is planned and not sent to its end, and keeps its length.
+
+    `at` is where, in thousandths of the file; in requests.ndjson everybody is disabled.
+    """
+
+    file: Literal["requests.ndjson", "people.csv", "absent.csv", "plan.json"] = "requests.ndjson"
+    which: int = 0
+    at: int = 500
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Every file that was edited is as it was."""
+
+
+@dataclass(frozen=True)
 class Admin:
     """A directory administrator acts on somebody's account: disable, enable, rename or delete."""
 
@@ -278,6 +301,9 @@ Action: TypeAlias = (
     | EditSource
     | Protect
     | MoveEndpoint
+    | Follow
+    | Tamper
+    | PutBack
     | Admin
     | Cycle
     | Turn

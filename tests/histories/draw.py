@@ -26,6 +26,7 @@ from tests.histories.actions import (
     Edit,
     EditSource,
     Fault,
+    Follow,
     Freeze,
     History,
     Kill,
@@ -34,6 +35,7 @@ from tests.histories.actions import (
     MoveEndpoint,
     OlderRelease,
     Protect,
+    PutBack,
     Redeliver,
     Release,
     Replan,
@@ -45,6 +47,7 @@ from tests.histories.actions import (
     Spot,
     Step,
     StopSending,
+    Tamper,
     Threshold,
     Trouble,
     Turn,
@@ -125,6 +128,7 @@ class _Draw:
             claim_seconds=self.one((60, 60, 60, 1800)),
             echoes=self.is_so(0.4),
             releases_at_end=chance.random() < 0.85,
+            restores=self.is_so(0.6),
         )
         actions: list[Action] = [Drop(FULL), Drop(PARTIAL), Step("send")]
         if chance.random() < 0.8:
@@ -151,6 +155,8 @@ class _Draw:
 
     def _day(self) -> list[Action]:
         actions: list[Action] = [self._drop()]
+        if self.is_so(0.08):
+            actions.append(self.one((self._protect, self._tamper))())
         if self.is_so(0.4):
             actions.append(Approve())
         if self.is_so(0.75):
@@ -192,13 +198,14 @@ class _Draw:
         which = self.one((0, 0, 0, 1, 2, 3))
         source = self.one(SOURCES)
         makes: list[tuple[int, Callable[[], list[Action]]]] = [
+            (12, lambda: [Follow()]),
             (18, lambda: [Approve(which, self.is_so(0.1))]),
             (16, lambda: [Cancel(which)]),
             (14, lambda: [Replan(which)]),
             (14, lambda: [Resend(which, self._keys(self.one(SOURCES), 5))]),
             (14, lambda: [self._edit_source(source)]),
-            (8, lambda: [Protect(source, self._keys(source, 2) if self.is_so(0.6) else ())]),
-            (3, lambda: [MoveEndpoint(source)]),
+            (8, lambda: [self._protect()]),
+            (4, lambda: [MoveEndpoint(source)]),
             (10, lambda: self._stop(self.one(("", source)))),
             (10, lambda: self._revert(which)),
         ]
@@ -231,6 +238,14 @@ class _Draw:
         }
         return EditSource(source, what, self.one(values[what]))
 
+    def _protect(self) -> Action:
+        source = self.one(SOURCES)
+        return Protect(source, self._keys(source, 2) if self.is_so(0.6) else ())
+
+    def _tamper(self) -> Action:
+        file: Any = self.one(("requests.ndjson", "requests.ndjson", "people.csv", "absent.csv", "plan.json"))
+        return Tamper(file, self.one((0, 0, 1)), self.chance.randint(0, 999))
+
     def _admin(self) -> list[Action]:
         whats: tuple[Any, ...] = ("disable", "disable", "enable", "rename", "rename", "delete")
         return [Admin(self.one(whats), self._key(self.one(SOURCES)))]
@@ -261,6 +276,8 @@ class _Draw:
             (22, lambda: self._step("alerts", 0.95)),
             (14, lambda: Redeliver(self.chance.randint(0, 4), self.one((0, 1)))),
             (16, lambda: Wait(self.one(WAITS))),
+            (7, self._tamper),
+            (7, PutBack),
             (5, lambda: OlderRelease(self.one(("plan", "send", "send", "sweep", "collect", "alerts")))),
             (8, lambda: Skew(self.one((0, 1)), self.one((-20, -3, 0, 3, 20)))),
         ]
@@ -341,7 +358,8 @@ class _Draw:
             (16, lambda: replace(self._drop(), trouble=None)),
             (8, Cycle),
             (8, lambda: Cancel(0)),
-            (5, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
+            (5, self._tamper),
+            (4, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
             (6, lambda: StopSending(self.one(("", *SOURCES)))),
             (6, Resume),

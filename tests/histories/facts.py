@@ -159,6 +159,9 @@ class Facts:
     links: Mapping[str, Mapping[str, str]]  # of each job: key -> object id
     configs: Mapping[str, Config]
     moved: frozenset[str]  # sources whose endpoint was moved
+    protections: tuple[tuple[int, str, tuple[str, ...]], ...]  # order, source, who is protected from then on
+    damaged: frozenset[str]  # runs with a file that was edited and not put back
+    edited: frozenset[str]  # runs with a file that was edited at some time
     dropped: Mapping[str, int]  # people whose staged delete an administrator dropped, and when
     over_quota: int  # calls that Entra refused because the day's calls were made
     errors: tuple[str, ...]  # what a step raised that is no RollcallError

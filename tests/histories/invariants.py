@@ -4,7 +4,7 @@ I1 every account is what the model says: `lost`, `absent`, `failed untold`
 I2 no older version of a person came after a newer one and stayed: `older`
 I3 every row has one answer, and it is true: `row`, `ended`, `figures`, `unchanged`, `untrue`, `unknown`
 I4 nothing is sent that was not planned and released: `not released`, `not planned`, `protected`, `disabled`, `gate`,
-   `stopped`, `reverted`
+   `stopped`, `reverted`, `endpoint`
 I5 the day's calls are not exceeded: `quota`
 I6 nothing waits for ever, nothing raises: `waits`, `raised`
 
@@ -50,8 +50,9 @@ class Check:
     def violations(self) -> list[Violation]:
         """Every broken promise, the plainest first."""
         parts = (
-            self._raised(), self._waits(), self._quota(), self._released(), self._gates(), self._stopped(),
-            self._reverted(), self._rows(), self._answers(), self._older(), self._accounts(), self._absent(),
+            self._raised(), self._waits(), self._quota(), self._released(), self._endpoints(), self._gates(),
+            self._stopped(), self._reverted(), self._rows(), self._answers(), self._older(), self._accounts(),
+            self._absent(),
         )  # fmt: skip
         return [each for part in parts for each in part]
 
@@ -76,7 +77,7 @@ class Check:
                 yield Violation("I4 not planned", f"{arrival.key} arrived of no planned run ({arrival.digest})")
             elif run.gates and not run.is_approved:
                 yield Violation("I4 not released", f"{arrival.key} arrived of {run.run_id}, which is held")
-            elif not arrival.content.active and self._is_protected(run, arrival.key):
+            elif not arrival.content.active and self._is_protected(run, arrival):
                 yield Violation("I4 protected", f"{arrival.key} of {run.run_id} is protected, and is disabled")
             elif fault := self._unplanned(run, arrival):
                 yield Violation("I4 not planned", f"{arrival.key} of {run.run_id}: {fault}")
@@ -86,12 +87,21 @@ class Check:
                 if not any(each < order for each in asked):
                     yield Violation("I4 disabled", f"{key} was disabled, and nobody asked for it")
 
-    def _is_protected(self, run: RunFacts, key: str) -> bool:
-        """Whether somebody was protected, and enabled, when that run was planned."""
-        root = self.model.root(run)
-        if root.config is None or key not in root.config.protected:
+    def _endpoints(self) -> Iterator[Violation]:
+        jobs = {(each.digest, each.job) for each in self.facts.arrivals}
+        for digest, count in Counter(digest for digest, _ in jobs).items():
+            if count > 1:
+                yield Violation("I4 endpoint", f"the run {digest} was sent to {count} endpoints")
+
+    def _is_protected(self, run: RunFacts, arrival: Arrival) -> bool:
+        """Whether somebody was protected when that was sent, and enabled by what was sent before. Who was protected,
+        and disabled already, when it was planned may be changed in other ways.
+        """
+        key, order = arrival.key, arrival.order
+        now = [keys for at, source, keys in self.facts.protections if source == run.source and at < order]
+        if not now or key not in now[-1]:
             return False
-        before = [each for each in self.truth.arrivals[key] if each.order < root.plan_order]
+        before = [each for each in self.truth.arrivals[key] if each.order < order]
         return not before or before[-1].content.active
 
     def _gates(self) -> Iterator[Violation]:
@@ -209,6 +219,8 @@ class Check:
         return status != "Active" and run.config is not None and bool(run.config.protected)
 
     def _ended(self, run: RunFacts) -> Iterator[Violation]:
+        if run.run_id in self.facts.damaged or (run.outcomes is None and run.run_id in self.facts.edited):
+            return  # it says so in its reasons
         if run.outcomes is None:
             yield Violation("I3 ended", f"{run.run_id} is {run.state} and has no outcome.csv")
             return
@@ -301,6 +313,8 @@ class Check:
         """Whether the log shows the one operation of this person in time, with a known action and status."""
         if len(own) != 1 or run.settled_at is None or run.source in self.facts.moved:
             return False
+        if any(each.run_id in self.facts.edited and each.source == run.source for each in self.facts.runs):
+            return False  # nobody could tell whose answer it was while the file was damaged
         others = [each for each in self.truth.arrivals[own[0].key] if each is not own[0]]
         if not all(self._is_said(each) for each in others if each.order < own[0].order):
             return False  # the next entry may be an older record's
@@ -330,6 +344,8 @@ class Check:
         for key, arrivals in self.truth.arrived():
             last = arrivals[-1]
             if last.content == wanted.get(key):  # it stayed, and it is what HR says in the end
+                continue
+            if self._is_of_a_damaged_run(key):
                 continue
             run = self.model.by_digest.get(last.digest)
             if run is None or (run.is_approved and "out_of_order" in run.gates):
@@ -372,9 +388,16 @@ class Check:
         touched = max(self.truth.touched_by_admin(key), self.facts.dropped.get(key, 0))
         if touched > max(done.order if done else 0, self.truth.last_change(key)):
             return "an administrator acted last"
+        if self._is_of_a_damaged_run(key):
+            return "a run that sent them is damaged"
         if done is not None and done.failed:
             return "Entra failed them"
         return "two jobs in another order" if self._are_two_jobs_in_another_order(key) else ""
+
+    def _is_of_a_damaged_run(self, key: str) -> bool:
+        """Whether a run sent this person of which nobody can tell whom it sent."""
+        runs = (self.model.by_digest.get(each.digest) for each in self.truth.arrivals[key])
+        return any(run is not None and run.run_id in self.facts.damaged for run in runs)
 
     def _are_two_jobs_in_another_order(self, key: str) -> bool:
         """Whether the job that an endpoint pointed to before has processed an older operation last."""

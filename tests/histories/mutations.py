@@ -30,6 +30,7 @@ from tests.histories.actions import (
     Fault,
     History,
     Meanwhile,
+    MoveEndpoint,
     Protect,
     Resend,
     Resume,
@@ -37,6 +38,7 @@ from tests.histories.actions import (
     Spot,
     Step,
     StopSending,
+    Tamper,
     Threshold,
     Turn,
     Wait,
@@ -103,6 +105,29 @@ def with_protected_leavers(seed: int) -> History:
         for action in history.actions[2:]
     ]
     return replace(history, actions=(*history.actions[:2], Protect("full", ("e03", "e04")), *actions))
+
+
+def with_edited_files(seed: int) -> History:
+    """Somebody edits what is to be sent before each tick of the sender."""
+    return _before_each_send(draw(seed), (Tamper(),))
+
+
+def with_late_protection(seed: int) -> History:
+    """People leave, and are protected when that is planned."""
+    left = (Edit("e03", "status", "Left"), Edit("e04", "status", "Left"))
+    return _before_each_send(draw(seed), (Protect("full"), Drop("full", edits=left), Protect("full", ("e03", "e04"))))
+
+
+def with_moves(seed: int) -> History:
+    """A source is moved to the other app after a first call."""
+    changed = Drop("full", edits=tuple(Edit(f"e{number:02d}", "title", "Boss") for number in range(1, 11)))
+    pause = Fault(status=503, retry_after=30.0, times=4, skip=1)
+    return _before_each_send(draw(seed), (changed, pause, Step("send"), MoveEndpoint("full"), Wait(1800)))
+
+
+def _before_each_send(history: History, before: tuple[Action, ...]) -> History:
+    actions = [each for action in history.actions for each in ((*before, action) if _is_send(action) else (action,))]
+    return replace(history, actions=tuple(actions))
 
 
 def with_suspensions(seed: int) -> History:
@@ -230,9 +255,34 @@ def protected_people_are_disabled() -> Iterator[None]:
         yield
 
 
-def resends_overtake() -> AbstractContextManager[object]:
+@contextmanager
+def resends_overtake() -> Iterator[None]:
     """A person who is sent again is sent as they were then, whatever was sent since."""
-    return patch("shared.planning.plan_resend._is_the_latest", lambda *parts: True)
+    with (
+        patch("shared.planning.plan_resend._newest", lambda *parts: ("", b"")),
+        patch("shared.planning.plan_resend._is_the_latest", lambda *parts: True),
+    ):
+        yield
+
+
+def edited_files_are_sent() -> AbstractContextManager[object]:
+    """What stands in requests.ndjson is sent, whatever was planned."""
+    return patch("shared.planning.as_planned._is_planned", lambda chunk, line: True)
+
+
+@contextmanager
+def the_source_file_is_looked_at_by_planning_alone() -> Iterator[None]:
+    """Who is protected after a plan was made is disabled by it."""
+    with (
+        patch("shared.planning.todays_source.changed_parts", lambda *parts: ()),
+        patch("shared.sending.flight.newly_protected", lambda *parts: None),
+    ):
+        yield
+
+
+def endpoints_are_followed() -> AbstractContextManager[object]:
+    """A run under way goes on at another endpoint."""
+    return patch("shared.planning.todays_source._address", lambda url: "")
 
 
 def the_quota_is_not_kept() -> AbstractContextManager[object]:
@@ -331,6 +381,14 @@ MUTATIONS = (
     Mutation("resends overtake", resends_overtake, frozenset({"I2 older", "I1 lost"}), with_resends),
     Mutation("calls leave after a stop", calls_leave_after_a_stop, frozenset({"I4 stopped"}), with_stops),
     Mutation("reverts overtake", reverts_overtake, frozenset({"I4 reverted"}), with_reverts),
+    Mutation("edited files are sent", edited_files_are_sent, frozenset({"I4 not planned"}), with_edited_files),
+    Mutation(
+        "the source file is looked at by planning alone",
+        the_source_file_is_looked_at_by_planning_alone,
+        frozenset({"I4 protected"}),
+        with_late_protection,
+    ),
+    Mutation("endpoints are followed", endpoints_are_followed, frozenset({"I4 endpoint"}), with_moves),
     Mutation("the quota is not kept", the_quota_is_not_kept, frozenset({"I5 quota"}), with_few_calls),
     Mutation("newer state is not refused", newer_state_is_not_refused, frozenset({"I6 raised"})),
     Mutation("changes are overlooked", changes_are_overlooked, frozenset({"I3 unchanged", "I1 lost"})),

@@ -15,10 +15,12 @@ from tests.histories.actions import (
     Drop,
     EditSource,
     Fault,
+    Follow,
     Meanwhile,
     MoveEndpoint,
     OlderRelease,
     Protect,
+    PutBack,
     Redeliver,
     Release,
     Replan,
@@ -28,11 +30,12 @@ from tests.histories.actions import (
     Skew,
     Step,
     StopSending,
+    Tamper,
     Threshold,
     Turn,
     Wait,
 )
-from tests.histories.world import HELD, ON_THE_WAY, PLANNED_AGAIN, SENT_ONCE, House, Run, World
+from tests.histories.world import HELD, NOT_SENT_YET, ON_THE_WAY, PLANNED_AGAIN, SENT_ONCE, House, Run, World
 
 
 def play(world: World, action: Action) -> None:
@@ -160,6 +163,22 @@ def _(action: MoveEndpoint, world: World) -> None:
     config = world.configs[action.source]
     world.moved.add(action.source)
     world.configure(action.source, replace(config, job=1 - config.job))
+
+
+@_play.register
+def _(action: Follow, world: World) -> None:
+    world.follow_reasons()
+
+
+@_play.register
+def _(action: Tamper, world: World) -> None:
+    if run := _chosen(world.runs(*NOT_SENT_YET), action.which):
+        world.tamper(run, action.file, action.at)
+
+
+@_play.register
+def _(action: PutBack, world: World) -> None:
+    world.put_back()
 
 
 _ADMIN = {

@@ -18,6 +18,8 @@ def comes_to_rest(world: World) -> None:
     world.calm()
     for source in ("", *SOURCES):
         world.resume(source)
+    if world.setup.restores:
+        world.put_back()
     world.clock.advance(seconds=120)
     _until_all_is_over(world)
     world.tenant.cycle()
@@ -52,8 +54,12 @@ def _until_all_is_over(world: World) -> None:
 def _round(world: World, wait: int) -> None:
     world.step(0, None, lambda house: house.sweep())
     for run in world.runs(HELD):
-        is_older = world.is_older_than_sent(run)
-        world.decide("approve" if world.setup.releases_at_end and not is_older else "cancel", run)
+        is_wanted = world.setup.releases_at_end and not world.is_older_than_sent(run)
+        if not is_wanted:
+            world.decide("cancel", run)
+        elif not world.decide("approve", run):
+            world.decide("replan", run)  # the source file has changed, or the plan
+    world.follow_reasons()
     world.step(0, None, lambda house: house.send_runs())
     world.tenant.cycle()
     world.clock.advance(seconds=wait)

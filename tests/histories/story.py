@@ -22,6 +22,7 @@ from tests.histories.actions import (
     Revert,
     Step,
     StopSending,
+    Tamper,
     Trouble,
     Turn,
     Wait,
@@ -54,14 +55,16 @@ def sentence(action: Action) -> str:
             return f"Entra: {action.dial} is {action.value!r} from now on"
         case Admin():
             return f"the administrator: {action.what} the account of {action.key}"
-        case Resend():
-            return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
-        case Revert() | StopSending() | Resume():
+        case Tamper():
+            return f"a hand edits {action.file} of run -{action.which + 1} at {action.at} of 1000"
+        case Resend() | Revert() | StopSending() | Resume():
             return _operator(action)
     return f"{type(action).__name__.lower()}{_parameters(action)}"
 
 
-def _operator(action: Revert | StopSending | Resume) -> str:
+def _operator(action: Resend | Revert | StopSending | Resume) -> str:
+    if isinstance(action, Resend):
+        return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
     if isinstance(action, Revert):
         created = " and disables whom it created" if action.created else ""
         return f"the operator reverts run -{action.which + 1}{created}"

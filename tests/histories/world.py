@@ -77,7 +77,13 @@ GATES = {
 HELD = str(RunState.HELD)
 ON_THE_WAY = tuple(str(state) for state in (*TO_SEND, RunState.RECEIVED, RunState.PLANNING, RunState.HELD))
 SENT_ONCE = tuple(map(str, (RunState.SENT, RunState.SETTLED, RunState.CANCELLED, RunState.SUPERSEDED)))
-PLANNED_AGAIN = tuple(map(str, (RunState.REJECTED, RunState.HELD, RunState.CANCELLED, RunState.SUPERSEDED)))
+NOT_SENT_YET = tuple(map(str, (*TO_SEND, RunState.HELD)))
+PLANNED_AGAIN = tuple(
+    map(
+        str,
+        (RunState.REJECTED, RunState.CANCELLED, RunState.SUPERSEDED, RunState.HELD, RunState.PLANNED, RunState.BLOCKED),
+    )
+)
 
 
 @contextmanager
@@ -170,6 +176,9 @@ class World:
         InOneThread.chance = random.Random(f"{setup.seed}/pool")
         self._written: dict[str, int] = {}  # path of a run's file -> order of its last writing
         self._planned: dict[str, Config] = {}  # path of plan.json -> the source as it stood then
+        self.protections: list[tuple[int, str, tuple[str, ...]]] = []  # order, source, who is protected from then on
+        self._edited: dict[str, tuple[str, bytes]] = {}  # path of an edited file -> its run, and what was planned
+        self._were_edited: set[str] = set()  # runs
         self._folder = folder
         for number, name in enumerate(SOURCES):
             absence, grace = (setup.absence, setup.grace) if name == FULL else ("ignore", 1)
@@ -272,6 +281,7 @@ class World:
     def configure(self, source: str, config: Config) -> None:
         """Write a source file."""
         self.configs[source] = config
+        self.protections.append((self.journal.next(), source, config.protected))
         text = SOURCE.format(
             name=source,
             endpoint=self.tenant.endpoint(config.job),
@@ -295,12 +305,13 @@ class World:
             return any(gate.gate == "out_of_order" for gate in plan.gates)
         return False
 
-    def decide(self, what: str, run: Run, keys: Iterable[str] = ()) -> None:
-        """What an operator does with a run, where it is possible."""
+    def decide(self, what: str, run: Run, keys: Iterable[str] = ()) -> bool:
+        """What an operator does with a run, where it is possible; whether it was."""
         house, now = self._outside, self.clock.now()
         try:
             if what == "approve":
-                decide.approve(house.ledger, house.files, run.run_id, "Anna", "it is right", now)
+                source = house.endpoints.today
+                decide.approve(house.ledger, house.files, run.run_id, "Anna", "it is right", now, source=source)
             elif what == "cancel":
                 decide.cancel(house.ledger, run.run_id, "Anna", "", now)
             elif what == "replan":
@@ -311,8 +322,46 @@ class World:
             else:
                 decide.resend(house.ledger, house.files, run.run_id, tuple(keys), now)
         except NotPossible:
-            return
+            self.happened[f"{what} is not possible"] += 1
+            return False
         self.happened[what] += 1
+        return True
+
+    def follow_reasons(self) -> None:
+        """The operator does what the reason of each blocked run says."""
+        for run in self.runs(str(RunState.BLOCKED)):
+            reason = " ".join(run.reasons)
+            if "rollcall replan" in reason:
+                self.decide("replan", run)
+            elif "Restore" in reason and self.setup.restores:
+                self.put_back()
+            elif "rollcall cancel" in reason:
+                self.decide("cancel", run)
+
+    # Somebody else
+
+    def tamper(self, run: Run, name: str, at: int) -> None:
+        """Edit a file of a run, and keep its length."""
+        path, body = self._outside.files.path(run, name), self._stored(run, name)
+        edited = body.replace(b'"active":true', b'"active":null')
+        if name != "requests.ndjson" and body:
+            place = at * len(body) // 1000
+            edited = body[:place] + (b"1" if body[place : place + 1] != b"1" else b"2") + body[place + 1 :]
+        if edited != body:
+            self._edited.setdefault(path, (run.run_id, body))
+            self._were_edited.add(run.run_id)
+            self.happened[f"tamper {name}"] += 1
+            MemoryContainer.write(self._stores["runs"], path, edited)
+
+    def put_back(self) -> None:
+        """Every file that was edited is as it was."""
+        for path, (_, body) in self._edited.items():
+            MemoryContainer.write(self._stores["runs"], path, body)
+            self.happened["put back"] += 1
+        self._edited.clear()
+
+    def _is_damaged(self, run: Run) -> bool:
+        return any(run_id == run.run_id for run_id, _ in self._edited.values())
 
     def stop_sending(self, source: str) -> None:
         """The operator stops a source, or all. Of a process that stands still, one call may be under way."""
@@ -335,6 +384,7 @@ class World:
     def _note(self, path: str) -> None:
         """A file of a run is written."""
         self._written[path] = self.journal.next()
+        self._edited.pop(path, None)
         source = path.partition("/")[0]
         if path.endswith("/plan.json") and source in self.configs:
             self._planned[path] = self.configs[source]
@@ -346,8 +396,15 @@ class World:
         return not missed and not self.unfinished()
 
     def unfinished(self) -> list[Run]:
-        """The runs that wait for something: those that ended on the way for their answers."""
-        return [run for run in self.runs() if run.state not in FINISHED or self._is_unanswered(run)]
+        """The runs that wait for something: those that ended on the way for their answers. Who was sent by a run whose
+        files are damaged is not known before they are put back.
+        """
+        return [
+            run
+            for run in self.runs()
+            if (run.state not in FINISHED or self._is_unanswered(run))
+            and not (self._is_damaged(run) and run.state in (RunState.SENT, *ENDED_ON_THE_WAY))
+        ]
 
     @staticmethod
     def _is_unanswered(run: Run) -> bool:
@@ -364,6 +421,9 @@ class World:
             links=self.tenant.links(),
             configs=dict(self.configs),
             moved=frozenset(self.moved),
+            protections=tuple(self.protections),
+            damaged=frozenset(run_id for run_id, _ in self._edited.values()),
+            edited=frozenset(self._were_edited),
             dropped=dict(self.tenant.dropped),
             over_quota=self.tenant.over_quota,
             errors=tuple(self.errors),
@@ -437,7 +497,11 @@ class World:
         return csv.DictReader(io.StringIO(self._file(run, name).decode()))
 
     def _file(self, run: Run, name: str) -> bytes:
-        """A file of a run; nothing where it has none."""
+        """A file of a run as it was planned; nothing where it has none."""
+        path = self._outside.files.path(run, name)
+        return self._edited[path][1] if path in self._edited else self._stored(run, name)
+
+    def _stored(self, run: Run, name: str) -> bytes:
         try:
             return b"".join(self._outside.files.read(run, name))
         except Missing:

@@ -170,7 +170,8 @@ class Desk:
     def approve(self, run: Run, shown: str = "", reason: str = "it is right") -> Run:
         """What `rollcall approve` does."""
         house = self.rollcall.house
-        return approve(house.ledger, house.files, run.run_id, "Anna", reason, self.clock.now(), shown)
+        today, now = house.endpoints.today, self.clock.now()
+        return approve(house.ledger, house.files, run.run_id, "Anna", reason, now, shown, source=today)
 
     def settle(self, run: Run, failed: Collection[str] = ()) -> Run:
         """Entra's log answers everybody of a run, and the run is settled."""

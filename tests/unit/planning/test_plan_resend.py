@@ -24,7 +24,7 @@ def again(made: Desk, old: Run, *keys: str) -> Run:
     house = made.rollcall.house
     run = resend(house.ledger, house.files, old.run_id, keys, made.clock.now())
     with house.people.open("employees") as known:
-        plan_resend(run, made.run(old), known, house.files, made.clock.now())
+        plan_resend(run, made.run(old), known, house.files, made.clock.now(), house.endpoints.today(run.source))
     return run
 
 
@@ -63,17 +63,24 @@ def test_lanes_are_kept(made: Desk) -> None:
     assert [chunk.lane for chunk in made.plan(run).chunks] == [0, 1, 2]
 
 
-def test_whoever_was_told_something_newer_is_left_out(made: Desk) -> None:
+def titles(made: Desk, run: Run) -> dict[str, str]:
+    operations = [
+        each for line in made.file(run, "requests.ndjson").splitlines() for each in json.loads(line)["Operations"]
+    ]
+    return {each["data"]["externalId"]: each["data"]["title"] for each in operations}
+
+
+def test_whoever_was_told_something_newer_is_sent_the_newer_record(made: Desk) -> None:
     old = made.sent(people(3), "a.csv")
     made.sent([replace(people(3)[0], title="Boss"), *people(3)[1:]], "b.csv")
-    assert list(made.actions(again(made, old, "p0001", "p0002"))) == ["p0002"]
+    assert titles(made, again(made, old, "p0001", "p0002")) == {"p0001": "Boss", "p0002": "Clerk"}
 
 
-def test_whoever_was_told_something_newer_and_failed_is_left_out(made: Desk) -> None:
+def test_whoever_was_told_something_newer_and_failed_is_sent_the_newer_record(made: Desk) -> None:
     old = made.settle(made.sent(people(3), "a.csv"), failed=["p0001", "p0002"])
     newer = made.sent([replace(people(3)[0], title="Boss"), people(3)[2]], "b.csv")
     made.settle(newer, failed=["p0001"])
-    assert list(made.actions(again(made, old, "p0001", "p0002"))) == ["p0002"]
+    assert titles(made, again(made, old, "p0001", "p0002")) == {"p0001": "Boss", "p0002": "Clerk"}
 
 
 def test_whoever_entra_never_took_is_sent(made: Desk) -> None:
@@ -83,9 +90,7 @@ def test_whoever_entra_never_took_is_sent(made: Desk) -> None:
 
 
 def test_nobody_left_makes_an_empty_plan(made: Desk) -> None:
-    old = made.sent(people(1), "a.csv")
-    made.sent([replace(people(1)[0], title="Boss")], "b.csv")
-    run = again(made, old, "p0001")
+    run = again(made, made.sent(people(1), "a.csv"), "stranger")
     assert made.plan(run).chunks == ()
 
 
