@@ -208,7 +208,7 @@ def approve(
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Release a held RUN: exactly the plan that was shown is sent."""
+    """Release a held RUN: exactly the plan that was shown is sent. Refused where its source file has changed since."""
     from cli.decide import approve
     from cli.options import who
 
@@ -233,10 +233,10 @@ def cancel(
 @app.command()
 def replan(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A rejected, held, cancelled or superseded run's id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run of which nothing was sent, or that has ended.")],
     json: Json = False,
 ) -> None:
-    """Plan the drop of RUN anew, after its source file was corrected."""
+    """Plan the drop of RUN again, after its source file was changed."""
     from cli.decide import replan
 
     replan(_around(ctx).house(), run, as_json=json)
@@ -251,7 +251,7 @@ def resend(
     key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="This person; may be repeated.")] = None,
     json: Json = False,
 ) -> None:
-    """Send people of RUN again, in a new run."""
+    """Send people of RUN again, in a new run: the newest record that is known of each."""
     from cli.decide import resend
 
     outcomes = {name for name, wanted in (("failed", failed), ("unknown", unanswered)) if wanted}

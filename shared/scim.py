@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job's s
 
 PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as the primary one (A4, A12)
 
+_MARK = b'{"id":"'  # how a marked user begins
 _EMAIL = re.compile(r"[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++")
 _USER_NAME = re.compile(r"[^@\s]++(?:@[^@\s]++)?+")
 _TYPED_NAME = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]\.(?P<part>\w+)')
@@ -169,10 +171,15 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
     return msgspec.json.encode(body)
 
 
-def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes]) -> bytes:
-    """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users."""
+def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes], mark: str) -> bytes:
+    """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users.
+
+    Each user gets the mark as its `id`, which Entra ignores and may show in its log (A4).
+    """
     ids = map(msgspec.json.encode, bulk_ids)
-    told = zip(repeat(b',{"method":"POST","bulkId":'), ids, repeat(b',"path":"/Users","data":'), users, repeat(b"}"))
+    data = b',"path":"/Users","data":%b%b",' % (_MARK, mark.encode())
+    without_brace = map(itemgetter(slice(1, None)), users)
+    told = zip(repeat(b',{"method":"POST","bulkId":'), ids, repeat(data), without_brace, repeat(b"}"))
     pieces = list(chain.from_iterable(told))
     pieces[:1] = [piece.removeprefix(b",") for piece in pieces[:1]]
     return b"".join((b'{"schemas":["%b"],"Operations":[' % BULK_REQUEST.encode(), *pieces, b'],"failOnErrors":null}'))
@@ -194,16 +201,8 @@ class _Key(msgspec.Struct):
     externalId: str  # noqa: N815  # SCIM's own spelling
 
 
-_MARK = b'{"id":"'
-
-
-def marked(user: bytes, mark: str) -> bytes:
-    """An encoded user with an `id`, which Entra ignores and may show in its log (A4)."""
-    return b'%b%b",%b' % (_MARK, mark.encode(), user[1:])
-
-
 def unmarked(user: bytes) -> bytes:
-    """The encoded user as it was before `marked`."""
+    """The encoded user as it was before it was marked."""
     return b"{" + user[user.index(b'",') + 2 :] if user.startswith(_MARK) else user
 
 

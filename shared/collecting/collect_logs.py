@@ -232,6 +232,7 @@ class _Tick:
             now,
             collector.checkpoints.echoes(job_id),
             join_all,
+            collector.outcome_wait,
         )
 
     def _write_back(self, opened: OpenRun, read_to: datetime | None, now: datetime, *, rewrite: bool) -> None:

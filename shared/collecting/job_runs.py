@@ -20,6 +20,7 @@ from shared.planning.people import People
 from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState, hash_of
 
 LOG_DAYS = timedelta(days=30)  # Entra keeps its log for so long; no entry is about an older run
+_CLOCKS = timedelta(minutes=1)  # that ours may differ from Entra's
 _CERTAIN = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})
 
 
@@ -53,6 +54,7 @@ class JobRuns:
     now: datetime
     echoes: bool  # the job's log shows marks
     join_all: bool  # entries may have been joined before: every run of a person counts
+    wait: timedelta  # for answers, once a run was sent
     faults: list[str] = field(default_factory=list)
     disorders: list[Disorder] = field(default_factory=list)
     _opened: dict[str, OpenRun] = field(default_factory=dict)
@@ -170,7 +172,8 @@ class JobRuns:
 
     def _join(self, key: str, entries: Sequence[LogEntry], runs: Sequence[OpenRun]) -> None:
         versions = [each.version(key) for each in runs]
-        if not versions:
+        entries = [entry for entry in entries if entry.mark or not self._is_unclear(entry, runs)]
+        if not versions or not entries:
             return
         others = [] if all(entry.mark for entry in entries) else list(self._others(key, versions))
         join(entries, versions, others, echoes=self.echoes)
@@ -178,6 +181,12 @@ class JobRuns:
         if late is not None:
             newest.book.learn(replace(newest.evidence, followed_by=late.active))
             self.disorders.append(Disorder(runs[-1].run, key, late.active))
+
+    def _is_unclear(self, entry: LogEntry, runs: Sequence[OpenRun]) -> bool:
+        """Whether an entry may answer a run of the same source that is damaged: then it answers no other one."""
+        sources = {each.run.source for each in runs}
+        damaged = [run for run in self.waiting if self.damage_of(run) and run.source in sources and run.sending_at]
+        return any(_may_answer(run, entry, self.wait) for run in damaged)
 
     def _others(self, key: str, versions: Sequence[Version]) -> Iterator[Content]:
         """What else was accepted of this person before."""
@@ -198,6 +207,12 @@ class JobRuns:
             if run.run_id not in self._opened and may_be_over(run, read_to, wait):
                 self.open(run)
         yield from self.opened
+
+
+def _may_answer(run: Run, entry: LogEntry, wait: timedelta) -> bool:
+    """Judged by the run store alone."""
+    ended_at = run.sent_at or (run.changed_at if run.state in ENDED_ON_THE_WAY else entry.at)
+    return run.sending_at is not None and run.sending_at - _CLOCKS <= entry.at <= ended_at + wait
 
 
 def may_be_over(run: Run, read_to: datetime | None, wait: timedelta) -> bool:

@@ -97,8 +97,7 @@ class ChunkCutter:
         for column in self._open[lane]:
             del column[:MAX_OPERATIONS]
         number = len(self.chunks) + 1
-        mark = mark_of(self.run_id, number)
-        body = scim.bulk_request_of(map(self._bulk_id, keys, lines), (scim.marked(user, mark) for user in users))
+        body = scim.bulk_request_of(self._bulk_ids(keys, lines), users, mark_of(self.run_id, number))
         self.requests.write(body)
         self.requests.write(b"\n")
         self.people.write(people_lines(keys, lines, actions, number, rows))
@@ -106,6 +105,6 @@ class ChunkCutter:
         self.chunks.append(Chunk(number, lane, self._offset, len(body), len(keys), digest))
         self._offset += len(body) + 1
 
-    def _bulk_id(self, key: str, line: int) -> str:
+    def _bulk_ids(self, keys: Sequence[str], lines: Sequence[int]) -> list[str]:
         prefix = self.run_id.rsplit("-", 1)[1]
-        return f"{prefix}-{line}" if line else f"{prefix}-a{key}"
+        return [f"{prefix}-{line}" if line else f"{prefix}-a{key}" for key, line in zip(keys, lines, strict=True)]

@@ -256,12 +256,13 @@ def test_nothing_is_learned_from_a_file_that_was_changed_while_it_was_sent(made:
     made.sent([*people(60), Row("p0001x")], "a.csv")
     run = made.drop(boss(people(60)), "b.csv")
     put_back: list[Callable[[], None]] = []
-    made.graph.on_call = lambda number: put_back or put_back.append(edit(made, run, name, EDITS["same length"]))
-    last = len(made.plan(run).chunks) + len(made.graph.calls)
-    if name == REQUESTS:
-        made.graph.on_call = lambda number: (
-            put_back.append(edit(made, run, name, EDITS["same length"])) if number == last else None
-        )
+    first, last = len(made.graph.calls) + 1, len(made.graph.calls) + len(made.plan(run).chunks)
+
+    def tampered(number: int) -> None:
+        if number == (last if name == REQUESTS else first):
+            put_back.append(edit(made, run, name, EDITS["same length"]))
+
+    made.graph.on_call = tampered
     made.rollcall.house.send_runs()
     made.graph.on_call = lambda number: None
     assert blocked_for(made, run, name)
@@ -384,6 +385,23 @@ def test_a_record_that_is_not_what_was_planned_says_nothing_about_an_answer(made
     collected = made.rollcall.house.collect_logs()
     assert any(second.run_id in fault and REQUESTS in fault for fault in collected.faults)
     assert made.run(first).state is S.SENT
+
+
+def test_an_answer_that_may_be_of_a_damaged_run_answers_no_other_one(made: Desk) -> None:
+    first = made.sent(people(60), "a.csv")
+    made.clock.advance(minutes=5)
+    made.graph.log.append(entry("p0007", made.clock.now(), "create", "failure", code="X", reason="no"))
+    made.clock.advance(minutes=1)
+    second = made.sent(boss(people(60)), "b.csv")
+    edit(made, second, PEOPLE, EDITS["same length"])
+    made.clock.advance(minutes=5)
+    for key in ("p0007", "p0008"):
+        made.graph.log.append(entry(key, made.clock.now(), "create"))
+    for _ in range(6):
+        made.clock.advance(minutes=30)
+        made.rollcall.house.collect_logs()
+    assert made.run(first).state is S.SETTLED
+    assert (made.run(first).figures.failed, made.run(first).figures.unknown) == (1, 59)
 
 
 # Sending people again
