@@ -30,7 +30,7 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
     run = _run(house, run_id) if run_id else _last_run_with(house, key, source)
     if run is None and known is None:
         raise CommandError(f"Entra was never told of {key} by the source {source}")
-    told, damage = _told(house, run, key) if run else (None, "")
+    user, damage = _told(house, run, key) if run else (None, "")
     evidence = house.outcomes.of(run.run_id).get(key) if run else None
     outcome = evidence.outcome if evidence else (known.outcome if known else "")
     following = expected(known, run_under_way(house.ledger, house.files, source, key))
@@ -47,7 +47,7 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
         "absences": known.absences if known else None,
         "will_be_sent_again": following.sends_again,
         "next": following.what,
-        "user": told,
+        "user": user,
         "damage": damage,
     }
     if as_json:

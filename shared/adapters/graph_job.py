@@ -54,8 +54,8 @@ class GraphJob:
         return JobCycle(in_quarantine, _time(last.get("timeBegan")), _time(last.get("timeEnded")))
 
     def read(self, endpoint: Endpoint) -> dict[str, Any]:
-        """The whole job as Graph tells it. Raises GraphError, also where it has another shape: from such a job nobody
-        may conclude that it runs, or that it is not in quarantine.
+        """The whole job as Graph sends it. Raises GraphError, also where it has another shape: from such a job it does
+        not follow that it runs, or that it is not in quarantine.
         """
         job = self._get(endpoint.job_url)
         _text(_part(job, "schedule"), "state")

@@ -54,7 +54,7 @@ class GraphCalls:
         self._fresh.add(identity)
 
     def get(self, path: str, doing: str, **headers: str) -> Json:
-        """Read an object. Raises GraphError, also where the answer is none: empty is not the same as nothing there."""
+        """Read an object. Raises GraphError, also where there is no object: empty does not say that nothing is there."""
         response = self._asked("GET", path, None, doing, headers)
         if not response.content:
             raise another_shape(doing, "the answer is empty", response)
@@ -159,7 +159,7 @@ def another_shape(doing: str, what: str, response: httpx.Response | None = None)
 
 
 def objects(raw: Mapping[str, Any], name: str, doing: str) -> list[Json]:
-    """A list of objects within an answer. Raises Refused where it is none, or is not there."""
+    """A list of objects within an answer. Raises Refused where it is something else, or missing."""
     items = raw.get(name)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise another_shape(doing, f"{name} is no list of objects")

@@ -33,8 +33,8 @@ class Tokens:
         self._lock = threading.Lock()
 
     def get(self, scope: str) -> str:
-        """A token for this scope. Raises ClientAuthenticationError where there is none, another AzureError where the
-        identity endpoint gave no answer that reads, NotSignedIn, ConfigurationError, GraphError.
+        """A token for this scope. Raises ClientAuthenticationError where the identity gives none, another AzureError
+        where its endpoint gave no answer that reads, NotSignedIn, ConfigurationError, GraphError.
         """
         with self._lock:
             token = self._tokens.get(scope)

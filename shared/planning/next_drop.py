@@ -48,7 +48,7 @@ class Expected:
 def expected(known: KnownPerson | None, under_way: Run | None) -> Expected:
     """What is known of a person whom Entra was sent, or may have been; `under_way` is a run that sends them now.
 
-    Who is not known any more failed, was refused or was not sent: the next drop sends them as somebody new.
+    Who is not known any more failed, was refused or was not sent: the next drop sends them as a new person.
     """
     if under_way is not None:
         return Expected(NextDrop.UNDER_WAY, under_way.run_id)

@@ -103,7 +103,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _number(value: object) -> int:
-    """A count, also one that is written as a text; 0 where it is none."""
+    """A count, also one that is written as a text; 0 where it is no number."""
     try:
         return int(value) if isinstance(value, int | float | str) else 0
     except (ValueError, OverflowError):

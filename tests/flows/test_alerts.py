@@ -152,7 +152,7 @@ def test_what_stands_in_a_hostile_file_is_only_text_wherever_it_is_told(made: tu
 
 
 def calls_needed(desk: Desk) -> int:
-    """What the rules are told of the newest run."""
+    """What the rules see of the newest run."""
     (source,) = watch(desk.rollcall.house.watcher).sources
     return source.runs[-1].calls_needed
 
@@ -184,7 +184,7 @@ def test_a_run_that_is_not_to_be_sent_needs_no_calls(tmp_path: Path, state: str)
     assert calls_needed(desk) == 0
 
 
-def test_a_drop_that_will_be_late_is_told_from_the_calls_it_still_needs(tmp_path: Path) -> None:
+def test_a_drop_that_will_be_late_raises_an_alert_from_the_calls_it_still_needs(tmp_path: Path) -> None:
     """Of five calls a day: a drop of two chunks is in time, one that is refused and halved is not."""
     desk, graph = hooked(
         tmp_path / "sources", 'alerts: {finish_by: "20:00"}', DAILY_CALLS="5", LEAVERS_CALLS="0", SEND_CONCURRENCY="1"
@@ -200,7 +200,7 @@ def test_a_drop_that_will_be_late_is_told_from_the_calls_it_still_needs(tmp_path
 
 
 @pytest.mark.parametrize("job", [[], "x", {"status": "x"}, {"schedule": [], "status": {"quarantine": 3}}])
-def test_a_job_that_does_not_read_keeps_nobody_from_being_told(made: tuple[Desk, Hooked], job: object) -> None:
+def test_a_job_that_does_not_read_stops_no_alert(made: tuple[Desk, Hooked], job: object) -> None:
     desk, graph = made
     desk.drop(b"nothing of use\n")
     graph.__dict__["job"] = job
@@ -209,7 +209,7 @@ def test_a_job_that_does_not_read_keeps_nobody_from_being_told(made: tuple[Desk,
 
 
 @pytest.mark.parametrize("error", [ServiceRequestError("no"), AttributeError("'list' object has no attribute 'get'")])
-def test_an_identity_endpoint_that_gives_nothing_keeps_nobody_from_being_told(
+def test_an_identity_endpoint_that_gives_nothing_stops_no_alert(
     made: tuple[Desk, Hooked], error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, graph = made

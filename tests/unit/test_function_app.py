@@ -60,16 +60,16 @@ def test_the_sweep_says_what_it_found_and_what_it_planned(made: Desk, events: Ca
     assert [each["state"] for each in planned] == ["received", "received", "received", "planned"]
 
 
-def test_a_planned_drop_is_told_with_its_run_and_its_figures(made: Desk, events: Callable[[], list[Json]]) -> None:
+def test_a_planned_drop_has_an_event_with_its_run_and_its_figures(made: Desk, events: Callable[[], list[Json]]) -> None:
     made.put(b"id,status,name,title,manager\na,Active,A,,\nb,Active,B,,\nb,Active,B,,\nc,,C,,\n")
     call("sweep", None)
-    told = events()[1]
+    event = events()[1]
     (run,) = made.rollcall.house.ledger.runs()
-    assert told == {
+    assert event == {
         "event": "drop_planned", "run_id": run.run_id, "source": "employees", "state": "planned", "again_of": "",
         **asdict(run.figures),
     }  # fmt: skip
-    assert (told["records"], told["people"], told["rejected"], told["duplicates"]) == (4, 2, 1, 1)
+    assert (event["records"], event["people"], event["rejected"], event["duplicates"]) == (4, 2, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_planned_drop_is_told_with_its_run_and_its_figures(made: Desk, events:
         ("raise_alerts", "alerts_raised", "raise_alerts", Raised),
     ],
 )
-def test_a_tick_tells_every_figure_of_what_it_did(
+def test_the_event_of_a_tick_has_every_figure_of_what_it_did(
     made: Desk,
     events: Callable[[], list[Json]],
     monkeypatch: pytest.MonkeyPatch,

@@ -221,7 +221,7 @@ def test_whether_nulls_flow_is_said_to_be_unknown_where_the_schema_has_another_s
     assert "could not be read" in Client(of(schema)).job.nulls_flow(JOB)
 
 
-def test_nulls_that_flow_are_told_and_others_are_not() -> None:
+def test_nulls_that_flow_are_named_and_others_are_not() -> None:
     def schema(flows: object) -> Json:
         attribute = {"name": "title", "flowNullValues": flows}
         return {
@@ -348,15 +348,15 @@ def test_a_schema_that_reads_is_read() -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (503, Refused), (500, Refused), (403, Refused)])
-def test_a_job_that_is_not_given_is_told_as_its_siblings_tell_it(status: int, kind: type[GraphError]) -> None:
+def test_a_job_that_is_not_given_is_raised_as_its_siblings_raise_it(status: int, kind: type[GraphError]) -> None:
     answer = body(b"", status, **{"Retry-After": "7", "request-id": "r-1"})
     for call in ("state", "log"):
-        with pytest.raises(kind) as told:
+        with pytest.raises(kind) as raised:
             READS[call](Client(answer))
-        assert (told.value.status, told.value.request_id) == (status, "r-1")
-    with pytest.raises(kind) as told:
+        assert (raised.value.status, raised.value.request_id) == (status, "r-1")
+    with pytest.raises(kind) as raised:
         Client(answer).job.read(JOB)
-    assert getattr(told.value, "retry_after", 7.0) == 7.0
+    assert getattr(raised.value, "retry_after", 7.0) == 7.0
 
 
 def test_a_token_that_is_over_is_renewed_once() -> None:
@@ -364,9 +364,9 @@ def test_a_token_that_is_over_is_renewed_once() -> None:
     assert made.job.state(JOB).schedule == "Active"
     assert [request.headers["Authorization"] for request in made.requests] == ["Bearer token-1", "Bearer token-2"]
     made = Client(body(b"", 401))
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         made.job.state(JOB)
-    assert (told.value.status, len(made.requests)) == (401, 2)
+    assert (raised.value.status, len(made.requests)) == (401, 2)
 
 
 def test_an_identity_that_gives_no_token_is_asked_twice() -> None:

@@ -25,7 +25,7 @@ def waiting(tmp_path: Path) -> Sending:
     return sending
 
 
-def told(sending: Sending, source: str | None = None) -> dict[str, tuple[int, datetime]]:
+def forecasts(sending: Sending, source: str | None = None) -> dict[str, tuple[int, datetime]]:
     """By source: the calls that its run needs, and when it is done."""
     house = sending.rollcall.house
     found = {}
@@ -37,7 +37,7 @@ def told(sending: Sending, source: str | None = None) -> dict[str, tuple[int, da
 
 
 def test_the_calls_of_earlier_runs_add_up(waiting: Sending) -> None:
-    found = told(waiting)
+    found = forecasts(waiting)
     assert {name: calls for name, (calls, _) in found.items()} == {"employees": 3, "interns": 3, "partners": 1}
     today = waiting.clock.now()
     done = {name: at - today > timedelta(hours=23) for name, (_, at) in found.items()}
@@ -46,7 +46,7 @@ def test_the_calls_of_earlier_runs_add_up(waiting: Sending) -> None:
 
 @pytest.mark.parametrize("source", ["employees", "interns", "partners"])
 def test_calls_of_sources_that_are_not_shown_count_as_well(waiting: Sending, source: str) -> None:
-    assert told(waiting, source) == {source: told(waiting)[source]}
+    assert forecasts(waiting, source) == {source: forecasts(waiting)[source]}
 
 
 def test_what_was_sent_needs_no_call_any_more_and_what_was_refused_whole_goes_in_halves(tmp_path: Path) -> None:
@@ -54,13 +54,13 @@ def test_what_was_sent_needs_no_call_any_more_and_what_was_refused_whole_goes_in
     sending.rollcall.drop(150)
     sending.graph.script.extend([status(202), status(202), status(400), status(429, Retry_After="7200")])
     sending.rollcall.house.send_runs()
-    calls, done = told(sending)["employees"]
+    calls, done = forecasts(sending)["employees"]
     assert calls == 2
     wait = done - sending.clock.now()
     assert timedelta(hours=1) < wait < timedelta(hours=3), "as long as Entra says"
 
 
-def test_the_quota_is_told_with_what_is_left(waiting: Sending) -> None:
+def test_the_quota_is_shown_with_what_is_left(waiting: Sending) -> None:
     house = waiting.rollcall.house
     waiting.graph.script.extend([status(202), status(202), status(429, Retry_After="7200")])
     waiting.graph.otherwise = status(429, Retry_After="7200")
@@ -72,7 +72,7 @@ def test_the_quota_is_told_with_what_is_left(waiting: Sending) -> None:
     )
 
 
-def test_where_nothing_is_on_its_way_nothing_is_told(tmp_path: Path) -> None:
+def test_where_nothing_is_on_its_way_nothing_is_shown(tmp_path: Path) -> None:
     house = scripted(tmp_path / "sources").rollcall.house
     runs: list[Run] = house.ledger.runs()
     assert list(forecast(house, runs)) == []

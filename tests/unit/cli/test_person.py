@@ -19,11 +19,11 @@ from tests.unit.cli.conftest import Rollcall
 
 ONE = people(1)
 CHANGED = people(1, title="Director")
-SILENT = 12  # hours in which the log says nothing: longer than anybody is waited for
+SILENT = 12  # hours in which the log says nothing: longer than the wait
 
 
 def silent(made: Desk, run: Run) -> None:
-    """The log says nothing of a run until nobody waits any more."""
+    """The log says nothing of a run until the wait is over."""
     for _ in range(SILENT):
         made.clock.advance(hours=1)
         made.rollcall.house.collect_logs()
@@ -101,7 +101,7 @@ SENDS, ONLY_CHANGES, GIVEN_UP = NextDrop.SENDS, NextDrop.ONLY_CHANGES, NextDrop.
 
 @dataclass(frozen=True)
 class Case:
-    """What happened to a person, what is expected of the next drop, and the outcome that is told."""
+    """What happened to a person, what is expected of the next drop, and the outcome that is shown."""
 
     happened: Callable[[Desk], None]
     what: NextDrop
@@ -126,11 +126,11 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.happened.__name__)
 def test_what_is_said_of_the_next_drop_is_what_it_does(made: Desk, rollcall: Rollcall, case: Case) -> None:
     case.happened(made)
-    shown = rollcall("person", "p0001", "--source", "employees", "--json")
-    assert shown.exit_code == 0, shown.stderr
-    told = json.loads(shown.stdout)
-    assert (told["will_be_sent_again"], told["next"]) == (case.what is SENDS, case.what)
-    assert told["outcome"] == case.outcome
+    answer = rollcall("person", "p0001", "--source", "employees", "--json")
+    assert answer.exit_code == 0, answer.stderr
+    shown = json.loads(answer.stdout)
+    assert (shown["will_be_sent_again"], shown["next"]) == (case.what is SENDS, case.what)
+    assert shown["outcome"] == case.outcome
     house = made.rollcall.house
     view = person_view(house.console.memory, "employees", "p0001")
     assert view.following is not None
@@ -148,33 +148,33 @@ def test_a_person_whom_a_run_sends_now_is_neither_sent_again_nor_not(made: Desk,
     run = made.drop(ONE, "one.csv")
     made.graph.script.append(status(429, Retry_After="7200"))
     made.rollcall.house.send_runs()
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert (told["will_be_sent_again"], told["next"], told["run_id"]) == (False, "under_way", run.run_id)
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert (shown["will_be_sent_again"], shown["next"], shown["run_id"]) == (False, "under_way", run.run_id)
     assert run.run_id in rollcall("person", "p0001", "--source", "employees").stdout
     cancel(made.rollcall.house.ledger, run.run_id, "Anna", "no", made.clock.now())
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert told["next"] == "under_way", "what Entra took of it is not entered yet"
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert shown["next"] == "under_way", "what Entra took of it is not entered yet"
     made.clock.advance(hours=3)
     made.rollcall.house.send_runs()
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert told["next"] == "sends"
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert shown["next"] == "sends"
 
 
 def test_a_run_under_way_that_does_not_send_a_person_says_nothing_of_them(made: Desk, rollcall: Rollcall) -> None:
     made.settle(made.sent([*ONE, *people(1, start=2)]))
     run = made.drop([*ONE, *people(1, start=2, title="Director")], "two.csv")
     assert made.actions(run) == {"p0001": "unchanged", "p0002": "changed"}
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert told["next"] == "only_changes"
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert shown["next"] == "only_changes"
 
 
-def test_a_person_who_was_never_accepted_is_told_with_the_run_that_may_have_sent_them(
+def test_a_person_who_was_never_accepted_is_shown_with_the_run_that_may_have_sent_them(
     made: Desk, rollcall: Rollcall
 ) -> None:
     in_doubt_and_never_accepted(made)
     (run,) = made.rollcall.house.ledger.runs()
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert (told["run_id"], told["user"]["externalId"]) == (run.run_id, "p0001")
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert (shown["run_id"], shown["user"]["externalId"]) == (run.run_id, "p0001")
 
 
 def test_a_run_under_way_goes_before_what_was_known(made: Desk, rollcall: Rollcall) -> None:
@@ -184,23 +184,23 @@ def test_a_run_under_way_goes_before_what_was_known(made: Desk, rollcall: Rollca
     view = person_view(made.rollcall.house.console.memory, "employees", "p0001")
     assert view.following is not None
     assert (view.following.what, view.following.run_id) == (NextDrop.UNDER_WAY, run.run_id)
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert (told["will_be_sent_again"], told["next"]) == (False, "under_way")
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert (shown["will_be_sent_again"], shown["next"]) == (False, "under_way")
 
 
 def test_a_person_whose_run_is_forgotten_is_still_known(made: Desk, rollcall: Rollcall) -> None:
     run = made.settle(made.sent(people(2), "one.csv"))
     made.rollcall.house.ledger.forget(run)
-    told = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
-    assert (told["run_id"], told["outcome"], told["active"]) == (run.run_id, "updated", True)
-    assert (told["will_be_sent_again"], told["user"]) == (False, None)
+    shown = json.loads(rollcall("person", "p0001", "--source", "employees", "--json").stdout)
+    assert (shown["run_id"], shown["outcome"], shown["active"]) == (run.run_id, "updated", True)
+    assert (shown["will_be_sent_again"], shown["user"]) == (False, None)
 
 
-def test_a_person_of_whom_entra_was_never_told_is_said_so(made: Desk, rollcall: Rollcall) -> None:
+def test_a_person_whom_entra_was_never_sent_is_an_error(made: Desk, rollcall: Rollcall) -> None:
     made.settle(made.sent(ONE))
-    told = rollcall("person", "p0002", "--source", "employees")
-    assert told.exit_code == 1
-    assert "never told" in told.stderr
+    shown = rollcall("person", "p0002", "--source", "employees")
+    assert shown.exit_code == 1
+    assert "never told" in shown.stderr
 
 
 def test_of_a_person_whom_no_run_has_sent_nothing_is_expected(made: Desk) -> None:
@@ -208,5 +208,5 @@ def test_of_a_person_whom_no_run_has_sent_nothing_is_expected(made: Desk) -> Non
     assert person_view(made.rollcall.house.console.memory, "employees", "p0002").following is None
 
 
-def test_who_is_not_known_any_more_is_sent_as_somebody_new() -> None:
+def test_who_is_not_known_any_more_is_sent_as_a_new_person() -> None:
     assert expected(None, None).sends_again
