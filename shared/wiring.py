@@ -189,7 +189,7 @@ class House:
             self.ledger, self.files,
             GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
-            lambda: self.storage.state.lease(SENDING_LEASE),
+            lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
             self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention,
             self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
@@ -241,7 +241,7 @@ class House:
         from shared.adapters.console_reads import JobBook
         from shared.reporting.overview import Lookout
 
-        job, at, now = JobBook(self.job, self.clock.now).facts, self.checkpoints.get, self.clock.now
+        job, at, now = JobBook(self.job, self.clock.elapsed).facts, self.checkpoints.get, self.clock.now
         return Lookout(self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now)
 
     @room
@@ -313,5 +313,5 @@ def assemble(
         OutcomeTable(VersionedTable(storage.outcomes_table)),
         PeopleBlobs(storage.state),
         QuotaTable(VersionedTable(storage.quota_table), settings.daily_calls, settings.leavers_calls),
-        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now),
+        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE, clock.elapsed), clock.now),
     )  # fmt: skip

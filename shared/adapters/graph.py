@@ -38,7 +38,11 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The time of day, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -64,7 +68,8 @@ class GraphUpload:
     def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None] = lambda: None) -> Reply:
         """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves.
 
-        `leaving` is called when the token is there, and again when the connection is: a first call waits for both.
+        `leaving` is called when the token is there, and again when the connection is: a first call waits for both. What
+        it raises is raised here, and the call does not leave.
         """
 
         def watch(event: str, _: object) -> None:
@@ -140,12 +145,12 @@ class GraphLog:
 
     def _get(self, url: str) -> tuple[Reply, bytes]:
         scope = self._hosts.scope_for(url)
-        now = self._clock.now()
+        now = self._clock.elapsed()
         booking = self._pacer.book(now)
-        self._clock.sleep(max(0.0, (booking.at - now).total_seconds()))
+        self._clock.sleep(max(0.0, booking.at - now))
         try:
             token = self._tokens.get(scope)
-            booking.left(self._clock.now())
+            booking.left(self._clock.elapsed())
             headers = {"Authorization": f"Bearer {token}", "Prefer": "include-unknown-enum-members"}
             response = self._client.get(url, headers=headers)
         except ClientAuthenticationError as error:
@@ -186,7 +191,7 @@ def reply_of(response: httpx.Response, now: datetime) -> Reply:
         response.status_code,
         date or now,
         headers.get("request-id", ""),
-        _seconds(headers.get("Retry-After"), now),
+        _seconds(headers.get("Retry-After"), date or now),  # a date is one of the service's clock, not of ours
         code[:100],
         message[:500],
         (now - date).total_seconds() if date else None,

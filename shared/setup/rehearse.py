@@ -21,7 +21,7 @@ from shared.sending.replies import Reply, Verdict
 
 PAUSE = 5.0
 SLOWLY = 30.0
-FIRST = timedelta(minutes=2)  # so long it is looked often
+FIRST = 120.0  # seconds: so long it is looked often
 AFTERWARDS = 2  # looks after the answer: a manager is set by an entry of its own (D4)
 
 
@@ -45,7 +45,11 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The time of day, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -84,7 +88,8 @@ def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry
     seen: set[str] = set()
     answered = looks = 0
     clock = rehearsal.clock
-    while clock.now() - since < rehearsal.longest and looks < AFTERWARDS:
+    begun = clock.elapsed()
+    while clock.elapsed() - begun < rehearsal.longest.total_seconds() and looks < AFTERWARDS:
         for entry in _about(key, since, rehearsal):
             if entry.id not in seen:
                 seen.add(entry.id)
@@ -92,9 +97,9 @@ def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry
                 yield entry
         looks += bool(answered)
         if not answered:
-            waited = (clock.now() - since).total_seconds()
+            waited = clock.elapsed() - begun
             rehearsal.say(f"nothing in the log about {key} yet ({waited / 60:.0f} min); a cycle can take 40 minutes")
-        clock.sleep(PAUSE if answered or clock.now() - since < FIRST else SLOWLY)
+        clock.sleep(PAUSE if answered or clock.elapsed() - begun < FIRST else SLOWLY)
 
 
 def _about(key: str, since: datetime, rehearsal: Rehearsal) -> list[LogEntry]:

@@ -241,6 +241,14 @@ class Skew:
     seconds: int = 0
 
 
+@dataclass(frozen=True)
+class SetClock:
+    """The time of day of an instance is set forward by this much, or back. No time passes."""
+
+    instance: int = 0
+    seconds: int = 0
+
+
 Action: TypeAlias = (
     Drop
     | Redeliver
@@ -261,6 +269,7 @@ Action: TypeAlias = (
     | Release
     | Wait
     | Skew
+    | SetClock
 )
 
 

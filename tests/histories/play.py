@@ -23,6 +23,7 @@ from tests.histories.actions import (
     Release,
     Replan,
     Resend,
+    SetClock,
     Skew,
     Step,
     Threshold,
@@ -196,3 +197,8 @@ def _(action: Wait, world: World) -> None:
 @_play.register
 def _(action: Skew, world: World) -> None:
     world.skew(action.instance, action.seconds)
+
+
+@_play.register
+def _(action: SetClock, world: World) -> None:
+    world.set_clock(action.instance, action.seconds)

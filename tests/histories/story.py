@@ -18,6 +18,7 @@ from tests.histories.actions import (
     Meanwhile,
     OlderRelease,
     Resend,
+    SetClock,
     Step,
     Trouble,
     Turn,
@@ -44,6 +45,9 @@ def sentence(action: Action) -> str:
             return f"an instance of the release before: {action.what}"
         case Wait():
             return f"{action.seconds} seconds pass"
+        case SetClock():
+            where = f"{abs(action.seconds)} seconds {'ahead' if action.seconds > 0 else 'behind'}"
+            return f"instance {'AB'[action.instance]}: its clock is set, {where if action.seconds else 'to the truth'}"
         case Fault():
             status = f" {action.status}" if action.kind == "status" else ""
             return f"Entra: {action.route} goes wrong {action.times} times after {action.skip}: {action.kind}{status}"

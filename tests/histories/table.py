@@ -19,6 +19,7 @@ from tests.histories.actions import (
     Meanwhile,
     OlderRelease,
     Release,
+    SetClock,
     Step,
     Threshold,
     Trouble,
@@ -51,6 +52,8 @@ def _label(action: Action) -> str:
             return f"fault {action.route} {action.kind}{f' {action.status}' if action.kind == 'status' else ''}"
         case OlderRelease():
             return "older release"
+        case SetClock():
+            return f"clock set {'ahead' if action.seconds > 0 else 'back' if action.seconds else 'right'}"
         case Threshold() | Release():
             return "threshold" if isinstance(action, Threshold) else "release"
     return type(action).__name__.lower()

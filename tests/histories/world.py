@@ -120,6 +120,9 @@ class _ProcessClock:
     def now(self) -> datetime:
         return self._clock.now() + self._process.skew
 
+    def elapsed(self) -> float:
+        return self._clock.elapsed()
+
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
 
@@ -138,7 +141,7 @@ class _Runs(MemoryContainer):
     """The files of runs, with a note of when each was written last."""
 
     def __init__(self, clock: FakeClock, note: Callable[[str], None]) -> None:
-        super().__init__(clock.now)
+        super().__init__(clock.now, clock.elapsed)
         self._note = note
 
     def write(self, path: str, data: bytes) -> str:
@@ -172,7 +175,7 @@ class World:
             absence, grace = (setup.absence, setup.grace) if name == FULL else ("ignore", 1)
             self.configure(name, Config(number, absence, grace, setup.gates))
         self._settings = _settings(setup, folder)
-        self._drops, self._state = MemoryContainer(self.clock.now), MemoryContainer(self.clock.now)
+        self._drops, self._state = (MemoryContainer(self.clock.now, self.clock.elapsed) for _ in range(2))
         stores: dict[str, Any] = {name: MemoryTable() for name in Storage.__dataclass_fields__}
         stores |= {"drops": self._drops, "state": self._state, "runs": _Runs(self.clock, self._note)}
         self._stores = stores
@@ -240,6 +243,11 @@ class World:
     def skew(self, number: int, seconds: int) -> None:
         """The clock of an instance is wrong from now on."""
         self.processes[number].skew = timedelta(seconds=seconds)
+
+    def set_clock(self, number: int, seconds: int) -> None:
+        """The time of day of an instance is set; it may be so far from the truth, and no farther."""
+        farthest = timedelta(hours=2)
+        self.processes[number].skew = min(max(timedelta(seconds=seconds), -farthest), farthest)
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
