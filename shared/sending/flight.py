@@ -156,16 +156,19 @@ class Flight:
         Raises _NotCalled with StaleRun, StorageError or LeaseLost.
         """
         clock = self.sender.clock
+        began, elapsed = clock.now(), clock.elapsed()
 
         def leaving() -> None:
             self.lease.keep()  # the process may have stood still since the receipt was written
             booking.left(clock.elapsed())
 
         try:
-            started = self.sender.ledger.record(self.run.run_id, part.started(clock.now(), self._name))
-            return started, self.sender.upload.post(self.endpoint, body, leaving)
+            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name))
+            reply = self.sender.upload.post(self.endpoint, body, leaving)
         except RollcallError as error:
             raise _NotCalled(error) from error
+        was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
+        return started, reply if reply.skew is None else replace(reply, skew=reply.skew - was_set)
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""

@@ -54,7 +54,7 @@ class Part:
             return fresh
         return replace(
             fresh,
-            started_at=before.started_at or before.at,
+            started_at=min(before.started_at or before.at, now),  # a clock that was ahead may have written it
             attempt=before.attempt + 1,
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,

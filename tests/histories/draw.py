@@ -98,7 +98,7 @@ PORTS: dict[str, tuple[str, ...]] = {
     "alerts": ("any", "alerts_table"),
 }
 PAUSES = (0, 0, 0, 0, 5, 90, 400, 4000)
-JUMPS = (-7200, -3600, -3600, -600, 0, 600, 3600, 3600, 7200)  # seconds that a clock is from the truth
+JUMPS = (-7200, -3600, -600, 0, 0, 600, 3600, 7200)  # seconds that a clock is from the truth
 WAITS = (5, 20, 130, 130, 600, 1800, 7200, 21_600, 90_000)
 
 
@@ -243,7 +243,7 @@ class _Draw:
             (16, lambda: Wait(self.one(WAITS))),
             (5, lambda: OlderRelease(self.one(("plan", "send", "send", "sweep", "collect", "alerts")))),
             (8, lambda: Skew(self.one((0, 1)), self.one((-20, -3, 0, 3, 20)))),
-            (6, self._set_clock),
+            (14, self._set_clock),
         ]
         return [self._weighted(makes)]
 

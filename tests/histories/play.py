@@ -201,4 +201,4 @@ def _(action: Skew, world: World) -> None:
 
 @_play.register
 def _(action: SetClock, world: World) -> None:
-    world.set_clock(action.instance, action.seconds)
+    world.skew(action.instance, action.seconds)

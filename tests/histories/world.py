@@ -244,11 +244,6 @@ class World:
         """The clock of an instance is wrong from now on."""
         self.processes[number].skew = timedelta(seconds=seconds)
 
-    def set_clock(self, number: int, seconds: int) -> None:
-        """The time of day of an instance is set; it may be so far from the truth, and no farther."""
-        farthest = timedelta(hours=2)
-        self.processes[number].skew = min(max(timedelta(seconds=seconds), -farthest), farthest)
-
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self.tenant.calm()
