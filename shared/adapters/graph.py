@@ -10,18 +10,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 import httpx
 import msgspec
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
+from shared.adapters.graph_log_pages import log_minimum, read_page
 from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
-from shared.collecting.entries import LogEntry, graph_time, read_entry
+from shared.collecting.entries import graph_time
+from shared.collecting.reading import LogPage
 from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import Refused, Throttled, Unreachable
+from shared.errors import LogMinimum, Refused, Throttled, Unreachable
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.replies import Reply, Verdict
 
@@ -114,24 +116,30 @@ class GraphLog:
         self._clock = clock
         self._pacer = pacer
 
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
-        """The entries of a job in a window, page by page. Raises GraphError, UntrustedHost."""
-        url: str | None = _first_page(endpoint, window)
+    def pages(self, endpoint: Endpoint, window: Window, following: str = "") -> Iterator[LogPage]:
+        """The entries of a job in a window, page by page; from `following` on, where that is given.
+
+        Raises GraphError, UntrustedHost.
+        """
+        url: str | None = following or _first_page(endpoint, window)
         seen: set[str] = set()
         while url:
             if url in seen:
                 raise Refused("the provisioning log sent the same nextLink twice")
             seen.add(url)
-            page = self._page(url)
-            yield [read_entry(raw) for raw in page.value if isinstance(raw, dict)]
-            url = page.next_link
+            reply, body = self._answer(url)
+            page = read_page(body, endpoint.job_id, reply)
+            yield page
+            if page.is_cut_off:
+                raise Refused("the provisioning log sent no address that reads for its next page")
+            url = page.following
 
-    def _page(self, url: str) -> _Page:
+    def _answer(self, url: str) -> tuple[Reply, bytes]:
         renewed = False
         for attempt in range(1, LOG_TRIES + 1):
             reply, body = self._get(url)
             if reply.verdict is Verdict.ACCEPTED:
-                return _page(body, reply)
+                return reply, body
             if reply.verdict is Verdict.NEW_TOKEN and not renewed:
                 renewed = True
                 self._tokens.renew()
@@ -158,22 +166,6 @@ class GraphLog:
         except (httpx.HTTPError, AzureError) as error:
             return Reply(0, self._clock.now(), code=type(error).__name__), b""
         return reply_of(response, self._clock.now()), response.content
-
-
-class _Page(msgspec.Struct):
-    value: list[Any]
-    next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
-
-
-def _page(body: bytes, reply: Reply) -> _Page:
-    try:
-        return msgspec.json.decode(body, type=_Page)
-    except msgspec.DecodeError as error:
-        raise Refused(
-            f"the provisioning log sent no page (request-id {reply.request_id}): {error}",
-            status=reply.status,
-            request_id=reply.request_id,
-        ) from error
 
 
 def reply_of(response: httpx.Response, now: datetime) -> Reply:
@@ -207,6 +199,8 @@ def _first_page(endpoint: Endpoint, window: Window) -> str:
 
 def _error(reply: Reply) -> Refused | Throttled | Unreachable:
     text = f"the provisioning log answered {reply.told}"
+    if reply.status == 400 and (minimum := log_minimum(reply.message)):
+        return LogMinimum(f"{text}: {reply.message}", minimum, request_id=reply.request_id)
     if reply.status == 403:
         text += "; grant the app's identity ProvisioningLog.Read.All"
     if reply.status == 0:

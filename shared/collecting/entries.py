@@ -15,6 +15,8 @@ import msgspec
 
 _IMPORTS = ("EntryImportAdd", "EntryImportUpdate")
 _NO_VALUES = frozenset({"id", "externalId", "schemas"})
+_LONGEST_ID = 200  # characters: longer, it is no id, and no key of a table
+_FIRST_YEAR, _LAST_YEAR = 1999, 9000  # a table keeps no other times
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry that tells none: it is kept, and joined to no run
 
 
@@ -78,14 +80,14 @@ class LogLine:
 def read_entry(raw: Mapping[str, Any]) -> LogEntry:
     """The entry in this JSON. What is missing, null or of another kind reads as empty, so that no entry is ever lost.
 
-    One without an id gets the hash of its content, which is the same at every reading.
+    One without an id, or with one that is too long, gets the hash of its content, which is the same at every reading.
     """
     status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
     error = _mapping(status, "errorInformation")
     modified = _mappings(raw, "modifiedProperties")
     received = _step(raw, _IMPORTS)
     return LogEntry(
-        id=_text(raw, "id") or _digest(raw),
+        id=_id(raw),
         at=_time(_text(raw, "activityDateTime")),
         job_id=_text(raw, "jobId"),
         cycle_id=_text(raw, "cycleId"),
@@ -107,6 +109,20 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
         received=_values(_mapping(received, "details")) if received else {},
         written=tuple(value for item in modified if (value := _text(item, "newValue"))),
     )
+
+
+def faults_of(raw: Mapping[str, Any]) -> list[str]:
+    """The fields without which an entry cannot be placed or answer anybody, and that are missing or of another kind."""
+    status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
+    is_there = {
+        "id": 0 < len(_text(raw, "id")) <= _LONGEST_ID and isinstance(raw["id"], str),
+        "activityDateTime": _time(_text(raw, "activityDateTime")) != NO_TIME,
+        "jobId": isinstance(raw.get("jobId"), str),
+        "provisioningAction": isinstance(raw.get("provisioningAction") or raw.get("action"), str),
+        "provisioningStatusInfo": isinstance(status.get("status"), str),
+        "sourceIdentity": isinstance(raw.get("sourceIdentity"), Mapping),
+    }
+    return [name for name, found in is_there.items() if not found]
 
 
 def read_time(text: str) -> datetime:
@@ -165,19 +181,25 @@ def _step(raw: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any] | N
     return next((step for step in _mappings(raw, "provisioningSteps") if _text(step, "name") in names), None)
 
 
+def _id(raw: Mapping[str, Any]) -> str:
+    text = _text(raw, "id")
+    return text if 0 < len(text) <= _LONGEST_ID else _digest(raw)
+
+
 def _digest(raw: Mapping[str, Any]) -> str:
     return "sha256-" + hashlib.sha256(msgspec.json.encode(raw, order="deterministic")).hexdigest()
 
 
 def _time(text: str) -> datetime:
     try:
-        return read_time(text)
-    except ValueError:
+        moment = read_time(text)
+    except (ValueError, OverflowError):
         return NO_TIME
+    return moment if _FIRST_YEAR < moment.year < _LAST_YEAR else NO_TIME
 
 
 def _number(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and abs(value) < 2**53 else 0
 
 
 def _mappings(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -192,4 +214,4 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
-    return "" if value is None else str(value)
+    return str(value) if isinstance(value, str | int | float) else ""

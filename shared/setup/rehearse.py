@@ -14,6 +14,7 @@ from shared import scim
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
+from shared.collecting.reading import LogPage
 from shared.endpoint import Endpoint
 from shared.errors import Refused, Throttled
 from shared.planning.mapping import Person
@@ -36,7 +37,7 @@ class Upload(Protocol):
 class Log(Protocol):
     """Reads the provisioning log."""
 
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
+    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[LogPage]:
         """The entries of a job in a window. Raises GraphError."""
         ...
 
@@ -104,5 +105,5 @@ def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry
 
 def _about(key: str, since: datetime, rehearsal: Rehearsal) -> list[LogEntry]:
     window = Window(since - timedelta(seconds=1), rehearsal.clock.now() + timedelta(minutes=1))
-    found = [entry for page in rehearsal.log.pages(rehearsal.endpoint, window) for entry in page]
+    found = [entry for page in rehearsal.log.pages(rehearsal.endpoint, window) for entry in page.entries]
     return sorted((entry for entry in found if entry.external_id == key), key=lambda entry: entry.at)
