@@ -214,8 +214,11 @@ class House:
         from shared.alerting.watching import Watcher
 
         job, at, now = self.job.state, self.checkpoints.get, self.clock.now
-        sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
-        return Watcher(self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised)
+        sources, log = self.sources.sources, self.checkpoints
+        return Watcher(
+            self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now,
+            log.unrecognised, log.last_fault, log.gaps,
+        )  # fmt: skip
 
     @room
     def alerts(self) -> AlertTable:
@@ -242,7 +245,10 @@ class House:
         from shared.reporting.overview import Lookout
 
         job, at, now = JobBook(self.job, self.clock.elapsed).facts, self.checkpoints.get, self.clock.now
-        return Lookout(self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now)
+        return Lookout(
+            self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now,
+            self.checkpoints.last_fault, self.checkpoints.gaps,
+        )  # fmt: skip
 
     @room
     def reporter(self) -> Reporter:

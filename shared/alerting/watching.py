@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unrecognised, Watch
+from shared.alerting.findings import JobState, LogFault, LogGap, RunWatch, SourceWatch, Unrecognised, Watch
 from shared.endpoint import Endpoint
 from shared.errors import GraphError, Missing
 from shared.planning.changes import Action
@@ -32,6 +32,8 @@ class Watcher:
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
     unrecognised: Callable[[str], Sequence[Unrecognised]] = lambda job_id: ()  # by job id
+    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # the same
+    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -54,6 +56,8 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
         _job(watcher, endpoint) if endpoint else None,
         watcher.checkpoint(endpoint.job_id) if endpoint else None,
         tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
+        watcher.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(watcher.log_gaps(endpoint.job_id)) if endpoint else (),
     )
 
 

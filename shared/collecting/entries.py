@@ -15,7 +15,6 @@ import msgspec
 
 _IMPORTS = ("EntryImportAdd", "EntryImportUpdate")
 _NO_VALUES = frozenset({"id", "externalId", "schemas"})
-_LONGEST_ID = 200  # characters: longer, it is no id, and no key of a table
 _FIRST_YEAR, _LAST_YEAR = 1999, 9000  # a table keeps no other times
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry that tells none: it is kept, and joined to no run
 
@@ -80,14 +79,14 @@ class LogLine:
 def read_entry(raw: Mapping[str, Any]) -> LogEntry:
     """The entry in this JSON. What is missing, null or of another kind reads as empty, so that no entry is ever lost.
 
-    One without an id, or with one that is too long, gets the hash of its content, which is the same at every reading.
+    One without an id gets the hash of its content, which is the same at every reading.
     """
     status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
     error = _mapping(status, "errorInformation")
     modified = _mappings(raw, "modifiedProperties")
     received = _step(raw, _IMPORTS)
     return LogEntry(
-        id=_id(raw),
+        id=_text(raw, "id") or _digest(raw),
         at=_time(_text(raw, "activityDateTime")),
         job_id=_text(raw, "jobId"),
         cycle_id=_text(raw, "cycleId"),
@@ -115,7 +114,7 @@ def faults_of(raw: Mapping[str, Any]) -> list[str]:
     """The fields without which an entry cannot be placed or answer anybody, and that are missing or of another kind."""
     status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
     is_there = {
-        "id": 0 < len(_text(raw, "id")) <= _LONGEST_ID and isinstance(raw["id"], str),
+        "id": isinstance(raw.get("id"), str) and bool(raw["id"]),
         "activityDateTime": _time(_text(raw, "activityDateTime")) != NO_TIME,
         "jobId": isinstance(raw.get("jobId"), str),
         "provisioningAction": isinstance(raw.get("provisioningAction") or raw.get("action"), str),
@@ -179,11 +178,6 @@ def _flag(item: Mapping[str, Any], text: str) -> bool | None:
 
 def _step(raw: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any] | None:
     return next((step for step in _mappings(raw, "provisioningSteps") if _text(step, "name") in names), None)
-
-
-def _id(raw: Mapping[str, Any]) -> str:
-    text = _text(raw, "id")
-    return text if 0 < len(text) <= _LONGEST_ID else _digest(raw)
 
 
 def _digest(raw: Mapping[str, Any]) -> str:

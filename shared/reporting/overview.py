@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.alerting.findings import Severity
+from shared.alerting.findings import LogFault, LogGap, Severity
 from shared.alerting.raise_alerts import Alert
+from shared.alerting.rules import RECENT
 from shared.endpoint import Endpoint
 from shared.errors import GraphError, Missing
 from shared.planning.lanes import Lane
@@ -68,6 +69,8 @@ class SourceView:
     runs: tuple[RunLine, ...]  # newest first
     runs_total: int
     alerts: tuple[Alert, ...]
+    log_fault: LogFault | None = None  # why the last reading of the job's log failed
+    log_gaps: tuple[LogGap, ...] = ()  # what of it could not be read, of the last days
 
     @property
     def waiting(self) -> tuple[RunLine, ...]:
@@ -99,6 +102,8 @@ class Lookout:
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
+    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # by job id
+    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
 
 
 def quota(budget: Budget, now: datetime) -> Quota:
@@ -146,6 +151,8 @@ def source_view(
         tuple(map(run_line, reversed(runs[-shown:]))),
         len(runs),
         sorted_alerts(alert for alert in alerts if alert.finding.source == source.source),
+        lookout.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(each for each in lookout.log_gaps(endpoint.job_id) if now - each.found_at < RECENT) if endpoint else (),
     )
 
 
