@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.entra.log import Entry, Event
+from shared.adapters.memory import MemoryTable
 from shared.collecting.checkpoint import Stretch
 from shared.collecting.collect_logs import Collected
 from shared.runs import RunState
@@ -182,6 +183,21 @@ def test_a_reading_that_was_killed_is_read_again_in_full(tmp_path: Path) -> None
     house.checkpoints.begin(made.before.app.job.id, "killed")
     assert made.collect().calls >= 20
     assert made.collect().calls <= 2
+
+
+def test_a_checkpoint_that_an_operator_sets_back_is_read_from(tmp_path: Path) -> None:
+    made = reader(tmp_path, log_page_size=100)
+    made.write(2_000, 600)
+    made.collect(minutes=13)
+    made.collect()
+    storage, job = made.before.rollcall.house.storage, made.before.app.job.id
+    row = storage.checkpoints_table.get("log", job)
+    back = made.before.clock.now() - timedelta(hours=3)
+    storage.checkpoints_table.replace({**row.entity, "until": back.isoformat()}, row.etag)
+    house = replace(made.before.rollcall.house, storage=replace(storage, logs_table=MemoryTable()))
+    made.before.rollcall = replace(made.before.rollcall, house=house).restarted()
+    made.collect()
+    assert made.stored() == made.written()
 
 
 def test_a_reading_in_parts_whose_address_does_not_hold_is_read_at_once(tmp_path: Path) -> None:
