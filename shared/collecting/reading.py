@@ -1,7 +1,7 @@
 """Reading a log: what is new in full, and of what is known as much as a small share of the calls permits.
 
     what is new        from the checkpoint to now, less a lag; with the newest stretch, where late entries are usual
-    what came late     while that brings late entries, the stretches before it, one after the other
+    what came late     where that brings late entries, the stretch before it, and so on while they bring some
     what is known      in turn, within `allowance`; a call that brings something new does not count
 
 Pages go to `keep` one at a time. What cannot be read again is a fault of this tick; what is new and cannot be read
@@ -188,11 +188,13 @@ class LogReading:
     def _again(self, rest: list[Stretch], read_to: datetime, *, late: bool) -> Iterator[Stretch]:
         """Read again; what is left to be read once more. `late`: what is new held late entries."""
         left, queue = allowance(rest), in_turn(rest)
-        while queue and (late or left > 0):
-            stretch = max(queue, key=lambda each: each.since) if late else queue[0]
+        older = [each for each in queue if late]
+        while queue and (older or left > 0):
+            stretch = max(older, key=lambda each: each.since) if older else queue[0]
             queue.remove(stretch)
             kept, news, spent = self._stretch(stretch, read_to, left)
-            late, left = late and news, left - spent
+            left -= spent
+            older = [each for each in queue if news and each.since < stretch.since]
             yield from kept
         yield from queue
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from local.entra.log import Entry, Event
 from shared.adapters.memory import MemoryTable
-from shared.collecting.checkpoint import Stretch
+from shared.collecting.checkpoint import Stretch, second_of
 from shared.collecting.collect_logs import Collected
 from shared.runs import RunState
 from tests.flows.test_sending_emulator import Before
@@ -160,6 +160,30 @@ def test_entries_with_the_usual_latency_are_found_at_once(tmp_path: Path, spread
         missing.append(len(visible - made.stored()))
     assert max(missing) <= 20
     assert missing[-1] == 0
+
+
+@pytest.mark.parametrize("spread", [600.0, 0.0], ids=["in ten minutes", "in one second"])
+def test_a_second_wave_of_late_entries_is_found_by_the_next_collect(tmp_path: Path, spread: float) -> None:
+    chance = random.Random(5)
+    made = reader(tmp_path, log_page_size=100, log_shuffle=True)
+    made.write(2_000, spread, lambda: 900.0 if chance.random() < 0.1 else 0.0)
+    first = made.collect(minutes=13)
+    made.before.clock.advance(minutes=13)
+    second = made.collect()
+    assert first.collected.new + second.collected.new == 2_000
+    assert second.collected.new > 100
+    assert made.stored() == made.written()
+
+
+def test_late_entries_in_the_newest_stretches_are_found_at_once(tmp_path: Path) -> None:
+    made = reader(tmp_path, log_page_size=100)
+    made.write(2_000, 600)
+    made.collect(minutes=13)
+    for _ in range(3):
+        made.collect()
+    late = [made.surface(second_of(each.since) + timedelta(seconds=2)) for each in made.open[-2:]]
+    made.collect()
+    assert set(late) <= made.stored()
 
 
 def test_a_sparse_log_is_read_whole_every_time(tmp_path: Path) -> None:
