@@ -293,3 +293,26 @@ def test_a_clock_that_was_set_loses_no_entry_of_the_log(tmp_path: Path, hours: i
     read_to = house.checkpoints.get(before.app.job.id)
     assert read_to is not None
     assert read_to < before.clock.now()
+
+
+def test_a_minimum_that_moves_on_while_we_read_is_learnt_once(tmp_path: Path) -> None:
+    before = Before(tmp_path / "sources")
+    before.rollcall.drop(["a"])
+    before.tick()
+    before.clock.advance(minutes=5)
+    before.rollcall.house.collect_logs()
+    before.clock.advance(days=8)
+    before.entra.turn(log_minimum="400-iso", log_retention=7 * 86_400.0, log_page_size=1)
+    calls, transport = list[int](), before.rollcall.client._transport
+    handle = transport.handle_request
+
+    def slowly(request: httpx.Request) -> httpx.Response:
+        before.clock.advance(seconds=3)
+        response = handle(request)
+        calls.append(response.status_code)
+        return response
+
+    transport.handle_request = slowly  # type: ignore[method-assign]
+    (fault,) = before.rollcall.house.collect_logs().faults
+    assert "were not read" in fault
+    assert calls[:2] == [400, 200]
