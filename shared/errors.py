@@ -19,6 +19,7 @@ RollcallError
 │   ├── Unreachable             no answer: timeout, refused, cut (the request may have been taken)
 │   ├── Throttled               429 or 503, with the seconds to wait where Graph said so
 │   └── Refused                 any other answer that is not a success
+│       └── LogMinimum          the log does not go back so far; says how far it does
 ├── ChannelError                an alert channel took nothing; it is tried again at the next tick
 └── StorageError                blobs or tables did not do what was asked
     ├── Missing                 no such blob or entity
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class RollcallError(Exception):
@@ -131,6 +133,14 @@ class Throttled(GraphError):
 
 class Refused(GraphError):
     """An answer that is neither a success nor a throttle."""
+
+
+class LogMinimum(Refused):
+    """The log does not go back so far. `minimum` is the earliest time that may be asked for."""
+
+    def __init__(self, message: str, minimum: datetime, *, status: int = 400, request_id: str = "") -> None:
+        self.minimum = minimum
+        super().__init__(message, status=status, request_id=request_id)
 
 
 class ChannelError(RollcallError):

@@ -216,7 +216,7 @@ class House:
             self.ledger, self.files,
             GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
-            lambda: self.storage.state.lease(SENDING_LEASE),
+            lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
             self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
             self.endpoints.today, self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
@@ -242,10 +242,10 @@ class House:
         from shared.alerting.watching import Watcher
 
         job, at, now = self.job.state, self.checkpoints.get, self.clock.now
-        sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
+        sources, log = self.sources.sources, self.checkpoints
         return Watcher(
-            self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised,
-            self.damages.found, self.sources.faults, stops=self.stops.all,
+            self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, log.unrecognised,
+            self.damages.found, self.sources.faults, stops=self.stops.all, log_fault=log.last_fault, log_gaps=log.gaps,
         )  # fmt: skip
 
     @room
@@ -272,9 +272,11 @@ class House:
         from shared.adapters.console_reads import JobBook
         from shared.reporting.overview import Lookout
 
-        job, at, now = JobBook(self.job, self.clock.now).facts, self.checkpoints.get, self.clock.now
-        sources, endpoints, damages = self.sources.sources, self.endpoints.all, self.damages.found
-        return Lookout(self.ledger, self.files, sources, endpoints, job, at, self.budget, now, self.stops, damages)
+        job, at, now = JobBook(self.job, self.clock.elapsed).facts, self.checkpoints.get, self.clock.now
+        return Lookout(
+            self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now, self.stops,
+            self.damages.found, self.checkpoints.last_fault, self.checkpoints.gaps,
+        )  # fmt: skip
 
     @room
     def reporter(self) -> Reporter:
@@ -355,6 +357,6 @@ def assemble(
         QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
         StopTable(quota),
         alerts,
-        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now, damages),
+        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE, clock.elapsed), clock.now, damages),
         damages,
     )  # fmt: skip

@@ -64,7 +64,7 @@ class Dials:
     log_retry_after: bool = True
     log_retention: float = 30 * 86400.0
     inclusive_reliable: bool = True  # False: ge and le lose the entries exactly on the bound
-    log_minimum: Literal["none", "400"] = "none"  # D1: "400" refuses a lower bound older than log_retention
+    log_minimum: Literal["none", "400", "400-iso"] = "none"  # D1: refuses a lower bound older than log_retention
     log_shuffle: bool = False  # True: the entries inside a page come in any order
     log_redundant: bool = True  # A8: False writes no entry for a record that changes nothing
     echo_source_id: bool = False  # A4: True shows data.id in the import step, as it was uploaded

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
@@ -19,14 +19,13 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, ContainerClient, StorageErrorCode
 
+from shared.adapters.clock import elapsed as system_elapsed
 from shared.adapters.container import BLOCK_BYTES
+from shared.adapters.lease import LEASE_SECONDS, HeldLease
 from shared.adapters.tokens import NO_ENTRY
 from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.runs import DropVersion
 
-LEASE_SECONDS = 60
-RENEW_AFTER = timedelta(seconds=15)
-_CERTAIN = timedelta(seconds=45)  # how long after its last renewal a lease is surely still held
 _SOMEBODY_ELSES = (404, 409, 412)
 # One try each: a lease that is waited for during the SDK's minute of retries is over by then
 _AT_ONCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}
@@ -95,15 +94,15 @@ class BlobContainer:
             return False
         return True
 
-    def lease(self, path: str) -> BlobLease | None:
+    def lease(self, path: str, elapsed: Callable[[], float] = system_elapsed) -> HeldLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         blob = self._client.get_blob_client(path)
         with _translated("lease", path):
             try:
-                return BlobLease(path, blob.acquire_lease(LEASE_SECONDS, **_AT_ONCE))
+                return HeldLease(path, _BlobLease(path, blob.acquire_lease(LEASE_SECONDS, **_AT_ONCE)), elapsed)
             except ResourceNotFoundError:
                 self._create_empty(blob)
-                return self.lease(path)
+                return self.lease(path, elapsed)
             except HttpResponseError as error:
                 if error.status_code == 409:
                     return None
@@ -196,35 +195,25 @@ class BlockWriter:
         self._buffer.clear()
 
 
-class BlobLease:
-    """A lease of a minute, renewed while it is used."""
+class _BlobLease:
+    """A lease as the blob service has it."""
 
     def __init__(self, path: str, client: BlobLeaseClient) -> None:
         self._path = path
         self._client = client
-        self._renewed: datetime | None = None
-        self._is_over = False
 
-    def keep(self, now: datetime) -> None:
-        """Renew it now and then. Raises LeaseLost when it is somebody else's, or may be by now."""
-        if self._is_over:
-            raise LeaseLost(f"the lease on {self._path} was given back")
-        if self._renewed is not None and now - self._renewed < RENEW_AFTER:
-            return
+    def renew(self) -> None:
+        """Renew it, in one try."""
         try:
             self._client.renew(**_AT_ONCE)
         except AzureError as error:
-            is_lost = getattr(error, "status_code", None) in _SOMEBODY_ELSES
-            if is_lost or self._renewed is None or now - self._renewed >= _CERTAIN:
-                raise LeaseLost(f"the lease on {self._path} could not be renewed: {type(error).__name__}") from error
-            return  # storage did not answer; the lease runs on, and the next call asks again
-        self._renewed = now
+            text = f"the lease on {self._path} could not be renewed: {type(error).__name__}"
+            if getattr(error, "status_code", None) in _SOMEBODY_ELSES:
+                raise LeaseLost(text) from error
+            raise StorageError(text) from error
 
     def release(self) -> None:
-        """Give it back; one that cannot be given back ends by itself within a minute."""
-        if self._is_over:
-            return
-        self._is_over = True
+        """Give it back, in one try."""
         with suppress(AzureError):
             self._client.release(**_AT_ONCE)
 

@@ -16,25 +16,25 @@ from shared.errors import Damaged, GraphError, Missing
 from shared.reporting.job_facts import JobFacts, read_job
 from shared.runs import Run
 
-REMEMBERED = timedelta(seconds=15)  # pages that follow a run ask every two seconds
+REMEMBERED = 15.0  # seconds: pages that follow a run ask every two seconds
 
 
 class JobBook:
     """The jobs behind endpoints. What Graph said last is good for a moment, also that it said no."""
 
-    def __init__(self, job: GraphJob, now: Callable[[], datetime]) -> None:
+    def __init__(self, job: GraphJob, elapsed: Callable[[], float]) -> None:
         self._job = job
-        self._now = now
-        self._known: dict[str, tuple[datetime, JobFacts | GraphError]] = {}
+        self._elapsed = elapsed
+        self._known: dict[str, tuple[float, JobFacts | GraphError]] = {}
         self._lock = threading.Lock()
 
     def facts(self, endpoint: Endpoint) -> JobFacts:
         """The job. Raises GraphError."""
         with self._lock:
             at, found = self._known.get(endpoint.job_url, (None, None))
-            if at is None or found is None or self._now() - at > REMEMBERED:
+            if at is None or found is None or self._elapsed() - at > REMEMBERED:
                 found = self._read(endpoint)
-                self._known[endpoint.job_url] = (self._now(), found)
+                self._known[endpoint.job_url] = (self._elapsed(), found)
         if isinstance(found, GraphError):
             raise found
         return found

@@ -5,9 +5,8 @@ Also what is built on it once for both: the files of a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Protocol
 
 from shared.planning.plan import file_path
@@ -20,8 +19,8 @@ BLOCK_BYTES = 4 * 1024 * 1024
 class Lease(Protocol):
     """The right to something, held by one process at a time."""
 
-    def keep(self, now: datetime) -> None:
-        """Hold it a while longer. Raises LeaseLost."""
+    def keep(self) -> None:
+        """Hold it a while longer. Raises LeaseLost. Thread-safe."""
         ...
 
     def release(self) -> None:
@@ -70,8 +69,8 @@ class Container(Protocol):
         """Take a blob out if it is still this version; returns whether it was."""
         ...
 
-    def lease(self, path: str) -> Lease | None:
-        """A lease on a (possibly new) blob; None while somebody else holds it."""
+    def lease(self, path: str, elapsed: Callable[[], float] = ...) -> Lease | None:
+        """A lease on a (possibly new) blob; None while somebody else holds it. `elapsed`: the holder's clock."""
         ...
 
 

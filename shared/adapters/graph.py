@@ -17,11 +17,13 @@ import httpx
 import msgspec
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
+from shared.adapters.graph_log_pages import log_minimum, read_page
 from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
-from shared.collecting.entries import LogEntry, graph_time, read_entry
+from shared.collecting.entries import graph_time
+from shared.collecting.reading import LogPage
 from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import Refused, Throttled, Unreachable
+from shared.errors import LogMinimum, Refused, Throttled, Unreachable
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.replies import Reply, Verdict
 
@@ -39,7 +41,11 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The time of day, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -65,7 +71,8 @@ class GraphUpload:
     def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None] = lambda: None) -> Reply:
         """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves.
 
-        `leaving` is called when the token is there, and again when the connection is: a first call waits for both.
+        `leaving` is called when the token is there, and again when the connection is: a first call waits for both. What
+        it raises is raised here, and the call does not leave.
         """
 
         def watch(event: str, _: object) -> None:
@@ -112,24 +119,30 @@ class GraphLog:
         self._clock = clock
         self._pacer = pacer
 
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
-        """The entries of a job in a window, page by page. Raises GraphError, UntrustedHost."""
-        url: str | None = _first_page(endpoint, window)
+    def pages(self, endpoint: Endpoint, window: Window, following: str = "") -> Iterator[LogPage]:
+        """The entries of a job in a window, page by page; from `following` on, where that is given.
+
+        Raises GraphError, UntrustedHost.
+        """
+        url: str | None = following or _first_page(endpoint, window)
         seen: set[str] = set()
         while url:
             if url in seen:
                 raise Refused("the provisioning log sent the same nextLink twice")
             seen.add(url)
-            page = self._page(url)
-            yield [read_entry(raw) for raw in page.value if isinstance(raw, dict)]
-            url = page.next_link
+            reply, body = self._answer(url)
+            page = read_page(body, endpoint.job_id, reply)
+            yield page
+            if page.is_cut_off:
+                raise Refused("the provisioning log sent no address that reads for its next page")
+            url = page.following
 
-    def _page(self, url: str) -> _Page:
+    def _answer(self, url: str) -> tuple[Reply, bytes]:
         renewed = False
         for attempt in range(1, LOG_TRIES + 1):
             reply, body = self._get(url)
             if reply.verdict is Verdict.ACCEPTED:
-                return _page(body, reply)
+                return reply, body
             if reply.verdict is Verdict.NEW_TOKEN and not renewed:
                 renewed = True
                 self._tokens.renew()
@@ -143,12 +156,12 @@ class GraphLog:
 
     def _get(self, url: str) -> tuple[Reply, bytes]:
         scope = self._hosts.scope_for(url)
-        now = self._clock.now()
+        now = self._clock.elapsed()
         booking = self._pacer.book(now)
-        self._clock.sleep(max(0.0, (booking.at - now).total_seconds()))
+        self._clock.sleep(max(0.0, booking.at - now))
         try:
             token = self._tokens.get(scope)
-            booking.left(self._clock.now())
+            booking.left(self._clock.elapsed())
             headers = {"Authorization": f"Bearer {token}", "Prefer": "include-unknown-enum-members"}
             response = self._client.get(url, headers=headers)
         except ClientAuthenticationError as error:
@@ -156,11 +169,6 @@ class GraphLog:
         except (httpx.HTTPError, httpx.InvalidURL, AzureError) as error:  # a nextLink may be no address
             return Reply(0, self._clock.now(), code=type(error).__name__), b""
         return reply_of(response, self._clock.now()), response.content
-
-
-class _Page(msgspec.Struct):
-    value: list[Any]
-    next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
 
 
 Kind = TypeVar("Kind")
@@ -172,17 +180,6 @@ def decoded(body: bytes, kind: type[Kind]) -> Kind:
         return msgspec.json.decode(body, type=kind)
     except (UnicodeDecodeError, RecursionError) as error:  # bytes that are no text, and brackets without end
         raise msgspec.DecodeError(type(error).__name__) from None
-
-
-def _page(body: bytes, reply: Reply) -> _Page:
-    try:
-        return decoded(body, _Page)
-    except msgspec.DecodeError as error:
-        raise Refused(
-            f"the provisioning log sent no page (request-id {reply.request_id}): {error}",
-            status=reply.status,
-            request_id=reply.request_id,
-        ) from error
 
 
 def reply_of(response: httpx.Response, now: datetime) -> Reply:
@@ -200,7 +197,7 @@ def reply_of(response: httpx.Response, now: datetime) -> Reply:
         response.status_code,
         date or now,
         headers.get("request-id", ""),
-        _seconds(headers.get("Retry-After"), now),
+        _seconds(headers.get("Retry-After"), date or now),  # a date is one of the service's clock, not of ours
         code[:100],
         message[:500],
         (now - date).total_seconds() if date else None,
@@ -216,6 +213,8 @@ def _first_page(endpoint: Endpoint, window: Window) -> str:
 
 def _error(reply: Reply) -> Refused | Throttled | Unreachable:
     text = f"the provisioning log answered {reply.told}"
+    if reply.status == 400 and (minimum := log_minimum(reply.message)):
+        return LogMinimum(f"{text}: {reply.message}", minimum, request_id=reply.request_id)
     if reply.status == 403:
         text += "; grant the app's identity ProvisioningLog.Read.All"
     if reply.status == 0:

@@ -17,7 +17,7 @@ Nothing is cut off but the reason among the columns. An entry is there when its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -29,6 +29,7 @@ import msgspec
 from shared.adapters.container import Container
 from shared.adapters.decoded import BlobKind, Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, checked, joined, pieces, size_of, table_key
+from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import LogEntry, LogLine, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.errors import Changed, Damaged, Missing, Present
@@ -157,7 +158,7 @@ def _text(entry: LogEntry) -> tuple[str, str]:
 
 def _columns(entry: LogEntry) -> dict[str, Any]:
     verdict = verdict_of(entry)
-    return {
+    columns = {
         "entryId": entry.id,
         "activityDateTime": entry.at.astimezone(UTC),
         "jobId": entry.job_id,
@@ -173,6 +174,7 @@ def _columns(entry: LogEntry) -> dict[str, Any]:
         "durationInMilliseconds": max(0, min(entry.duration_ms, 2**31 - 1)),
         "changed": ",".join(entry.changed)[:16_000],
     }
+    return {name: value[:16_000] if isinstance(value, str) else value for name, value in columns.items()}
 
 
 def _line(row: Entity) -> LogLine:
@@ -254,7 +256,11 @@ _LINES = Kind(lambda row: _line(row.entity), _what_entry, _LOG_REMEDY)
 _POINTERS = Kind(lambda row: (str(row.entity["partition"]), str(row.entity["row"])), _what_entry)
 _DAY_ROWS = Kind(_day_row, lambda entity: "a day of the provisioning log")
 
-_READING, _ECHO, _UNRECOGNISED = "reading", "echo", "unrecognised"
+_LOG, _READING, _ECHO, _UNRECOGNISED, _GAP = "log", "reading", "echo", "unrecognised", "gap"
+
+
+_STRETCHES = msgspec.json.Decoder(tuple[Stretch, ...])
+_STRETCHES_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -271,12 +277,13 @@ class Unrecognised:
 class CheckpointTable:
     """How far each log has been read, by whom it is being read, and what it showed that nobody expected.
 
-    | partition      | row              | what                                                       |
-    |----------------|------------------|------------------------------------------------------------|
-    | `log`          | job              | up to when its log is stored and joined                    |
-    | `reading`      | job              | which reading began last; none when that one has finished  |
-    | `echo`         | job              | its log shows the marks of records                         |
-    | `unrecognised` | job, shape       | entries whose action or status this version does not know  |
+    | partition      | row              | what                                                                        |
+    |----------------|------------------|-----------------------------------------------------------------------------|
+    | `log`          | job              | up to when its log is stored and joined, and what of it is read once more   |
+    | `reading`      | job              | which reading began last, none when it has finished; why the last one failed |
+    | `gap`          | job, time        | entries that cannot be read any more                                        |
+    | `echo`         | job              | its log shows the marks of records                                          |
+    | `unrecognised` | job, shape       | entries whose action or status this version does not know                   |
     """
 
     def __init__(self, table: Table) -> None:
@@ -284,30 +291,65 @@ class CheckpointTable:
 
     def get(self, job_id: str) -> datetime | None:
         """Up to when the log of this job is stored and joined. Raises Damaged."""
+        return self.progress(job_id).until
+
+    def progress(self, job_id: str) -> Progress:
+        """Up to when the log of this job is stored and joined, and what of it is read once more. Raises Damaged."""
         try:
-            return self._table.one("log", table_key(job_id), _UNTIL)
+            return self._table.one(_LOG, table_key(job_id), _PROGRESS)
         except Missing:
-            return None
+            return Progress()
 
     def begin(self, job_id: str, reader: str) -> bool:
-        """A reading begins. Returns whether an earlier one has not finished."""
+        """A reading begins. Returns whether an earlier one has not finished. Raises Damaged: a newer release reads."""
         key = _READING, table_key(job_id)
         try:
             earlier = self._table.one(*key, _READERS)
         except Missing:
-            earlier = ""
-        self._table.upsert([{"PartitionKey": key[0], "RowKey": key[1], "reader": reader}])
-        return bool(earlier)
+            earlier = {"reader": ""}
+        self._table.upsert([{**earlier, "PartitionKey": key[0], "RowKey": key[1], "reader": reader}])
+        return bool(earlier.get("reader", "?"))  # without one, an earlier reading may not have finished
 
-    def finish(self, job_id: str, to: datetime, reader: str) -> None:
-        """Move the checkpoint forward, unless another reading has begun since: that one joins everything again."""
+    def finish(self, job_id: str, to: datetime, reader: str, stretches: Sequence[Stretch] | None = None) -> None:
+        """Move the checkpoint forward, unless another reading has begun since: that one joins everything again.
+
+        Why an earlier reading failed is of no interest any more.
+        """
         key = _READING, table_key(job_id)
         reading = self._found(*key)
         if reading is None or reading.entity.get("reader") != reader:
             return
-        self._move(job_id, to)
+        self._move(job_id, to, stretches)
         with suppress(Changed, Missing):
             self._table.replace({"PartitionKey": key[0], "RowKey": key[1], "reader": ""}, reading.etag)
+
+    def failed(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
+        """A reading failed. `joined`: what it stored was joined before, so the next one need not do so."""
+        key = _READING, table_key(job_id)
+        reading = self._found(*key)
+        if reading is None or reading.entity.get("reader") != reader:
+            return
+        entity = {"reader": "" if joined else reader, "fault": fault.text[:_REASON], "status": fault.status}
+        with suppress(Changed, Missing):
+            entity |= {"PartitionKey": key[0], "RowKey": key[1], "fault_at": fault.at.astimezone(UTC).isoformat()}
+            self._table.replace(entity, reading.etag)
+
+    def last_fault(self, job_id: str) -> LogFault | None:
+        """Why the last reading failed; None where it did not."""
+        with suppress(Missing, Damaged):
+            return self._table.one(_READING, table_key(job_id), _FAULTS)
+        return None
+
+    def note_gap(self, job_id: str, gap: Gap) -> None:
+        """Entries between these times cannot be read any more."""
+        row = f"{table_key(job_id)[:200]}_{_hash(gap.since.astimezone(UTC).isoformat())}"
+        times = {name: moment.astimezone(UTC).isoformat() for name, moment in vars(gap).items()}
+        self._table.upsert([{"PartitionKey": _GAP, "RowKey": row, "jobId": job_id, **times}])
+
+    def gaps(self, job_id: str) -> list[Gap]:
+        """What of the log of this job could not be read any more, the oldest first."""
+        found = [gap for of_job, gap in self._table.each(Query(_GAP), _GAPS) if of_job == job_id]
+        return sorted(found, key=lambda each: each.since)
 
     def echoes(self, job_id: str) -> bool:
         """Whether the log of this job has shown the mark of a record: there is such a row."""
@@ -350,18 +392,21 @@ class CheckpointTable:
         except Missing:
             return None
 
-    def _move(self, job_id: str, to: datetime) -> None:
+    def _move(self, job_id: str, to: datetime, stretches: Sequence[Stretch] | None) -> None:
         """Move it forward, never back, whoever else moves it at the same time."""
-        entity = {"PartitionKey": "log", "RowKey": table_key(job_id), "until": to.astimezone(UTC).isoformat()}
+        entity = {"PartitionKey": _LOG, "RowKey": table_key(job_id), "until": to.astimezone(UTC).isoformat()}
+        if stretches is not None:
+            entity |= pieces("stretches", _STRETCHES_ENCODER.encode(tuple(stretches)).decode())
         while True:
-            row = self._found("log", table_key(job_id))
+            row = self._found(_LOG, table_key(job_id))
             if row is None:
                 try:
                     self._table.insert(entity)
                 except Present:
                     continue
                 return
-            if self._table.decoded(row, _UNTIL) >= to:
+            at = _moment(row.entity, "until")
+            if at > to or (at == to and stretches is None):
                 return
             try:
                 self._table.replace(entity, row.etag)
@@ -370,20 +415,46 @@ class CheckpointTable:
             return
 
 
+def _moment(row: Entity, name: str) -> datetime:
+    return datetime.fromisoformat(str(row[name]))
+
+
+def _without_keys(row: Entity) -> Entity:
+    return {name: value for name, value in row.items() if name not in ("PartitionKey", "RowKey")}
+
+
 def _unrecognised(row: Entity) -> Unrecognised:
     first, last = (datetime.fromisoformat(str(row[name])) for name in ("first", "last"))
     return Unrecognised(str(row["jobId"]), str(row["shape"]), int(row["entries"]), first, last)
 
 
-_UNTIL = Kind(
-    lambda row: datetime.fromisoformat(str(row.entity["until"])).astimezone(UTC),
-    lambda entity: f"the time up to which the provisioning log of job {entity['RowKey']} was read",
+def _progress(row: Row) -> Progress:
+    stretches = joined("stretches", row.entity)
+    return Progress(_moment(row.entity, "until"), _STRETCHES.decode(stretches) if stretches else None)
+
+
+def _fault(row: Row) -> LogFault | None:
+    found = row.entity
+    if not found.get("fault"):
+        return None
+    return LogFault(str(found["fault"]), int(found.get("status", 0)), _moment(found, "fault_at"))
+
+
+def _gap(row: Row) -> tuple[str, Gap]:
+    since, until, found_at = (_moment(row.entity, name) for name in ("since", "until", "found_at"))
+    return str(row.entity["jobId"]), Gap(since, until, found_at)
+
+
+_PROGRESS = Kind(
+    _progress, lambda entity: f"the time up to which the provisioning log of job {entity['RowKey']} was read"
 )
+_FAULTS = Kind(_fault, lambda entity: f"why the log of job {entity['RowKey']} could not be read")
+_GAPS = Kind(_gap, lambda entity: "days of the provisioning log that could not be read")
 _SHAPES = Kind(
     lambda row: _unrecognised(row.entity),
     lambda entity: "the count of log entries that this release does not know",
 )
 _READERS = Kind(
-    lambda row: str(row.entity.get("reader", "?")),  # without one, an earlier reading may not have finished
+    lambda row: dict(_without_keys(row.entity)),
     lambda entity: f"the row of who reads the provisioning log of job {entity['RowKey']}",
 )

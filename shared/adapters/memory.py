@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from shared.adapters.clock import elapsed as system_elapsed
+from shared.adapters.lease import LEASE_SECONDS, HeldLease
 from shared.adapters.table import Entity, Query, Row, batches, checked
 from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.runs import DropVersion
 
-LEASE = timedelta(seconds=60)
 PIECE_BYTES = 64 * 1024
 
 
@@ -24,12 +25,17 @@ class _Blob:
 
 
 class MemoryContainer:
-    """A container of blobs."""
+    """A container of blobs. `now` and `elapsed` are the service's own clock, which no process sets."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed: Callable[[], float] = system_elapsed,
+    ) -> None:
         self._now = now
+        self._elapsed = elapsed
         self._blobs: dict[str, _Blob] = {}
-        self._leases: dict[str, tuple[int, datetime]] = {}
+        self._leases: dict[str, tuple[int, float]] = {}
         self._count = 0
         self._lock = threading.RLock()
 
@@ -100,7 +106,7 @@ class MemoryContainer:
             del self._blobs[version.path]
             return True
 
-    def lease(self, path: str) -> MemoryLease | None:
+    def lease(self, path: str, elapsed: Callable[[], float] | None = None) -> HeldLease | None:
         """A lease on a (possibly new) blob; None while somebody else holds it."""
         with self._lock:
             if self._is_leased(path):
@@ -108,15 +114,15 @@ class MemoryContainer:
             if path not in self._blobs:
                 self.write(path, b"")
             self._count += 1
-            self._leases[path] = (self._count, self._now() + LEASE)
-            return MemoryLease(self, path, self._count)
+            self._leases[path] = (self._count, self._elapsed() + LEASE_SECONDS)
+            return HeldLease(path, _MemoryLease(self, path, self._count), elapsed or self._elapsed)
 
     def renew(self, path: str, ticket: int) -> bool:
         """Renew a lease; False when this ticket does not hold it. One that ran out and nobody took is held again."""
         with self._lock:
             if self._leases.get(path, (0, None))[0] != ticket:
                 return False
-            self._leases[path] = (ticket, self._now() + LEASE)
+            self._leases[path] = (ticket, self._elapsed() + LEASE_SECONDS)
             return True
 
     def release(self, path: str, ticket: int) -> None:
@@ -132,7 +138,7 @@ class MemoryContainer:
 
     def _is_leased(self, path: str) -> bool:
         holder = self._leases.get(path)
-        return holder is not None and holder[1] > self._now()
+        return holder is not None and holder[1] > self._elapsed()
 
     def _found(self, path: str) -> _Blob:
         with self._lock:
@@ -184,15 +190,15 @@ class MemoryWriter:
 
 
 @dataclass(frozen=True)
-class MemoryLease:
-    """A lease of a minute."""
+class _MemoryLease:
+    """A lease as the service has it."""
 
     container: MemoryContainer
     path: str
     ticket: int
 
-    def keep(self, now: datetime) -> None:
-        """Hold it a while longer. Raises LeaseLost."""
+    def renew(self) -> None:
+        """Renew it."""
         if not self.container.renew(self.path, self.ticket):
             raise LeaseLost(f"the lease on {self.path} is somebody else's now")
 

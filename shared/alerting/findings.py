@@ -58,6 +58,44 @@ class Unrecognised(Protocol):
         ...
 
 
+class LogGap(Protocol):
+    """Log entries that could not be read, and cannot be read any more."""
+
+    @property
+    def since(self) -> datetime:
+        """From when on."""
+        ...
+
+    @property
+    def until(self) -> datetime:
+        """Up to when."""
+        ...
+
+    @property
+    def found_at(self) -> datetime:
+        """When that was found."""
+        ...
+
+
+class LogFault(Protocol):
+    """Why the last reading of a log failed."""
+
+    @property
+    def text(self) -> str:
+        """What happened."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """Of Graph's answer; 0 where there was none."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        ...
+
+
 @dataclass(frozen=True)
 class RunWatch:
     """A run with what the rules need beside it."""
@@ -81,6 +119,8 @@ class SourceWatch:
     checkpoint: datetime | None
     unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
     job_unread: Unread | None = None
+    log_fault: LogFault | None = None  # of the last reading of the job's log; None where it did not fail
+    log_gaps: tuple[LogGap, ...] = ()  # what of it could not be read
 
 
 @dataclass(frozen=True)

@@ -230,10 +230,26 @@ def checkpoint_stands_still(watch: Watch, source: SourceWatch) -> Iterator[Findi
     if minutes is None or read_to is None:
         return
     if watch.now - read_to > timedelta(minutes=minutes):
+        fault, text = source.log_fault, f"it has been read up to {read_to:%Y-%m-%d %H:%M} UTC"
+        if fault is not None:
+            text += f"; the last reading failed at {fault.at:%Y-%m-%d %H:%M} UTC: {fault.text}"
+        remedy = "look at the failures of collect_logs"
+        if fault is not None and fault.status == 403:
+            remedy = "grant the app's identity ProvisioningLog.Read.All"
         yield _of_source(
-            source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.source} is not read",
-            f"it has been read up to {read_to:%Y-%m-%d %H:%M} UTC",
-            "look at the failures of collect_logs: a missing ProvisioningLog.Read.All is the usual one",
+            source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.source} is not read", text, remedy
+        )
+
+
+def log_gap(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """A part of the log could not be read, and cannot be read any more."""
+    found = [each for each in source.log_gaps if watch.now - each.found_at < RECENT]
+    if found:
+        spans = ", ".join(f"{each.since:%Y-%m-%d %H:%M} to {each.until:%Y-%m-%d %H:%M} UTC" for each in found)
+        yield _of_source(
+            source, "log-gap", Severity.WARNING, f"Days of Entra's log of {source.source} are missing",
+            f"entries of these times were not read, and Graph does not give them any more: {spans}",
+            "for each run that was sent then and has people without an answer: rollcall resend RUN --unanswered",
         )  # fmt: skip
 
 
@@ -318,8 +334,8 @@ KEEP_FROM_WORKING = frozenset({"run-blocked", "checkpoint", "job-unreadable", "s
 NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
-    "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
-    "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
+    "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "log-gap", "quarantine", "paused",
+    "quota", "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,
@@ -337,6 +353,7 @@ RULES: tuple[Rule, ...] = (
     silence,
     log_silence,
     checkpoint_stands_still,
+    log_gap,
     job_stopped,
     job_unreadable,
     sending_fails,

@@ -7,7 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unread, Unrecognised, Watch
+from shared.alerting.findings import (
+    JobState,
+    LogFault,
+    LogGap,
+    RunWatch,
+    SourceWatch,
+    Unread,
+    Unrecognised,
+    Watch,
+)
 from shared.endpoint import Endpoint
 from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
@@ -38,6 +47,8 @@ class Watcher:
     source_faults: Callable[[], Sequence[str]] = tuple
     unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
     stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
+    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # the same
+    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -60,6 +71,8 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
         _checkpoint(watcher, endpoint) if endpoint else None,
         tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
         job if isinstance(job, Unread) else None,
+        watcher.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(watcher.log_gaps(endpoint.job_id)) if endpoint else (),
     )
 
 

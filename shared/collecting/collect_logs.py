@@ -1,7 +1,7 @@
 """The provisioning log is read, kept, and joined to the people of runs.
 
     per job: a window from the checkpoint, less an overlap, to now, less a lag
-    page by page: every entry into the log store by its id; what was there before was joined before
+    page by page: every entry into the log store by its id; what was there before was joined before (`reading`)
     after the last page: new entries are joined in the order of time, outcomes are written, THEN the checkpoint moves
     every person of a run has an answer and a later reading said nothing new, or the log was read to the end of the
     wait: outcome.csv, settled
@@ -15,30 +15,24 @@ when the run may be over.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from shared.collecting.checkpoint import Reach, Window, next_window
+from shared.collecting.checkpoint import Gap, LogFault, Progress, Reach, Stretch
 from shared.collecting.entries import LogEntry
 from shared.collecting.job_runs import LOG_DAYS, Disorder, JobRuns, awaits_outcomes
 from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
+from shared.collecting.reading import LogReader, LogReading
 from shared.collecting.released import JobCycle, send_released, waits_for_release
 from shared.endpoint import Endpoint
 from shared.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
 from shared.planning.people import People, PeopleStore
 from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
-
-
-class LogReader(Protocol):
-    """The provisioning log of a job."""
-
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
-        """The entries in the window, page by page, in no particular order. Raises GraphError."""
-        ...
 
 
 class LogStore(Protocol):
@@ -56,16 +50,24 @@ class LogStore(Protocol):
 class Checkpoints(Protocol):
     """How far each log has been read, and by whom it is being read."""
 
-    def get(self, job_id: str) -> datetime | None:
-        """Up to when the log of this job is stored and joined; None before the first reading."""
+    def progress(self, job_id: str) -> Progress:
+        """Up to when the log of this job is stored and joined, and what of it is read once more."""
         ...
 
     def begin(self, job_id: str, reader: str) -> bool:
         """A reading begins. Returns whether an earlier one has not finished: what it stored may not be joined."""
         ...
 
-    def finish(self, job_id: str, to: datetime, reader: str) -> None:
+    def finish(self, job_id: str, to: datetime, reader: str, stretches: Sequence[Stretch]) -> None:
         """The reading is stored and joined: move the checkpoint forward, unless another reading has begun since."""
+        ...
+
+    def failed(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
+        """The reading failed; the next one that finishes takes the fault out. `joined`: it stored nothing new."""
+        ...
+
+    def note_gap(self, job_id: str, gap: Gap) -> None:
+        """Entries between these times cannot be read any more."""
         ...
 
     def echoes(self, job_id: str) -> bool:
@@ -165,23 +167,30 @@ class _Tick:
         collector, job_id = self.collector, endpoint.job_id
         self.is_unfinished = False
         now, reader = collector.now(), collector.new_id()
-        window = self._window(job_id, sources, now)
-        fresh, is_interrupted = list[LogEntry](), False
-        if window is not None:
+        fresh, is_interrupted, read = list[LogEntry](), False, None
+
+        def keep(page: list[LogEntry]) -> list[LogEntry]:
+            new = self._keep(page, job_id, now)
+            fresh.extend(entry.in_short for entry in (page if is_interrupted else new))
+            return new
+
+        reading = self._reading(endpoint, sources, now, keep)
+        if reading.window is not None:
             is_interrupted = collector.checkpoints.begin(job_id, reader)
-            for page in collector.log.pages(endpoint, window):
-                fresh += self._keep(page, job_id, now, also_known=is_interrupted)
-        for source in sources:
-            for damage in collector.ledger.damaged(source):
-                raise Damaged(damage)  # an entry may be about the run that does not read: no other run takes it
+            try:
+                read = reading.read(everything=is_interrupted)
+            except RollcallError as error:
+                joined = isinstance(error, GraphError) and not fresh and not is_interrupted
+                self._note(job_id, reader, LogFault(str(error), getattr(error, "status", 0), now), joined=joined)
+                raise
+            self.faults += [f"the log of {', '.join(sources)}: {fault}" for fault in reading.faults]
+        self._must_read(sources)
         with self._runs(sources, now, job_id, join_all=is_interrupted) as runs:
             if not runs.echoes and any(map(runs.is_marked, fresh)):
                 collector.checkpoints.note_echo(job_id)
                 runs.echoes = True
             runs.join(reversed(fresh))  # the log comes newest first
-            read_to = window.until if window else None
-            for run_id in collector.lost():
-                runs.open_by_id(run_id)
+            read_to = read.settled_to if read else None
             self._join_lost(runs, job_id, read_to, now)
             for opened in runs.to_write(read_to, collector.outcome_wait):
                 self._write_back(opened, read_to, now, rewrite=is_interrupted)
@@ -189,11 +198,21 @@ class _Tick:
             self._send_released(endpoint, runs, read_to, now)
             self._settle_lost(runs, now)
             self.faults += runs.faults
-        if window is not None and not self.is_unfinished:
-            collector.checkpoints.finish(job_id, window.until, reader)
+        if read is not None and not self.is_unfinished:
+            if read.gap is not None:
+                self._tell_gap(job_id, sources, read.gap)
+            collector.checkpoints.finish(job_id, read.until, reader, read.stretches)
+
+    def _must_read(self, sources: list[str]) -> None:
+        """Raise Damaged where a run does not read: an entry may be about that one, so no other run takes it."""
+        for source in sources:
+            for damage in self.collector.ledger.damaged(source):
+                raise Damaged(damage)
 
     def _join_lost(self, runs: JobRuns, job_id: str, read_to: datetime | None, now: datetime) -> None:
         """Where what the log has said of people does not read any more, learn it from the entries that are kept."""
+        for run_id in self.collector.lost():
+            runs.open_by_id(run_id)
         lost = [each for each in runs.to_write(read_to, self.collector.outcome_wait) if each.book.has_lost]
         if lost:
             began = min(each.run.sending_at or each.run.changed_at for each in lost)
@@ -203,23 +222,36 @@ class _Tick:
             runs.join_all = True
             runs.join(entry for entry in kept if any(each.book.is_lost(entry.external_id) for each in lost))
 
-    def _window(self, job_id: str, sources: list[str], now: datetime) -> Window | None:
-        collector = self.collector
-        checkpoint, first = collector.checkpoints.get(job_id), now
-        if checkpoint is None:
-            runs = [run for source in sources for run in collector.ledger.runs(source, _MAY_WAIT)]
-            first = min((run.sending_at for run in runs if run.sending_at and awaits_outcomes(run)), default=now)
-        return next_window(checkpoint, first, now, collector.reach)
+    def _tell_gap(self, job_id: str, sources: list[str], gap: Gap) -> None:
+        self.collector.checkpoints.note_gap(job_id, gap)
+        since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.since, gap.until))
+        text = f"its entries from {since} to {until} UTC were not read, and Graph does not give them any more"
+        self.faults.append(f"the log of {', '.join(sources)}: {text}")
 
-    def _keep(self, page: list[LogEntry], job_id: str, now: datetime, *, also_known: bool) -> Iterator[LogEntry]:
-        """Store a page, and count what this version does not know; what is to be joined of it, in short."""
+    def _note(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
+        """Keep why a reading failed; where even that fails, the reading's own failure is the one to tell."""
+        with suppress(RollcallError):
+            self.collector.checkpoints.failed(job_id, reader, fault, joined=joined)
+
+    def _reading(
+        self, endpoint: Endpoint, sources: list[str], now: datetime, keep: Callable[[list[LogEntry]], list[LogEntry]]
+    ) -> LogReading:
+        collector = self.collector
+        progress, first = collector.checkpoints.progress(endpoint.job_id), now
+        if progress.until is None:
+            runs = [run for source in sources for run in collector.ledger.runs(source, _MAY_WAIT)]
+            first = min((_sent_at(run, now) for run in runs if run.sending_at and awaits_outcomes(run)), default=now)
+        return LogReading(collector.log, endpoint, keep, collector.reach, now, progress, first)
+
+    def _keep(self, page: list[LogEntry], job_id: str, now: datetime) -> list[LogEntry]:
+        """Store a page, and count what this version does not know; what was not there yet."""
         new = self.collector.store.keep(page)
         self.new += len(new)
         self.entries += len(page)
         shapes = Counter(shape_of(entry) for entry in new if not is_known(entry))
         for shape, count in shapes.items():
             self.collector.checkpoints.count_unrecognised(job_id, shape, count, now)
-        return (entry.in_short for entry in (page if also_known else new))
+        return new
 
     def _runs(self, sources: list[str], now: datetime, job_id: str, *, join_all: bool) -> JobRuns:
         collector = self.collector
@@ -317,6 +349,12 @@ class _Tick:
             else:
                 return
         self.is_unfinished = True
+
+
+def _sent_at(run: Run, now: datetime) -> datetime:
+    """When the first call of a run can have left: where a clock that was ahead wrote that, not before its drop came."""
+    assert run.sending_at is not None
+    return run.sending_at if run.sending_at <= now else min(run.drop.last_modified, now)
 
 
 def _answered(collector: Collector, opened: OpenRun) -> tuple[tuple[tuple[str, int], ...], int]:

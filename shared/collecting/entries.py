@@ -15,6 +15,7 @@ import msgspec
 
 _IMPORTS = ("EntryImportAdd", "EntryImportUpdate")
 _NO_VALUES = frozenset({"id", "externalId", "schemas"})
+_FIRST_YEAR, _LAST_YEAR = 1999, 9000  # a table keeps no other times
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry that tells none: it is kept, and joined to no run
 
 
@@ -109,6 +110,20 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
     )
 
 
+def faults_of(raw: Mapping[str, Any]) -> list[str]:
+    """The fields without which an entry cannot be placed or answer anybody, and that are missing or of another kind."""
+    status = _mapping(raw, "provisioningStatusInfo") or _mapping(raw, "statusInfo")
+    is_there = {
+        "id": isinstance(raw.get("id"), str) and bool(raw["id"]),
+        "activityDateTime": _time(_text(raw, "activityDateTime")) != NO_TIME,
+        "jobId": isinstance(raw.get("jobId"), str),
+        "provisioningAction": isinstance(raw.get("provisioningAction") or raw.get("action"), str),
+        "provisioningStatusInfo": isinstance(status.get("status"), str),
+        "sourceIdentity": isinstance(raw.get("sourceIdentity"), Mapping),
+    }
+    return [name for name, found in is_there.items() if not found]
+
+
 def read_time(text: str) -> datetime:
     """A Graph time, in UTC. Graph writes up to seven digits of a second; the seventh is cut. Raises ValueError."""
     moment = datetime.fromisoformat(text)
@@ -174,13 +189,14 @@ def _digest(raw: Mapping[str, Any]) -> str:
 
 def _time(text: str) -> datetime:
     try:
-        return read_time(text)
-    except ValueError:
+        moment = read_time(text)
+    except (ValueError, OverflowError):
         return NO_TIME
+    return moment if _FIRST_YEAR < moment.year < _LAST_YEAR else NO_TIME
 
 
 def _number(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and abs(value) < 2**53 else 0
 
 
 def _mappings(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -195,4 +211,4 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
-    return "" if value is None else str(value)
+    return str(value) if isinstance(value, str | int | float) else ""

@@ -7,7 +7,7 @@ the buckets. A settled run is opened when an entry about one of its people comes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -67,7 +67,7 @@ class OpenRun:
     _refused: Sequence[tuple[str, Receipt]] = ()
     _left_out: Mapping[str, str] = field(default_factory=dict)  # whom today's source file forbade to send, and why
     damage: str = ""  # why records of this run say nothing: they are not what was planned
-    _earlier: timedelta = timedelta()  # how much sooner than our clock says an entry may be
+    _skew: float | None = None  # seconds that our clock was ahead of Entra's, at most; None: no answer named a time
     _contents: dict[str, Content] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class OpenRun:
         self._refused = [(key, receipt) for key, receipt in alone if receipt.answer is Answer.REFUSED]
         left_out = ((key, receipt) for key, receipt in alone if receipt.answer is Answer.LEFT_OUT)
         self._left_out = {key: receipt.reason for key, receipt in left_out if key not in self._uploads}
-        self._earlier = _skew(self.receipts)
+        self._skew = max((receipt.skew for receipt in self.receipts if receipt.skew is not None), default=None)
         self._lanes = {chunk.number: chunk.lane for chunk in self.plan.chunks}
 
     def has_sent(self, key: str) -> bool:
@@ -93,8 +93,12 @@ class OpenRun:
         return key in self._uploads
 
     def sent_at(self, key: str) -> datetime:
-        """When the first call left that may have brought this person's record to Entra, by our clock."""
-        return self._uploads[key].since
+        """When the first call left that may have brought this person's record to Entra: by Entra's clock, as far as
+        its answers said the time. Ours may have been set between two runs.
+        """
+        upload = self._uploads[key]
+        skew = self._skew if upload.skew is None else upload.skew
+        return upload.since - timedelta(seconds=skew or 0)
 
     def version(self, key: str) -> Version:
         """The record of a person whom this run has sent."""
@@ -102,7 +106,7 @@ class OpenRun:
         return Version(
             key=key,
             run_id=self.run.run_id,
-            since=(upload.since - self._earlier).replace(microsecond=0),
+            since=(self.sent_at(key) - (_UNMEASURED if self._skew is None else _ROUNDING)).replace(microsecond=0),
             calls=upload.calls,
             active=self._lanes[person.chunk] != Lane.LEAVERS,
             accepted=upload.accepted,
@@ -264,14 +268,6 @@ def _advised(code: str) -> str:
     """What the code means and what to do, as one text for a cell."""
     advice = advice_for(code)
     return ": ".join(part for part in (advice.meaning, advice.remedy) if part)
-
-
-def _skew(receipts: Iterable[Receipt]) -> timedelta:
-    """How much earlier by Entra's clock a call may have been taken than it was made by ours."""
-    skews = [receipt.skew for receipt in receipts if receipt.skew is not None]
-    if skews:
-        return timedelta(seconds=max(skews)) + _ROUNDING
-    return _UNMEASURED
 
 
 def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:

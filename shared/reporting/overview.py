@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared.alerting.findings import Severity
+from shared.alerting.findings import LogFault, LogGap, Severity
 from shared.alerting.raise_alerts import Alert
+from shared.alerting.rules import RECENT
 from shared.endpoint import Endpoint
 from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
@@ -72,6 +73,8 @@ class SourceView:
     alerts: tuple[Alert, ...]
     stop: SendingStop | None = None  # that keeps it from sending
     own_stop: SendingStop | None = None  # of this source alone
+    log_fault: LogFault | None = None  # why the last reading of the job's log failed
+    log_gaps: tuple[LogGap, ...] = ()  # what of it could not be read, of the last days
 
     @property
     def waiting(self) -> tuple[RunLine, ...]:
@@ -105,6 +108,8 @@ class Lookout:
     now: Callable[[], datetime]
     stops: Stops
     damages: Callable[[], Sequence[Damage]] = tuple
+    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # by job id
+    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
 
 
 def quota(budget: Budget, now: datetime) -> Quota:
@@ -156,6 +161,8 @@ def source_view(
         sorted_alerts(alert for alert in alerts if alert.finding.source == source.source),
         stop,
         next((each for each in stops if each.source == source.source), None),
+        lookout.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(each for each in lookout.log_gaps(endpoint.job_id) if now - each.found_at < RECENT) if endpoint else (),
     )
 
 

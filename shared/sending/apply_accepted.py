@@ -30,6 +30,7 @@ class Upload:
     accepted: bool
     calls: int  # that may have brought it to Entra
     since: datetime  # by our clock
+    skew: float | None = None  # seconds that our clock was ahead of Entra's then, where that was measured
 
     @property
     def in_doubt(self) -> bool:
@@ -45,7 +46,7 @@ def uploads_of(receipts: list[Receipt]) -> dict[int, dict[int, Upload]]:
             in_chunk = found.setdefault(receipt.chunk, {})
             calls = receipt.attempt if receipt.in_doubt else 1
             since = receipt.started_at or receipt.at - _BEFORE_0_2
-            upload = Upload(receipt.answer is Answer.ACCEPTED, calls, since)
+            upload = Upload(receipt.answer is Answer.ACCEPTED, calls, since, receipt.skew)
             for place in range(receipt.start, receipt.stop):
                 in_chunk[place] = _together(in_chunk.get(place), upload)
     return found
@@ -55,7 +56,8 @@ def _together(one: Upload | None, other: Upload) -> Upload:
     """A part of which nobody knew, and its half that was sent later, are about the same operation."""
     if one is None:
         return other
-    return Upload(one.accepted or other.accepted, one.calls + other.calls, min(one.since, other.since))
+    first = min(one, other, key=lambda upload: upload.since)
+    return Upload(one.accepted or other.accepted, one.calls + other.calls, first.since, first.skew)
 
 
 def apply_accepted(

@@ -30,7 +30,7 @@ from shared.sending.replies import Reply, Verdict
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
 from shared.sending.stops import SendingStop, holding
 
-SAVE_EVERY = timedelta(seconds=5)
+SAVE_EVERY = 5.0  # seconds
 DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
 HOPELESS = MAX_OPERATIONS  # operations refused one after the other, and none accepted: it is not the people
 _LOOK_UP = 0.25  # seconds between two looks at the calls under way
@@ -67,7 +67,7 @@ class Flight:
     plan: Plan
     endpoint: Endpoint
     lease: Lease
-    deadline: datetime
+    deadline: float  # this and the other moments in seconds of the clock's `elapsed`
     waiting: deque[Part]
     failures: int = 0
     calls: int = 0
@@ -77,13 +77,13 @@ class Flight:
     error: Exception | None = None
     _under_way: dict[Future[_Started], _Call] = field(default_factory=dict)
     _ready: tuple[Part, bytes] | None = None  # the next part, and the line of its chunk
-    _resume_at: datetime | None = None
+    _resume_at: float | None = None
     _calls_at_pause: int = 0
     _token: int = 0
     _token_is_proven: bool = True
     _hopeless: int = 0
     _taken_for: int | None = None  # the lane for which a call was taken from the quota and not made yet
-    _saved_at: datetime | None = None
+    _saved_at: float | None = None
     _saved_calls: int = 0
 
     def __post_init__(self) -> None:
@@ -99,8 +99,10 @@ class Flight:
             while self._under_way or self._may_launch():
                 self._safely(partial(self._step, pool))
         self._safely(self._receipts.keep_all)
-        if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.now():
-            self._halt(Stop(until=self._resume_at))  # a pause that Entra asked for outlasts what ended the flight
+        if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.elapsed():
+            self._halt(
+                Stop(until=self._by_the_wall(self._resume_at))
+            )  # a pause that Entra asked for outlasts what ended the flight
         if self._taken_for is not None:
             self.sender.quota.put_back()
 
@@ -138,22 +140,22 @@ class Flight:
     def _launch(self, pool: ThreadPoolExecutor) -> None:
         """Make the next call when pause, lease, quota, pace and budget permit it; what is slow comes first."""
         clock = self.sender.clock
-        if self._resume_at is not None and self._resume_at > clock.now():
+        if self._resume_at is not None and self._resume_at > clock.elapsed():
             self._rest(self._resume_at)
             return
-        self.lease.keep(clock.now())
-        self._save_now_and_then(clock.now())
+        self.lease.keep()
+        self._save_now_and_then(clock.elapsed())
         part = self.waiting[0]
         if not self._may_leave(part) or not self._within_quota(part.chunk.lane):
             return
-        booking = self.sender.pacer.book(clock.now())
+        booking = self.sender.pacer.book(clock.elapsed())
         if booking.at >= self.deadline:
-            self._halt(Stop(until=self._resume_at))
+            self._halt(Stop(until=self._by_the_wall(self._resume_at)))
             return
         self._rest(booking.at)
         if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
             return
-        self.lease.keep(clock.now())
+        self.lease.keep()
         if not self._may_leave(part):  # the source file may have been changed while this call waited
             return
         body = part.body(self._line(part))
@@ -164,22 +166,31 @@ class Flight:
         self._under_way[pool.submit(self._post, part, booking, body)] = call
 
     def _post(self, part: Part, booking: Booking, body: bytes) -> _Started:
-        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped.
+        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped,
+        nor without the lease. Both are looked at last, so a call begins after a stop only where it was under way.
 
-        The stop is looked for last, so a call begins after a stop only where it was under way already.
+        Raises _NotCalled with StaleRun, StorageError or LeaseLost.
         """
-        now = self.sender.clock.now
+        clock = self.sender.clock
+        began, elapsed = clock.now(), clock.elapsed()
+
+        def leaving() -> None:
+            self.lease.keep()  # the process may have stood still since the receipt was written
+            booking.left(clock.elapsed())
+
         try:
-            started = self.sender.ledger.record(self.run.run_id, part.started(now(), self._name))
+            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name))
         except RollcallError as error:
             raise _NotCalled(error) from error
         try:
             stop = holding(self.sender.stops.all(), self.run.source)
+            if stop is not None:
+                raise _NotCalled(stop, started)
+            reply = self.sender.upload.post(self.endpoint, body, leaving)
         except RollcallError as error:
             raise _NotCalled(error, started) from error
-        if stop is not None:
-            raise _NotCalled(stop, started)
-        return started, self.sender.upload.post(self.endpoint, body, lambda: booking.left(now()))
+        was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
+        return started, reply if reply.skew is None else replace(reply, skew=reply.skew - was_set)
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""
@@ -224,13 +235,13 @@ class Flight:
             self.waiting.extendleft(reversed(part.halves()))
         self._receipts.keep(part.not_called(answer, self.sender.clock.now(), self._name, PROTECTED))
 
-    def _rest(self, until: datetime) -> None:
+    def _rest(self, until: float) -> None:
         """Wait until then, keep the lease and take in what comes back meanwhile."""
         clock = self.sender.clock
-        while self._may_launch() and (left := (until - clock.now()).total_seconds()) > 0:
+        while self._may_launch() and (left := until - clock.elapsed()) > 0:
             clock.sleep(min(left, _LOOK_UP if self._under_way else _NAP))
             self._land(block=False)
-            self.lease.keep(clock.now())
+            self.lease.keep()
 
     def _land(self, *, block: bool) -> None:
         """Take in the replies that are there; with `block`, wait for one."""
@@ -240,7 +251,7 @@ class Flight:
         for future in sorted(done, key=lambda each: self._under_way[each].number):
             self._safely(partial(self._judge, self._under_way.pop(future), future))
         if not done and self.error is None:
-            self.lease.keep(self.sender.clock.now())
+            self.lease.keep()
 
     def _judge(self, call: _Call, answered: Future[_Started]) -> None:
         try:
@@ -327,18 +338,20 @@ class Flight:
 
     def _pause(self, call: _Call, reply: Reply) -> None:
         """Leave the service alone for a while. Calls that left before the pause began do not make it longer."""
-        now = self.sender.clock.now()
+        clock = self.sender.clock
         if call.number > self._calls_at_pause:
             self.failures += 1
             self._calls_at_pause = self.calls
-        resume_at = now + timedelta(seconds=pause_after(reply, self.failures, self.sender.random()))
+        pause = pause_after(reply, self.failures, self.sender.random())
         if reply.verdict is Verdict.THROTTLED and self.failures >= DOUBTFUL:
             self.sender.quota.doubt()
-            resume_at = max(resume_at, self.sender.quota.opens_at(call.part.chunk.lane))
+            opens_in = self.sender.quota.opens_at(call.part.chunk.lane) - clock.now()
+            pause = max(pause, opens_in.total_seconds())
+        resume_at = clock.elapsed() + pause
         self._resume_at = max(resume_at, self._resume_at or resume_at)
         bucket_full = reply.verdict is Verdict.BUCKET_FULL  # of this job: others have buckets of their own
         if bucket_full or self._resume_at >= self.deadline:
-            self._halt(Stop(f"Entra answers {reply.told}", self._resume_at, alone=bucket_full))
+            self._halt(Stop(f"Entra answers {reply.told}", self._by_the_wall(self._resume_at), alone=bucket_full))
         self._send_later(call.part, reply)
 
     def _halt(self, stop: Stop) -> None:
@@ -347,6 +360,11 @@ class Flight:
         until = max((each.until for each in (before, stop) if each.until), default=None)
         chosen = stop if stop.blocked and not before.blocked else before
         self.stop = replace(chosen, until=until)
+
+    def _by_the_wall(self, moment: float | None) -> datetime | None:
+        """A moment of this process as the time of day, for the processes that come after it."""
+        clock = self.sender.clock
+        return None if moment is None else clock.now() + timedelta(seconds=moment - clock.elapsed())
 
     @property
     def _later(self) -> datetime:
@@ -366,7 +384,7 @@ class Flight:
             )
         )
 
-    def _save_now_and_then(self, now: datetime) -> None:
+    def _save_now_and_then(self, now: float) -> None:
         """Keep the count of calls, and notice a run that somebody cancelled (StaleRun)."""
         if self._saved_at is None:
             self._saved_at = now

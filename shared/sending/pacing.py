@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.limits import BUCKET_FULL_PAUSE
 from shared.sending.replies import Reply, Verdict
@@ -18,28 +18,28 @@ LONGEST_BACKOFF = 300.0
 
 @dataclass
 class Booking:
-    """When a call may be made, and once it was made, when it was."""
+    """When a call may be made, and once it was made, when it was: in seconds of a clock that nobody sets."""
 
-    at: datetime
+    at: float
 
-    def left(self, now: datetime) -> None:
+    def left(self, now: float) -> None:
         """The call is made now: a call that left late also leaves the window late. The later of two times counts."""
         self.at = max(self.at, now)
 
 
 @dataclass
 class Pacer:
-    """At most `calls` in any window of time."""
+    """At most `calls` in any window of time, however the time of day is set meanwhile."""
 
     calls: int
     window: timedelta
     _booked: deque[Booking] = field(default_factory=deque)
 
-    def book(self, now: datetime) -> Booking:
+    def book(self, now: float) -> Booking:
         """Book the next call: for now, or for when the oldest call has left the window."""
         at = now
         if len(self._booked) >= self.calls:
-            at = max(now, self._booked.popleft().at + self.window * _JITTER_OF_THE_WIRE)
+            at = max(now, self._booked.popleft().at + self.window.total_seconds() * _JITTER_OF_THE_WIRE)
         booking = Booking(at)
         self._booked.append(booking)
         return booking

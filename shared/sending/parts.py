@@ -54,7 +54,8 @@ class Part:
             return fresh
         return replace(
             fresh,
-            started_at=(before.started_at or before.at) if before.attempt else now,  # no call left before this one
+            # no call left before this one, or a clock that was ahead wrote when it did
+            started_at=min(before.started_at or before.at, now) if before.attempt else now,
             attempt=before.attempt + 1,
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,

@@ -23,7 +23,11 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The time of day, in UTC: for what is stored, or compared with what another process wrote."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment: for durations inside this process. Nobody sets it; it counts suspension."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -49,8 +53,8 @@ class Upload(Protocol):
 class Lease(Protocol):
     """The right to send, held by one process at a time."""
 
-    def keep(self, now: datetime) -> None:
-        """Hold it a while longer. Raises LeaseLost when somebody else has it."""
+    def keep(self) -> None:
+        """Hold it a while longer. Raises LeaseLost when another process has it, or may have. Thread-safe."""
         ...
 
     def release(self) -> None:

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.endpoint import Endpoint
 from shared.errors import ConfigurationError, Damaged, LeaseLost, Missing, RollcallError, StaleRun
@@ -35,6 +35,8 @@ from shared.sending.flight import Flight
 from shared.sending.parts import Part, parts_to_close, parts_to_send
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
 from shared.sending.stops import holding
+
+_CLOCKS_DIFFER = timedelta(minutes=1)  # at most, between instances
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def send_runs(sender: Sender) -> Sent:
         return Sent(stood_back=True)
     try:
         sender.quota.refresh()
-        return _Tick(sender, lease, sender.clock.now() + sender.budget).send()
+        return _Tick(sender, lease, sender.clock.elapsed() + sender.budget.total_seconds()).send()
     finally:
         try:
             sender.quota.give_back()
@@ -70,7 +72,7 @@ def send_runs(sender: Sender) -> Sent:
 class _Tick:
     sender: Sender
     lease: Lease
-    deadline: datetime
+    deadline: float  # by `elapsed`
     done: Sent = Sent()
     error: Exception | None = None
 
@@ -78,10 +80,9 @@ class _Tick:
         for run in self.sender.ledger.runs(states=ENDED_ON_THE_WAY):
             self._apart(run, self._close_ended)
         for run in self.sender.ledger.runs(states=TO_SEND):
-            now = self.sender.clock.now()
-            if self.done.stood_back or now >= self.deadline:
+            if self.done.stood_back or self.sender.clock.elapsed() >= self.deadline:
                 break
-            if run.not_before is not None and now < run.not_before:
+            if _is_paused(run, self.sender.clock.now()):
                 continue
             stop = self._apart(run, self._send)
             if stop is not None and not (stop.blocked or stop.alone or stop.quota):
@@ -111,7 +112,7 @@ class _Tick:
         """
         if run.sending_at and not run.folded:
             sender, plan, damage = self.sender, None, ""
-            self.lease.keep(sender.clock.now())
+            self.lease.keep()
             try:
                 plan = read_plan(sender.artefacts, run)
                 left = parts_to_close(plan.chunks, sender.ledger.receipts(run.run_id))
@@ -225,3 +226,10 @@ class _Tick:
         reasons = (stop.reason,) if stop.reason else ()
         now = self.sender.clock.now()
         return run.moved(state, now, not_before=stop.until, reasons=reasons, attempts=attempts)
+
+
+def _is_paused(run: Run, now: datetime) -> bool:
+    """Whether the run waits for its time. A pause that began in the future was written by a clock that was wrong, or
+    ours was set back since: nobody knows its end, and a call too early does no harm.
+    """
+    return run.not_before is not None and now < run.not_before and run.changed_at <= now + _CLOCKS_DIFFER

@@ -14,6 +14,7 @@ from shared import scim
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
+from shared.collecting.reading import LogPage
 from shared.endpoint import Endpoint
 from shared.errors import Refused, Throttled
 from shared.planning.mapping import Person
@@ -21,7 +22,7 @@ from shared.sending.replies import Reply, Verdict
 
 PAUSE = 5.0
 SLOWLY = 30.0
-FIRST = timedelta(minutes=2)  # so long it is looked often
+FIRST = 120.0  # seconds: so long it is looked often
 AFTERWARDS = 2  # looks after the answer: a manager is set by an entry of its own (D4)
 
 
@@ -36,7 +37,7 @@ class Upload(Protocol):
 class Log(Protocol):
     """Reads the provisioning log."""
 
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[list[LogEntry]]:
+    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[LogPage]:
         """The entries of a job in a window. Raises GraphError."""
         ...
 
@@ -45,7 +46,11 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The time of day, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -84,7 +89,8 @@ def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry
     seen: set[str] = set()
     answered = looks = 0
     clock = rehearsal.clock
-    while clock.now() - since < rehearsal.longest and looks < AFTERWARDS:
+    begun = clock.elapsed()
+    while clock.elapsed() - begun < rehearsal.longest.total_seconds() and looks < AFTERWARDS:
         for entry in _about(key, since, rehearsal):
             if entry.id not in seen:
                 seen.add(entry.id)
@@ -92,12 +98,12 @@ def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry
                 yield entry
         looks += bool(answered)
         if not answered:
-            waited = (clock.now() - since).total_seconds()
+            waited = clock.elapsed() - begun
             rehearsal.say(f"nothing in the log about {key} yet ({waited / 60:.0f} min); a cycle can take 40 minutes")
-        clock.sleep(PAUSE if answered or clock.now() - since < FIRST else SLOWLY)
+        clock.sleep(PAUSE if answered or clock.elapsed() - begun < FIRST else SLOWLY)
 
 
 def _about(key: str, since: datetime, rehearsal: Rehearsal) -> list[LogEntry]:
     window = Window(since - timedelta(seconds=1), rehearsal.clock.now() + timedelta(minutes=1))
-    found = [entry for page in rehearsal.log.pages(rehearsal.endpoint, window) for entry in page]
+    found = [entry for page in rehearsal.log.pages(rehearsal.endpoint, window) for entry in page.entries]
     return sorted((entry for entry in found if entry.external_id == key), key=lambda entry: entry.at)

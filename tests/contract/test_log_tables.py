@@ -2,6 +2,7 @@
 
 import random
 import string
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared.adapters.container import Container
 from shared.adapters.log_tables import CheckpointTable, LogTable
 from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.table import Query
+from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import NO_TIME, read_entry
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.outcomes import Bucket, Evidence, bucket_of
@@ -295,3 +297,48 @@ def test_the_outcomes_of_a_run_are_forgotten_a_few_at_a_time(new_table: Tables) 
     assert outcomes.forget("r-1", 100) == 0
     assert (outcomes.of("r-1"), outcomes.tallies("r-1")) == ({}, {})
     assert len(outcomes.of("r-10")) == 150
+
+
+STRETCHES = tuple(
+    Stretch(NOW + timedelta(seconds=number), NOW + timedelta(seconds=number + 1), 2, NOW, 9, "https://x", NOW)
+    for number in range(300)
+)
+
+
+def test_what_is_read_once_more_is_kept_with_the_checkpoint(new_table: Tables) -> None:
+    checkpoints = CheckpointTable(new_table())
+    assert checkpoints.progress(JOB) == Progress()
+    move(checkpoints, NOW)
+    assert checkpoints.progress(JOB) == Progress(NOW, None)  # as it was written before there were stretches
+    for stretches in (STRETCHES, ()):
+        checkpoints.begin(JOB, "reader")
+        checkpoints.finish(JOB, NOW, "reader", stretches)
+        assert checkpoints.progress(JOB) == Progress(NOW, stretches)
+    checkpoints.begin(JOB, "reader")
+    checkpoints.finish(JOB, NOW - timedelta(hours=1), "reader", STRETCHES)
+    assert checkpoints.progress(JOB) == Progress(NOW, ())
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_why_a_reading_failed_is_kept_until_one_finishes(new_table: Tables, joined: bool) -> None:
+    checkpoints = CheckpointTable(new_table())
+    fault = LogFault("the log answered 403", 403, NOW)
+    checkpoints.begin(JOB, "first")
+    checkpoints.failed(JOB, "first", fault, joined=joined)
+    assert checkpoints.last_fault(JOB) == fault
+    assert checkpoints.begin(JOB, "second") is not joined
+    assert checkpoints.last_fault(JOB) == fault
+    checkpoints.failed(JOB, "first", replace(fault, text="too late"), joined=True)
+    assert checkpoints.last_fault(JOB) == fault
+    checkpoints.finish(JOB, NOW, "second", ())
+    assert checkpoints.last_fault(JOB) is None
+    assert checkpoints.begin(JOB, "third") is False
+
+
+def test_what_could_not_be_read_is_kept_by_where_it_begins(new_table: Tables) -> None:
+    checkpoints = CheckpointTable(new_table())
+    first, second = Gap(NOW, NOW + timedelta(days=1), NOW), Gap(NOW - timedelta(days=9), NOW - timedelta(days=8), NOW)
+    for gap in (replace(first, until=NOW + timedelta(hours=1)), first, second):
+        checkpoints.note_gap(JOB, gap)
+    assert checkpoints.gaps(JOB) == [second, first]
+    assert checkpoints.gaps("another/job") == []

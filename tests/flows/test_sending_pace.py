@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,20 @@ from shared.limits import UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.runs import RunState
 from shared.sending.pacing import Pacer
 from shared.sending.replies import Reply
-from tests.support.clock import MORNING, FakeClock
+from tests.support.clock import FakeClock
 from tests.support.graph import Identity
 from tests.support.house import scripted
 
+SECONDS = UPLOAD_WINDOW.total_seconds()
 
-def most_in_a_window(moments: list[datetime]) -> int:
+
+def most_in_a_window(moments: list[float]) -> int:
     """The most calls in any window of five seconds, both ends in it."""
-    window: deque[datetime] = deque()
+    window: deque[float] = deque()
     most = 0
     for at in sorted(moments):
         window.append(at)
-        while at - window[0] > UPLOAD_WINDOW:
+        while at - window[0] > SECONDS:
             window.popleft()
         most = max(most, len(window))
     return most
@@ -39,9 +40,9 @@ def most_in_a_window(moments: list[datetime]) -> int:
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=300))
 def test_whenever_calls_are_wanted_no_window_holds_too_many(gaps: list[float]) -> None:
-    pacer, now, booked = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING, []
+    pacer, now, booked = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), 0.0, []
     for gap in gaps:
-        now += timedelta(seconds=gap / 10)
+        now += gap / 10
         booking = pacer.book(now)
         assert booking.at >= now
         now = booking.at
@@ -52,20 +53,20 @@ def test_whenever_calls_are_wanted_no_window_holds_too_many(gaps: list[float]) -
 
 @given(st.lists(st.floats(0, 2), min_size=81, max_size=300))
 def test_calls_that_leave_late_are_counted_from_when_they_left(delays: list[float]) -> None:
-    pacer, now, left = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING, []
+    pacer, now, left = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), 0.0, []
     for delay in delays:
         booking = pacer.book(now)
         now = booking.at
-        booking.left(now + timedelta(seconds=delay))
-        left.append(now + timedelta(seconds=delay))
+        booking.left(now + delay)
+        left.append(now + delay)
     assert most_in_a_window(left) <= UPLOAD_CALLS
 
 
 def test_who_wants_more_than_is_permitted_gets_nearly_all_of_it() -> None:
-    pacer, now = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), MORNING
+    pacer, now = Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), 0.0
     for _ in range(4001):
         now = pacer.book(now).at
-    permitted = (now - MORNING) / UPLOAD_WINDOW * UPLOAD_CALLS
+    permitted = now / SECONDS * UPLOAD_CALLS
     assert 4000 / permitted >= 0.98
 
 
@@ -74,7 +75,7 @@ class Recorder:
 
     def __init__(self, clock: FakeClock, artefacts: Any) -> None:
         self.clock, self.artefacts = clock, artefacts
-        self.made: list[datetime] = []
+        self.made: list[float] = []
         self._read = 0
         self._news = threading.Condition()
 
@@ -89,7 +90,7 @@ class Recorder:
     def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None]) -> Reply:
         with self._news:
             leaving()
-            self.made.append(self.clock.now())
+            self.made.append(self.clock.elapsed())
             self._news.notify_all()
         return Reply(202, self.clock.now())
 
@@ -105,7 +106,7 @@ class SlowLease:
     def __init__(self, clock: FakeClock, recorder: Recorder) -> None:
         self.clock, self.recorder = clock, recorder
 
-    def keep(self, now: datetime) -> None:
+    def keep(self) -> None:
         if len(self.recorder.made) < UPLOAD_CALLS:
             self.clock.advance(seconds=0.1)
 
@@ -130,12 +131,12 @@ def test_eight_at_once_keep_the_pace_and_use_it(tmp_path: Path) -> None:
     recorder = Recorder(clock, sending.rollcall.house.files)
     clock.recorder = recorder
     house = sending.rollcall.with_sender(upload=recorder, artefacts=recorder, clock=clock)
-    started = clock.now()
+    started = clock.elapsed()
     house.send_runs()
     assert sending.rollcall.run(run).state is RunState.SENT
     assert len(recorder.made) == 161
     assert most_in_a_window(recorder.made) == UPLOAD_CALLS
-    permitted = (max(recorder.made) - started) / UPLOAD_WINDOW * UPLOAD_CALLS
+    permitted = (max(recorder.made) - started) / SECONDS * UPLOAD_CALLS
     assert 160 / permitted >= 0.98
 
 
@@ -163,13 +164,13 @@ def test_calls_that_wait_for_a_token_or_a_connection_are_counted_from_when_they_
 
     sending = scripted(tmp_path, SEND_SECONDS="600", SEND_CONCURRENCY="1")
     sending.identity.__class__ = Slow
-    came: list[datetime] = []
+    came: list[float] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         if connects:
             sending.clock.advance(seconds=0 if came else 1)
             request.extensions["trace"]("http11.send_request_headers.started", {})  # as httpx tells it
-        came.append(sending.clock.now())
+        came.append(sending.clock.elapsed())
         return httpx.Response(202)
 
     sending.graph.otherwise = answer

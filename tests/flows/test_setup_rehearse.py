@@ -44,6 +44,9 @@ class Stage:
     def now(self) -> Any:
         return self.office.clock.now()
 
+    def elapsed(self) -> float:
+        return self.office.clock.elapsed()
+
     def sleep(self, seconds: float) -> None:
         self.office.clock.sleep(seconds)
         if self._due is not None:

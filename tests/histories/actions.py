@@ -286,6 +286,14 @@ class Skew:
     seconds: int = 0
 
 
+@dataclass(frozen=True)
+class SetClock:
+    """The time of day of an instance is set forward by this much, or back. No time passes."""
+
+    instance: int = 0
+    seconds: int = 0
+
+
 Action: TypeAlias = (
     Drop
     | Redeliver
@@ -312,6 +320,7 @@ Action: TypeAlias = (
     | Release
     | Wait
     | Skew
+    | SetClock
 )
 
 

@@ -42,6 +42,7 @@ from tests.histories.actions import (
     Resend,
     Resume,
     Revert,
+    SetClock,
     Setup,
     Skew,
     Spot,
@@ -103,6 +104,7 @@ PORTS: dict[str, tuple[str, ...]] = {
     "alerts": ("any", "alerts_table"),
 }
 PAUSES = (0, 0, 0, 0, 5, 90, 400, 4000)
+JUMPS = (-7200, -3600, -600, 0, 0, 600, 3600, 7200)  # seconds that a clock is from the truth
 WAITS = (5, 20, 130, 130, 600, 1800, 7200, 21_600, 90_000)
 
 
@@ -280,8 +282,12 @@ class _Draw:
             (7, PutBack),
             (5, lambda: OlderRelease(self.one(("plan", "send", "send", "sweep", "collect", "alerts")))),
             (8, lambda: Skew(self.one((0, 1)), self.one((-20, -3, 0, 3, 20)))),
+            (14, self._set_clock),
         ]
         return [self._weighted(makes)]
+
+    def _set_clock(self) -> Action:
+        return SetClock(self.one((0, 1)), self.one(JUMPS))
 
     def _weighted(self, makes: Sequence[tuple[int, Callable[[], T]]]) -> T:
         return self.chance.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
@@ -363,6 +369,7 @@ class _Draw:
             (8, lambda: Approve(0)),
             (6, lambda: StopSending(self.one(("", *SOURCES)))),
             (6, Resume),
+            (10, self._set_clock),
         ]
         return self._weighted(makes)
 

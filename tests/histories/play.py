@@ -27,6 +27,7 @@ from tests.histories.actions import (
     Resend,
     Resume,
     Revert,
+    SetClock,
     Skew,
     Step,
     StopSending,
@@ -233,4 +234,9 @@ def _(action: Wait, world: World) -> None:
 
 @_play.register
 def _(action: Skew, world: World) -> None:
+    world.skew(action.instance, action.seconds)
+
+
+@_play.register
+def _(action: SetClock, world: World) -> None:
     world.skew(action.instance, action.seconds)

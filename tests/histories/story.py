@@ -20,6 +20,7 @@ from tests.histories.actions import (
     Resend,
     Resume,
     Revert,
+    SetClock,
     Step,
     StopSending,
     Tamper,
@@ -48,6 +49,9 @@ def sentence(action: Action) -> str:
             return f"an instance of the release before: {action.what}"
         case Wait():
             return f"{action.seconds} seconds pass"
+        case SetClock():
+            where = f"{abs(action.seconds)} seconds {'ahead' if action.seconds > 0 else 'behind'}"
+            return f"instance {'AB'[action.instance]}: its clock is set, {where if action.seconds else 'to the truth'}"
         case Fault():
             status = f" {action.status}" if action.kind == "status" else ""
             return f"Entra: {action.route} goes wrong {action.times} times after {action.skip}: {action.kind}{status}"
@@ -55,14 +59,14 @@ def sentence(action: Action) -> str:
             return f"Entra: {action.dial} is {action.value!r} from now on"
         case Admin():
             return f"the administrator: {action.what} the account of {action.key}"
-        case Tamper():
-            return f"a hand edits {action.file} of run -{action.which + 1} at {action.at} of 1000"
-        case Resend() | Revert() | StopSending() | Resume():
+        case Tamper() | Resend() | Revert() | StopSending() | Resume():
             return _operator(action)
     return f"{type(action).__name__.lower()}{_parameters(action)}"
 
 
-def _operator(action: Resend | Revert | StopSending | Resume) -> str:
+def _operator(action: Tamper | Resend | Revert | StopSending | Resume) -> str:
+    if isinstance(action, Tamper):
+        return f"a hand edits {action.file} of run -{action.which + 1} at {action.at} of 1000"
     if isinstance(action, Resend):
         return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
     if isinstance(action, Revert):

@@ -19,6 +19,7 @@ from tests.histories.actions import (
     Meanwhile,
     OlderRelease,
     Release,
+    SetClock,
     Step,
     StopSending,
     Threshold,
@@ -50,10 +51,10 @@ def _label(action: Action) -> str:
             return f"dial {action.dial}"
         case Fault():
             return f"fault {action.route} {action.kind}{f' {action.status}' if action.kind == 'status' else ''}"
-        case OlderRelease():
-            return "older release"
-        case StopSending():
-            return "stop sending"
+        case OlderRelease() | StopSending():
+            return "older release" if isinstance(action, OlderRelease) else "stop sending"
+        case SetClock():
+            return f"clock set {'ahead' if action.seconds > 0 else 'back' if action.seconds else 'right'}"
         case Threshold() | Release():
             return "threshold" if isinstance(action, Threshold) else "release"
     return type(action).__name__.lower()

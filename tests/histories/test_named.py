@@ -16,6 +16,7 @@ from tests.histories.actions import (
     LoseLease,
     Meanwhile,
     Resend,
+    SetClock,
     Setup,
     Spot,
     Step,
@@ -80,6 +81,43 @@ NAMED: dict[str, History] = {
                     90,
                 ),
             ),
+        ),
+    ),
+    # clocks that were set
+    "the log is read by a clock that is two hours ahead, and the answers come after that": History(
+        Setup(seed=50679),
+        (
+            Drop("full", edits=(Edit("e11", "status", "Left"),), instance=1),
+            Step("send", 1),
+            SetClock(seconds=7200),
+            Drop("full", "corrected"),
+            Step("send", 1),
+            Step("collect"),
+        ),
+    ),
+    "the clock is set back between two drops of a person": History(
+        Setup(seed=40),
+        (
+            Drop("full"),
+            Step("send"),
+            SetClock(seconds=-20),
+            Drop("full", edits=(Edit("e03", "manager", "e11"),)),
+            Step("send"),
+        ),
+    ),
+    "a sender's clock is set back while it stands still, and the other instance sends a newer drop": History(
+        Setup(concurrency=4),
+        (
+            Drop("full"),
+            Step(
+                "send",
+                trouble=Meanwhile(
+                    Spot("chunks_table", 3, after=True),
+                    (SetClock(0, -3600), Drop("full", edits=(Edit("e01", "title", "Pilot"),)), Step("send", 1)),
+                    90,
+                ),
+            ),
+            SetClock(0, 0),
         ),
     ),
     # which answer is whose

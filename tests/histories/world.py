@@ -127,6 +127,9 @@ class _ProcessClock:
     def now(self) -> datetime:
         return self._clock.now() + self._process.skew
 
+    def elapsed(self) -> float:
+        return self._clock.elapsed()
+
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
 
@@ -145,7 +148,7 @@ class _Runs(MemoryContainer):
     """The files of runs, with a note of when each was written last."""
 
     def __init__(self, clock: FakeClock, note: Callable[[str], None]) -> None:
-        super().__init__(clock.now)
+        super().__init__(clock.now, clock.elapsed)
         self._note = note
 
     def write(self, path: str, data: bytes) -> str:
@@ -184,7 +187,7 @@ class World:
             absence, grace = (setup.absence, setup.grace) if name == FULL else ("ignore", 1)
             self.configure(name, Config(number, absence, grace, setup.gates))
         self._settings = _settings(setup, folder)
-        self._drops, self._state = MemoryContainer(self.clock.now), MemoryContainer(self.clock.now)
+        self._drops, self._state = (MemoryContainer(self.clock.now, self.clock.elapsed) for _ in range(2))
         stores: dict[str, Any] = {name: MemoryTable() for name in Storage.__dataclass_fields__}
         stores |= {"drops": self._drops, "state": self._state, "runs": _Runs(self.clock, self._note)}
         self._stores = stores

@@ -13,6 +13,7 @@ class FakeClock:
 
     def __init__(self, now: datetime = MORNING) -> None:
         self._now = now
+        self._elapsed = 1_000.0  # since some moment
         self._lock = threading.Lock()
         self.slept: list[float] = []
 
@@ -20,15 +21,32 @@ class FakeClock:
         with self._lock:
             return self._now
 
+    def elapsed(self) -> float:
+        with self._lock:
+            return self._elapsed
+
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self.slept.append(seconds)
-            self._now += timedelta(seconds=seconds)
+            self._pass(seconds)
 
     def advance(self, **time: float) -> None:
+        with self._lock:
+            self._pass(timedelta(**time).total_seconds())
+
+    def suspend(self, **time: float) -> None:
+        """The process stands still for so long: time passes, and `elapsed` counts it."""
+        self.advance(**time)
+
+    def set_wall(self, **time: float) -> None:
+        """The time of day is set forward by so much, or back. No time passes."""
         with self._lock:
             self._now += timedelta(**time)
 
     def passed(self, since: datetime = MORNING) -> float:
         """Seconds since then."""
         return (self.now() - since).total_seconds()
+
+    def _pass(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._elapsed += seconds

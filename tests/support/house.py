@@ -130,7 +130,7 @@ def twins(clock: FakeClock) -> Storage:
     """Storage in memory that lives by this clock."""
 
     def container() -> MemoryContainer:
-        return MemoryContainer(clock.now)
+        return MemoryContainer(clock.now, clock.elapsed)
 
     made: dict[str, Callable[[], object]] = {"MemoryContainer": container, "MemoryTable": MemoryTable}
     kinds = {"drops": container, "runs": container, "state": container}

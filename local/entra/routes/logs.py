@@ -63,11 +63,20 @@ def _written(call: Call, entries: list[Entry]) -> list[Json]:
 
 
 def _check_minimum(call: Call, found: Filter) -> None:
-    """A window that begins before the retention, as the sibling reports refuse it (D1). Raises GraphError 400."""
+    """A window that begins before the retention, as the sibling reports refuse it (D1). Raises GraphError 400.
+
+    They name the midnight before, as .NET writes a time. "400-iso" names the second, in ISO 8601.
+    """
     dials = call.tenant.dials
     oldest = (call.now - timedelta(seconds=dials.log_retention)).replace(microsecond=0)
-    if dials.log_minimum == "400" and found.after is not None and found.after < oldest:
-        raise bad_request(f"Minimum allowed time for activityDateTime is {iso(oldest)}.")
+    text = f"Minimum allowed time for activityDateTime is {iso(oldest)}."
+    if dials.log_minimum == "400":
+        oldest = oldest.replace(hour=0, minute=0, second=0)
+        midnight = f"{oldest.month}/{oldest.day}/{oldest.year} 12:00:00 AM"
+        told = f"Minimum allowed time for activityDateTime is {midnight}"
+        text = f"Specified argument was out of the range of valid values. (Parameter '{told}')"
+    if dials.log_minimum != "none" and found.after is not None and found.after < oldest:
+        raise bad_request(text)
 
 
 def _spend(call: Call, client_id: str) -> None:

@@ -136,7 +136,7 @@ READS: dict[str, Call] = {
     "state": lambda made: made.job.state(JOB),
     "cycle": lambda made: made.job.cycle(JOB),
     "read": lambda made: made.job.read(JOB),
-    "facts": lambda made: JobBook(made.job, made.clock.now).facts(JOB),
+    "facts": lambda made: JobBook(made.job, made.clock.elapsed).facts(JOB),
     "log": lambda made: list(made.log.pages(JOB, WINDOW)),
     "caller": lambda made: made.tenant.caller(),
     "template": lambda made: made.tenant.template_id("entra"),

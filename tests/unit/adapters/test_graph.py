@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from shared.adapters.graph import GraphUpload, reply_of
 from shared.adapters.tokens import Tokens
 from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import UntrustedHost
+from shared.errors import LeaseLost, UntrustedHost
 from shared.sending.replies import Verdict
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import Identity, ScriptedGraph, endpoint
@@ -121,6 +122,37 @@ def test_what_breaks_on_the_way_is_a_reply(world: World, fault: httpx.HTTPError)
 
     world.graph.otherwise = answer
     assert world.post() is Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize("let_pass", [0, 1])  # before anything, or when the connection stands
+def test_a_call_that_may_not_leave_does_not_arrive(world: World, let_pass: int) -> None:
+    came: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    left = iter([None] * let_pass)
+
+    def leaving() -> None:
+        if next(left, LeaseLost) is LeaseLost:
+            raise LeaseLost("another process has it")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, httpx.Client(trust_env=False) as client:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        hosts = TrustedHosts(address)
+        upload = GraphUpload(lambda: client, world.tokens, hosts, world.clock.now)
+        with pytest.raises(LeaseLost):
+            upload.post(hosts.endpoint(endpoint(host=address)), b"the first", leaving)
+        assert upload.post(hosts.endpoint(endpoint(host=address)), b"the second").verdict is Verdict.ACCEPTED
+        server.shutdown()
+    assert came == [b"the second"]
 
 
 def test_an_identity_endpoint_that_does_not_answer_is_a_reply(world: World) -> None:

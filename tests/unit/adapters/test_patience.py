@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
@@ -14,14 +14,16 @@ from azure.data.tables import TableClient
 from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from local import storage
-from shared.adapters.blobs import LEASE_SECONDS, RENEW_AFTER, BlobContainer
+from shared.adapters.blobs import BlobContainer
 from shared.adapters.container import BLOCK_BYTES
+from shared.adapters.lease import LEASE_SECONDS, RENEW_AFTER
 from shared.adapters.ledger import TableLedger
 from shared.adapters.memory import MemoryTable
 from shared.adapters.table import Query
 from shared.adapters.tables import StorageTable
 from shared.errors import LeaseLost, StorageError
 from shared.runs import Answer, Receipt
+from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 NOWHERE = (
@@ -126,20 +128,25 @@ def test_a_lease_outlives_a_moment_without_storage_but_not_its_own_end(azurite: 
     client = ContainerClient.from_connection_string(azurite.connection_string, "patience", transport=transport)
     container = BlobContainer(client)
     container.create()
-    lease = container.lease("l")
+    clock = FakeClock()
+    lease = container.lease("l", clock.elapsed)
     assert lease is not None
-    lease.keep(NOW)
+    lease.keep()
     tries = transport.tries
-    lease.keep(NOW + RENEW_AFTER - timedelta(seconds=1))
+    clock.advance(seconds=RENEW_AFTER - 1)
+    lease.keep()
     assert transport.tries == tries
     transport.is_away = True
-    lease.keep(NOW + RENEW_AFTER)
-    lease.keep(NOW + timedelta(seconds=40))
+    clock.advance(seconds=1)
+    lease.keep()
+    clock.advance(seconds=40 - RENEW_AFTER)
+    lease.keep()
     assert transport.tries == tries + 2
+    clock.advance(seconds=10)
     with pytest.raises(LeaseLost):
-        lease.keep(NOW + timedelta(seconds=50))
+        lease.keep()
     assert transport.tries == tries + 3
-    assert timedelta(seconds=50) < timedelta(seconds=LEASE_SECONDS)
+    assert LEASE_SECONDS > 50
     transport.is_away = False
     lease.release()
     assert container.lease("l") is not None
@@ -153,7 +160,7 @@ def test_a_lease_that_somebody_took_is_lost_at_once(azurite: storage.Azurite) ->
     client = ContainerClient.from_connection_string(azurite.connection_string, "patience2").get_blob_client("l")
     BlobLeaseClient(client).break_lease(0)
     with pytest.raises(LeaseLost):
-        lease.keep(NOW)
+        lease.keep()
 
 
 def test_a_lease_that_cannot_be_given_back_is_no_error(azurite: storage.Azurite) -> None:

@@ -10,6 +10,7 @@ import pytest
 from shared.adapters.log_tables import Unrecognised
 from shared.alerting.findings import JobState, RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
+from shared.collecting.checkpoint import Gap, LogFault
 from shared.errors import Damage
 from shared.runs import Figures, RunState
 from shared.sending.stops import SendingStop
@@ -311,6 +312,25 @@ def test_a_run_of_which_entra_takes_nothing_is_named_after_an_hour(
     assert ("sending-fails" in seen) is is_named
 
 
+GAP = Gap(ago(days=40), ago(days=29), ago(days=1))
+
+
+def test_days_of_the_log_that_are_missing_are_told_for_a_week() -> None:
+    (told,) = found(watched(run(), log_gaps=(GAP,)))
+    assert (told.rule, told.severity) == ("log-gap", Severity.WARNING)
+    assert f"{GAP.since:%Y-%m-%d %H:%M} to {GAP.until:%Y-%m-%d %H:%M}" in told.text
+    assert rules(watched(run(), log_gaps=(replace(GAP, found_at=ago(days=7)),))) == []
+
+
+@pytest.mark.parametrize("status", [403, 400, 0])
+def test_a_log_that_is_not_read_says_why_the_last_reading_failed(status: int) -> None:
+    fault = LogFault("the log answered strangely", status, ago(minutes=5))
+    (told,) = found(watched(run(), checkpoint=ago(hours=2), log_fault=fault))
+    assert "the log answered strangely" in told.text
+    assert ("ProvisioningLog.Read.All" in told.remedy) is (status == 403)
+    assert rules(watched(run(), log_fault=fault)) == []
+
+
 def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
     everything = [
         watched(run(S.HELD), run(S.BLOCKED), run(S.REJECTED)),
@@ -324,6 +344,7 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(sent(5)),
         watched(run(figures=answered(unanswered=3, held_by_entra=2, deleted=1)), unrecognised=(SHAPE,)),
         watched(run(S.SENDING, attempts=9, sending_at=ago(hours=9)), job=None, job_unread=Unread(ago(hours=1), "no")),
+        watched(run(), log_gaps=(GAP,)),
     ]
     stop = SendingStop("", "Anna", ago(days=1), "wrong file")
     more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,), "stops": (stop,)}

@@ -364,8 +364,16 @@ def test_a_window_that_begins_before_the_retention_is_only_shorter(world: World)
     assert world.ids(filter="activityDateTime gt 2020-01-01T00:00:00Z") == ["1"]
 
 
-def test_a_dial_refuses_a_window_that_begins_before_the_retention() -> None:
+def test_a_dial_refuses_a_window_that_begins_before_the_retention_as_the_sibling_reports_do() -> None:
     world = World(log_minimum="400", log_retention=3600)
+    response = refused(world, filter="jobId eq 'x' and activityDateTime gt 2026-11-01T23:59:59Z")
+    told = "Minimum allowed time for activityDateTime is 11/2/2026 12:00:00 AM"
+    assert told in response.json()["error"]["message"]
+    assert world.ids(filter="activityDateTime ge 2026-11-02T00:00:00Z") == []
+
+
+def test_the_same_dial_names_the_second() -> None:
+    world = World(log_minimum="400-iso", log_retention=3600)
     world.provision(person("1"))
     world.clock.advance(0.7)
     response = refused(world, filter="jobId eq 'x' and activityDateTime gt 2026-11-02T10:59:59Z")

@@ -1,0 +1,110 @@
+"""What an answer of the provisioning log holds (`entra-api.md` D1, D3). Enters: bytes. Leaves: a page of entries.
+
+One value that is no entry hides no other: it is left out, and the page says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared.collecting.entries import LogEntry, faults_of, read_entry, read_time
+from shared.collecting.reading import LogPage
+from shared.errors import Refused
+from shared.sending.replies import Reply
+
+_MINIMUM = re.compile(r"Minimum allowed time for activityDateTime is ([^')]+)", re.IGNORECASE)
+_TIMES = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")  # as .NET writes them where no culture is set
+
+
+class _Page(msgspec.Struct):
+    value: list[msgspec.Raw]
+    following: msgspec.Raw = msgspec.field(name="@odata.nextLink", default=msgspec.Raw(b"null"))
+
+
+def read_page(body: bytes, job_id: str, reply: Reply) -> LogPage:
+    """The page in a body that was answered with a success. Raises Refused where it is none."""
+    try:
+        values, link = _parts(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(
+            f"the provisioning log sent no page (request-id {reply.request_id}): {_reason(error)}",
+            status=reply.status,
+            request_id=reply.request_id,
+        ) from error
+    faults: list[str] = []
+    entries = list(_entries(values, job_id, faults))
+    at = reply.at if reply.skew is not None else None
+    following = link if isinstance(link, str) else ""
+    return LogPage(entries, at, following, tuple(faults), is_cut_off=link is not None and not following)
+
+
+def log_minimum(message: str) -> datetime | None:
+    """The earliest time that may be asked for, where a refusal names it: in ISO 8601 or as .NET writes it, in UTC."""
+    found = _MINIMUM.search(message)
+    if found is None:
+        return None
+    text = found[1].strip().rstrip(".")
+    with suppress(ValueError, OverflowError):
+        return read_time(text)
+    for form in _TIMES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    return None
+
+
+def _parts(body: bytes) -> tuple[list[Any], Any]:
+    """The values, each as it is or as bytes that do not read, and the address of the next page."""
+    try:
+        page = msgspec.json.decode(body, type=_Page)
+    except msgspec.DecodeError:
+        whole = _clean(json.loads(body.decode("utf-8", "replace")))  # which reads what is half a character
+        if not isinstance(whole, dict) or not isinstance(whole.get("value"), list):
+            raise
+        return whole["value"], whole.get("@odata.nextLink")
+    return [_decoded(raw) for raw in page.value], _decoded(page.following)
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    """The value; None where it does not read."""
+    with suppress(ValueError, RecursionError):
+        return msgspec.json.decode(raw)
+    with suppress(ValueError, RecursionError):
+        return _clean(json.loads(bytes(raw).decode("utf-8", "replace")))
+    return None
+
+
+def _clean(value: Any) -> Any:
+    """The value without what no text may hold, and without numbers that are none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(each) for name, each in value.items()}
+    return value
+
+
+def _entries(values: list[Any], job_id: str, faults: list[str]) -> Iterator[LogEntry]:
+    for value in values:
+        if not isinstance(value, dict):
+            faults.append("a value on a page of the log is no entry")
+            continue
+        entry = read_entry(value)
+        if missing := faults_of(value):
+            faults.append(f"an entry of the log does not read in full: {', '.join(missing)}")
+        yield entry if entry.job_id == job_id else replace(entry, job_id=job_id)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the text that was read."""
+    return str(error) if isinstance(error, msgspec.DecodeError) else type(error).__name__
