@@ -184,11 +184,14 @@ class Flight:
             raise _NotCalled(error) from error
         try:
             stop = holding(self.sender.stops.all(), self.run.source)
-            if stop is not None:
-                raise _NotCalled(stop, started)
-            reply = self.sender.upload.post(self.endpoint, body, leaving)
         except RollcallError as error:
             raise _NotCalled(error, started) from error
+        if stop is not None:
+            raise _NotCalled(stop, started)
+        try:
+            reply = self.sender.upload.post(self.endpoint, body, leaving)
+        except RollcallError as error:  # the receipt stays as it is: another process may have the lease by now
+            raise _NotCalled(error) from error
         was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
         return started, reply if reply.skew is None else replace(reply, skew=reply.skew - was_set)
 
