@@ -75,8 +75,13 @@ def sweep(timer: func.TimerRequest) -> None:
 
 @app.route(route="health", methods=["GET"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the app can work."""
-    state = house().health()
+    """Whether the app can work; where settings are wrong, which ones."""
+    from shared.errors import SettingsError
+
+    try:
+        state = house().health()
+    except SettingsError as error:
+        state = {"healthy": False, "sources": [], "faults": list(error.faults)}
     status = 200 if state["healthy"] else 503
     return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
 
@@ -86,7 +91,10 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
     from shared.adapters.console_http import answer_http
 
-    return answer_http(house().console, req)
+    try:
+        return answer_http(house().console, req)
+    finally:
+        house().damages.keep()
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

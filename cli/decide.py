@@ -1,4 +1,4 @@
-"""What a person decides about a run: `rollcall approve`, `cancel`, `replan`, `resend`."""
+"""What a person decides about a run: `rollcall approve`, `cancel`, `replan`, `resend`, `revert`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cli.errors import CommandError, Misused
 from cli.gates import gates_table, plan_of
 from cli.people import people_of
 from shared.planning import decide
-from shared.runs import Run, RunState
+from shared.runs import Revert, Run, RunState
 from shared.wiring import House
 
 
@@ -54,6 +54,16 @@ def resend(house: House, run_id: str, keys: list[str], outcomes: set[str], *, as
         wanted |= {each.key for each in people_of(house, old, house.files.names(old), outcomes)}
     run = decide.resend(house.ledger, house.files, run_id, wanted, datetime.now(UTC))
     _said(run, f"sends {console.counted(len(wanted), 'person', 'people')} of {run_id} again", as_json=as_json)
+
+
+def revert(house: House, run_id: str, asked: Revert, *, as_json: bool) -> None:
+    """A new run that sends everybody whom a run changed the record of before; it is held."""
+    run = decide.revert(house.ledger, house.files, run_id, asked, datetime.now(UTC))
+    _said(run, f"reverts {run_id}; it is planned at the next sweep, and held", as_json=as_json)
+    if not as_json:
+        screen = console.out()
+        screen.print(f"look at it, then approve or cancel it: rollcall show {run.run_id}")
+        screen.print("have HR correct the file before its next drop: the same file would send the same changes again")
 
 
 def _said(run: Run, sentence: str, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rich.console import Console
@@ -17,7 +17,8 @@ from rich.text import Text
 from cli.answers import STYLES
 from cli.console import counted
 from shared.errors import UnknownRun
-from shared.runs import FINISHED, OUTCOMES, Run, RunState
+from shared.runs import FINISHED, OUTCOMES, TO_SEND, Run, RunState
+from shared.sending.stops import holding
 from shared.wiring import House
 
 LOOK_SECONDS = 0.25
@@ -78,6 +79,8 @@ def _look(house: House, run_id: str) -> Sight | None:
         run = house.ledger.get(run_id)
     except UnknownRun:
         return None
+    if run.state in TO_SEND and (stop := holding(house.stops.all(), run.source)):
+        run = replace(run, reasons=(*run.reasons, stop.sentence))
     if run.state in (RunState.SENDING, RunState.BLOCKED):
         receipts = house.ledger.receipts(run_id)
         return Sight(run, sum(each.stop - each.start for each in receipts if each.is_final))

@@ -17,6 +17,19 @@ def plan_of(house: House, run: Run) -> Plan | None:
     return plan_to_show(house.files, run)[0]
 
 
+def listed_table(plan: Plan) -> Table:
+    """Whom a revert looked at, a line a reason."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("revert", no_wrap=True)
+    table.add_column("people", justify="right", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("for example", overflow="fold")
+    for each in plan.reverted:
+        examples = Text(", ".join(each.examples))
+        table.add_row(each.what.replace("_", " "), f"{each.people:,}", Text(each.reason), examples)
+    return table
+
+
 def gates_table(plan: Plan) -> Table:
     """A line a gate."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -33,6 +33,12 @@ class AlertAction(StrEnum):
     TEST = "test"
 
 
+class Created(StrEnum):
+    """What `rollcall revert` does with people whom the run created."""
+
+    DISABLE = "disable"
+
+
 class Commands(TyperGroup):
     """Says what went wrong in one line and ends with the exit code; no traceback for what a person can mend."""
 
@@ -250,6 +256,59 @@ def resend(
 
     outcomes = {name for name, wanted in (("failed", failed), ("unknown", unanswered)) if wanted}
     resend(_around(ctx).house(), run, key or [], outcomes, as_json=json)
+
+
+@app.command()
+def revert(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run that was sent, or sent in part.")],
+    created: Annotated[
+        Created | None, typer.Option("--created", help="Disable whom RUN created. [default: they stay]")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the new run.")] = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Send everybody whom RUN changed the record of before, in a new run that is held until it is approved."""
+    from cli.decide import revert
+    from cli.options import who
+    from shared.runs import Revert
+
+    revert(_around(ctx).house(), run, Revert(who(by), reason.strip(), created or ""), as_json=json)
+
+
+@app.command("stop-sending")
+def stop_sending(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is shown wherever the stop is.")],
+    source: Annotated[
+        str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this feed. [default: all]")
+    ] = None,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Stop sending, of all sources or of one, from the next call on; runs wait until `rollcall resume`."""
+    from cli.options import who
+    from cli.sending import stop_sending
+
+    stop_sending(_around(ctx).house(), source, reason, who(by), as_json=json)
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", "-s", metavar="NAME", help="The stop of this feed. [default: the stop for all]"),
+    ] = None,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Send again after `rollcall stop-sending`. Exit code 1: there is nothing to resume."""
+    from cli.options import who
+    from cli.sending import resume
+
+    resume(_around(ctx).house(), source, who(by), as_json=json)
 
 
 @app.command()

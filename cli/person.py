@@ -14,6 +14,7 @@ from shared import scim
 from shared.collecting.advice import advice_for
 from shared.errors import Damaged, Missing, UnknownRun
 from shared.planning.as_planned import chunk_line, people_of, read_plan
+from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.planning.people import KnownPerson
 from shared.runs import Run
 from shared.wiring import House
@@ -22,37 +23,40 @@ EARLIER = 30  # runs that are looked through for somebody who is not known
 
 
 def person(house: House, key: str, source: str, *, as_json: bool) -> None:
-    """When, in which run, with what, and with what outcome."""
+    """When, in which run, with what, and with what outcome; and what the next drop does."""
     with house.people.open(source) as people:
         known = people.get(key)
-    run = _run(house, known.run_id) if known else _last_run_with(house, key, source)
-    if run is None:
+    run_id = known.run_id if known else ""
+    run = _run(house, run_id) if run_id else _last_run_with(house, key, source)
+    if run is None and known is None:
         raise CommandError(f"Entra was never told of {key} by the source {source}")
-    told, damage = _told(house, run, key)
-    evidence = house.outcomes.of(run.run_id).get(key)
+    told, damage = _told(house, run, key) if run else (None, "")
+    evidence = house.outcomes.of(run.run_id).get(key) if run else None
     outcome = evidence.outcome if evidence else (known.outcome if known else "")
+    following = expected(known, run_under_way(house.ledger, house.files, source, key))
     answer: dict[str, Any] = {
         "key": key,
         "source": source,
-        "run_id": run.run_id,
-        "sent_at": run.sent_at.isoformat() if run.sent_at else None,
+        "run_id": run.run_id if run else run_id,
+        "sent_at": run.sent_at.isoformat() if run and run.sent_at else None,
         "outcome": outcome or "awaited",
         "code": evidence.code if evidence else "",
         "reason": evidence.reason if evidence else "",
         "target_id": evidence.target_id if evidence else "",
         "active": known.active if known else None,
         "absences": known.absences if known else None,
-        "will_be_sent_again": known is None,
+        "will_be_sent_again": following.sends_again,
+        "next": following.what,
         "user": told,
         "damage": damage,
     }
     if as_json:
         console.print_json(answer)
     else:
-        _print(answer, known)
+        _print(answer, known, following)
 
 
-def _print(answer: dict[str, Any], known: KnownPerson | None) -> None:
+def _print(answer: dict[str, Any], known: KnownPerson | None, following: Expected) -> None:
     screen = console.out()
     outcome = str(answer["outcome"])
     screen.print(
@@ -66,9 +70,8 @@ def _print(answer: dict[str, Any], known: KnownPerson | None) -> None:
             screen.print(f"to do     {advice.remedy}")
     if answer["target_id"]:
         screen.print(f"account   {answer['target_id']}")
-    if known is None:
-        screen.print("next      the next drop sends this person again")
-    elif known.absences:
+    screen.print(Text(f"next      {following.sentence}"))
+    if known and known.absences:
         screen.print(f"missing   from {console.counted(known.absences, 'full drop')} in a row")
     if answer["damage"]:
         screen.print(Text(answer["damage"]))

@@ -23,6 +23,7 @@ from cli.environment import Surroundings
 from cli.gates import gates_table
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
+from shared.csv_cells import unguarded
 from shared.errors import DropError, Missing
 from shared.planning.mapping import Mapping, Rejection
 from shared.planning.people import PeopleStore
@@ -119,7 +120,7 @@ def _rejections(drop: FileDrop, source: Source, rejected: list[bytes]) -> Reject
     """The lines of rejected.csv, each with its faults apart where the mapping names them."""
     header, *rows = csv.reader(io.StringIO(b"".join(rejected).decode("utf-8", "replace"), newline=""))
     line, reason = len(header) - 2, len(header) - 1  # cells that were too many stand behind these two
-    reasons = {int(row[line]): row[reason] for row in rows}
+    reasons = {int(row[line]): unguarded(row[reason]) for row in rows}
     table = read_records(drop.chunks(), source.csv, source.columns)
     mapping = Mapping(source, table.header)
     found = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,10 +16,12 @@ from cli.answers import outcome_table, run_json, state_text
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.forecast import forecast
-from cli.gates import gates_table
+from cli.gates import gates_table, listed_table
 from cli.people import TROUBLES, people_of, people_table
+from cli.sending import stop_json, stop_lines
 from shared.planning.as_planned import plan_to_show
-from shared.runs import Answer, Receipt, Run, RunState
+from shared.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
+from shared.sending.stops import SendingStop, holding
 from shared.wiring import House
 
 LAST = "last"
@@ -25,15 +29,21 @@ LAST = "last"
 
 def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
     """Every run, oldest first."""
-    found = rollcall.ledger.runs(source)
+    found, stops = rollcall.ledger.runs(source), rollcall.stops.all()
     if as_json:
-        console.print_json([_with_drop(run) for run in found])
-    elif not found:
+        console.print_json([_with_drop(run) | _stopped(run, stops) for run in found])
+        return
+    if not found:
         console.out().print("no runs yet; drop a file with `rollcall drop FILE --source NAME`")
     else:
         console.print_table(console.out(), _table(found))
-        for line in forecast(rollcall, found):
+        for line in forecast(rollcall, found, stops):
             console.out().print(line)
+    for text in stop_lines(stop for stop in stops if source is None or stop.source in ("", source)):
+        console.out().print(text)
+    if not as_json:
+        for damage in rollcall.damages.found():
+            console.out().print(Text.assemble(("damaged   ", "bold red"), str(damage)))
 
 
 def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path | None, as_json: bool) -> None:
@@ -43,7 +53,8 @@ def show(rollcall: House, run_id: str, *, people: bool, failed: bool, out: Path 
     receipts = rollcall.ledger.receipts(run.run_id)
     asked = list(people_of(rollcall, run, files, TROUBLES if failed else None)) if people or failed else None
     if as_json:
-        told = {**_with_drop(run), **_times(run), "files": files, "receipts": receipts}
+        stopped = _stopped(run, rollcall.stops.all())
+        told = {**_with_drop(run), **stopped, **_times(run), "files": files, "receipts": receipts}
         console.print_json(told if asked is None else told | {"answers": asked})
     else:
         _print(rollcall, run, files, receipts)
@@ -67,7 +78,18 @@ def _find(rollcall: House, run_id: str) -> Run:
 
 def _with_drop(run: Run) -> dict[str, Any]:
     drop = {"path": run.drop.path, "size": run.drop.size, "last_modified": run.drop.last_modified.isoformat()}
-    return {**run_json(run), "reasons": list(run.reasons), "source": run.source, "drop": drop}
+    return {**run_json(run), "reasons": list(run.reasons), "source": run.source, "drop": drop, **_again(run)}
+
+
+def _again(run: Run) -> dict[str, Any]:
+    """Whose people or drop it plans again, and whether it reverts that run."""
+    return {"again_of": run.again_of, "revert": run.revert}
+
+
+def _stopped(run: Run, stops: tuple[SendingStop, ...]) -> dict[str, Any]:
+    """What keeps a run that is to be sent from being sent: a stop, or null."""
+    stop = holding(stops, run.source) if run.state in TO_SEND else None
+    return {"stopped": stop_json(stop) if stop else None}
 
 
 def _times(run: Run) -> dict[str, str | None]:
@@ -93,9 +115,9 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
     screen = console.out()
     screen.print(Text.assemble((run.run_id, "bold"), "  ", state_text(run)))
     screen.print(f"drop      {run.drop.path}, {run.drop.size:,} bytes, {run.drop.last_modified:%Y-%m-%d %H:%M:%S} UTC")
-    for reason in run.reasons:
-        screen.print(Text(f"because   {reason}"))
-    _print_plan(rollcall, run)
+    for line in _why(rollcall, run):
+        screen.print(line)
+    _print_plan(screen, rollcall, run)
     if run.approval:
         told = f"approved  by {run.approval.by}, {run.approval.at:%Y-%m-%d %H:%M} UTC: {run.approval.reason}"
         screen.print(Text(told))
@@ -120,20 +142,35 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
     )
 
 
-def _print_plan(rollcall: House, run: Run) -> None:
-    """Why a plan is held, whom it leaves out, and whether it is the one that was made."""
-    screen = console.out()
+def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
+    """Whom a revert looked at, who is left out, whether it is the plan that was made, and the gates of a held one, with
+    the two commands that decide.
+    """
     plan, damage = plan_to_show(rollcall.files, run) if run.planned_at else (None, "")
     if damage and damage not in run.reasons:
         screen.print(Text(f"damaged   {damage}"))
     if plan is None:
         return
+    if plan.reverted:
+        console.print_table(screen, listed_table(plan))
+    for key, reason in plan.left_out.items():
+        screen.print(Text(f"left out  {key}: {reason}"))
     if run.state is RunState.HELD:
         console.print_table(screen, gates_table(plan))
         screen.print(f"plan hash {run.plan_hash}")
         screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
-    for key, reason in plan.left_out.items():
-        screen.print(Text(f"left out  {key}: {reason}"))
+        if run.revert:
+            screen.print("then      have HR correct the file: the same file would send the same changes again")
+
+
+def _why(rollcall: House, run: Run) -> Iterator[Text]:
+    """Why the run is as it is: what it reverts, its reasons, and a stop that keeps it from being sent."""
+    if run.revert:
+        why = f": {run.revert.reason}" if run.revert.reason else ""
+        yield Text(f"reverts   {run.again_of}, as {run.revert.by} asked{why}")
+    yield from (Text(f"because   {reason}") for reason in run.reasons)
+    if run.sent_at is None and run.state not in FINISHED and (stop := holding(rollcall.stops.all(), run.source)):
+        yield from stop_lines([stop])
 
 
 def _answers(receipts: list[Receipt]) -> str:

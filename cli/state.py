@@ -55,3 +55,16 @@ def restore(
         f"restored {console.counted(len(done.sources), 'source')}: {console.counted(done.people, 'person', 'people')} "
         f"are sent again, {console.counted(done.replanned, 'drop')} are planned again. Deploy release 0.1 now"
     )
+
+
+@app.command()
+def repair(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")] = False,
+    json: Json = False,
+) -> None:
+    """List what is stored and does not read, and repair what can be repaired here. Exit code 1: some damage is left."""
+    from cli.main import state_house
+    from cli.repair import repair
+
+    raise typer.Exit(repair(state_house(ctx), yes=yes, as_json=json))

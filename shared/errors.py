@@ -163,6 +163,7 @@ class Damage:
     remedy: str  # one sentence
     source: str = ""  # whose, where it belongs to one source
     run_id: str = ""
+    newer: bool = False  # a newer release wrote it: it is not written over
 
     def __str__(self) -> str:
         return f"{self.what} does not read: {self.fault} ({self.place}). {self.remedy}"

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from shared.errors import IllegalTransition
+from shared.errors import Damage, IllegalTransition
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
@@ -137,6 +137,18 @@ class Approval:
     plan_hash: str
 
 
+DISABLE = "disable"  # the people whom a reverted run created
+
+
+@dataclass(frozen=True)
+class Revert:
+    """What `rollcall revert` was asked for: by whom and why, and what is done with people whom the run created."""
+
+    by: str
+    reason: str = ""
+    created: str = ""  # DISABLE, or "": they stay as they are
+
+
 @dataclass(frozen=True)
 class Run:
     """One drop's way through the house, as the ledger keeps it. `etag` is the ledger's, "" for a new run."""
@@ -166,6 +178,7 @@ class Run:
     keys_of: str = ""  # the run whose keys.json says who is sent again; "" for its own
     resend: bool = False  # only some people are sent again, with records that Entra accepted before
     in_doubt: bool = False  # of these: the people who are in doubt, not those in a keys.json
+    revert: Revert | None = None  # of these: the people whom `again_of` changed get the record of before
     marked: bool = False  # its records carry the run's mark, which Entra may show in its log
     outcomes_at: datetime | None = None  # when outcome.csv was last written
     released_at: datetime | None = None  # when people whose change Entra had held back were to be sent again
@@ -281,7 +294,11 @@ class Ledger(Protocol):
         ...
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
-        """The runs of a source (or of all) in these states (or in any), oldest drop first."""
+        """The runs of a source (or of all) in these states (or in any), oldest drop first; of those that read."""
+        ...
+
+    def damaged(self, source: str) -> list[Damage]:
+        """The runs of a source that do not read and may have something to send, or to be answered."""
         ...
 
     def take_turn(self, run: Run) -> bool:

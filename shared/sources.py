@@ -238,6 +238,8 @@ def read_sources(folder: Path) -> tuple[dict[str, Source], tuple[str, ...]]:
             source = read_source(file.read_text(encoding="utf-8-sig"), file.name)
         except UnicodeDecodeError:
             faults.append(f"{file.name}:1: this file is not UTF-8")
+        except OSError as error:
+            faults.append(f"{file.name}:1: this file cannot be opened: {error.strerror or type(error).__name__}")
         except SourceError as error:
             faults += error.faults
         else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from shared.adapters.clock import SystemClock
 from shared.adapters.container import RunFiles
+from shared.adapters.damage_table import DamageTable
 from shared.adapters.endpoints import Endpoints
-from shared.adapters.health import health
 from shared.adapters.ledger import TableLedger
 from shared.adapters.log_tables import CheckpointTable, LogTable
 from shared.adapters.outcome_table import OutcomeTable
@@ -27,8 +28,9 @@ from shared.adapters.people_store import PeopleBlobs
 from shared.adapters.quota_table import QuotaTable
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
-from shared.adapters.storage import Storage, live_storage, local_storage
-from shared.adapters.tokens import OfPerson, Tokens
+from shared.adapters.stop_table import StopTable
+from shared.adapters.storage import Storage, live_storage, local_storage, version_of
+from shared.adapters.tokens import OfApp, OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
 from shared.endpoint import TrustedHosts
 from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from shared.adapters.alert_table import AlertTable
     from shared.adapters.graph_job import GraphJob
+    from shared.adapters.state_repair import Repairs
     from shared.alerting.raise_alerts import Channel, Raised
     from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
@@ -93,34 +96,37 @@ class House:
     outcomes: OutcomeTable
     people: PeopleBlobs
     quotas: QuotaTable
+    stops: StopTable
+    alert_rows: VersionedTable
     state: StateFormat
+    damages: DamageTable
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def plan_drop(self, drop: Drop, tell: Callable[[Run], object] = lambda run: None) -> Run:
         """A drop has arrived. `tell` hears of other runs that were planned, or came to their end, on the way."""
         from shared.planning.receive_drop import receive_drop
 
-        self.state.ensure()
-        return receive_drop(replace(self.planner, tell=tell), drop)
+        with self.step():
+            return receive_drop(replace(self.planner, tell=tell), drop)
 
     def send_runs(self) -> Sent:
         """Send what may be sent now."""
         from shared.sending.send_runs import send_runs
 
-        self.state.ensure()
-        return send_runs(self.sender)
+        with self.step():
+            return send_runs(self.sender)
 
     def collect_logs(self) -> Collected:
         """Read the provisioning log, settle what is answered, and write its reports."""
         from shared.collecting.collect_logs import collect_logs
 
-        self.state.ensure()
-        collected = collect_logs(self.collector)
-        if to_report := (*collected.settled, *collected.corrected):
-            from shared.reporting.report import write_reports
+        with self.step():
+            collected = collect_logs(self.collector)
+            if to_report := (*collected.settled, *collected.corrected):
+                from shared.reporting.report import write_reports
 
-            write_reports(self.reporter, to_report)
-        return collected
+                write_reports(self.reporter, to_report)
+            return collected
 
     def budget(self) -> Budget:
         """The calls the tenant has made and has left, as of now."""
@@ -132,8 +138,10 @@ class House:
         from shared.alerting.rules import findings
         from shared.alerting.watching import watch
 
-        self.state.ensure()
-        return raise_alerts(findings(watch(self.watcher)), self.alerts, self.channels, self.clock.now())
+        with self.step():
+            self.damages.look_again()
+            seen, now = watch(self.watcher), self.clock.now()
+            return raise_alerts(findings(seen), self.alerts, self.channels, now, seen.could_not_see)
 
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
         """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
@@ -141,19 +149,38 @@ class House:
         from shared.planning.receive_drop import sweep
         from shared.reporting.report import missing_reports, write_reports
 
-        self.state.ensure()
         now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
         versions = (drop for drop in self.storage.drops.versions() if from_age <= now - drop.last_modified < to_age)
-        try:
-            counts = sweep(replace(self.planner, tell=tell), versions)
-            write_reports(self.reporter, missing_reports(self.reporter))
-        finally:  # what is old goes whatever is wrong with one source
-            forget_old(self.retention)
-        return counts
+        with self.step():
+            try:
+                counts = sweep(replace(self.planner, tell=tell), versions)
+                write_reports(self.reporter, missing_reports(self.reporter))
+            finally:  # what is old goes whatever is wrong with one source
+                forget_old(self.retention)
+            return counts
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
-        return health(self.sources, self.state, self.ledger, self.storage.drops)
+        from shared.adapters.health import Checkup, health
+
+        drops, damages = self.storage.drops, self.damages.found
+        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages))
+
+    @property
+    def repairs(self) -> Repairs:
+        """What is damaged, and what can be done about it."""
+        from shared.adapters.state_repair import Repairs
+
+        return Repairs(self.storage, self.ledger, self.files, self.state, self.damages, self.clock.now)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """What every trigger needs around its work: a state that this release can read, and damage that is kept."""
+        self.state.ensure()
+        try:
+            yield
+        finally:
+            self.damages.keep()
 
     @room
     def client(self) -> httpx.Client:
@@ -191,7 +218,8 @@ class House:
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE),
             self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention,
-            self.endpoints.today, self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
+            self.endpoints.today, self.stops,
+            self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
         )  # fmt: skip
 
     @room
@@ -207,6 +235,7 @@ class House:
             self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
             self.job.cycle, new_id,
             Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,
+            lambda: self.damages.runs_in("outcomes_table"),
         )  # fmt: skip
 
     @room
@@ -215,13 +244,16 @@ class House:
 
         job, at, now = self.job.state, self.checkpoints.get, self.clock.now
         sources, unrecognised = self.sources.sources, self.checkpoints.unrecognised
-        return Watcher(self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised)
+        return Watcher(
+            self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, unrecognised,
+            self.damages.found, self.sources.faults, stops=self.stops.all,
+        )  # fmt: skip
 
     @room
     def alerts(self) -> AlertTable:
         from shared.adapters.alert_table import AlertTable
 
-        return AlertTable(VersionedTable(self.storage.alerts_table))
+        return AlertTable(self.alert_rows)
 
     @room
     def channels(self) -> tuple[Channel, ...]:
@@ -242,7 +274,8 @@ class House:
         from shared.reporting.overview import Lookout
 
         job, at, now = JobBook(self.job, self.clock.now).facts, self.checkpoints.get, self.clock.now
-        return Lookout(self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now)
+        sources, endpoints, damages = self.sources.sources, self.endpoints.all, self.damages.found
+        return Lookout(self.ledger, self.files, sources, endpoints, job, at, self.budget, now, self.stops, damages)
 
     @room
     def reporter(self) -> Reporter:
@@ -261,7 +294,7 @@ class House:
         now, lookout, pages = self.clock.now, self.lookout, self.reporter.pages
         book = LogBook(self.log, self.outcomes, self.endpoints.all)
         memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
-        entry = door(self.settings, self.storage.state, now)
+        entry = door(self.settings, self.storage.state, now, self.damages)
         return Console(entry, pages, lookout, memory, self.files, self.alerts, book, now, self.endpoints.today)
 
 
@@ -288,8 +321,8 @@ def live(environ: Mapping[str, str]) -> House:
             return ManagedIdentityCredential(client_id=settings.client_id or None)
         return DefaultAzureCredential()
 
-    opens = credential if "IDENTITY_ENDPOINT" in environ else lambda: OfPerson(credential())
-    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens())
+    opens = OfApp if "IDENTITY_ENDPOINT" in environ else OfPerson
+    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens(credential()))
     return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
 
 
@@ -303,15 +336,26 @@ def assemble(
 ) -> House:
     """The house over these things."""
     sources, hosts = SourceFolder(settings.sources_folder), TrustedHosts(settings.local_graph_url)
+    damages = DamageTable(clock.now, lambda spot: version_of(storage, spot))
+
+    def table(field: str, name: str) -> VersionedTable:
+        return VersionedTable(getattr(storage, field), field, name, damages)
+
+    alerts = table("alerts_table", settings.alerts_table)
+    damages.use(alerts)
+    quota = table("quota_table", settings.quota_table)
     return House(
         settings, storage, connect, tokens, clock, chance, hosts, sources,
         Endpoints(sources, hosts),
-        TableLedger(VersionedTable(storage.runs_table), VersionedTable(storage.chunks_table)),
+        TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table)),
         RunFiles(storage.runs),
-        LogTable(VersionedTable(storage.logs_table), storage.state),
-        CheckpointTable(VersionedTable(storage.checkpoints_table)),
-        OutcomeTable(VersionedTable(storage.outcomes_table)),
-        PeopleBlobs(storage.state),
-        QuotaTable(VersionedTable(storage.quota_table), settings.daily_calls, settings.leavers_calls),
-        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now),
+        LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
+        CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),
+        OutcomeTable(table("outcomes_table", settings.outcomes_table)),
+        PeopleBlobs(storage.state, settings.state_container, damages),
+        QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
+        StopTable(quota),
+        alerts,
+        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE), clock.now, damages),
+        damages,
     )  # fmt: skip

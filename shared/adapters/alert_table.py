@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from shared.adapters.table import Query, Table, joined, pieces, table_key
+from shared.adapters.decoded import Kind, decoded
+from shared.adapters.table import Query, Row, Table, joined, pieces, table_key
 from shared.alerting.raise_alerts import Alert
 
 _OPEN = "open"
@@ -19,7 +20,7 @@ class AlertTable:
     """Where alerts are kept."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._table = decoded(table)
 
     def open(self) -> list[Alert]:
         """Alerts that hold, or that some channel has not been told of."""
@@ -48,8 +49,18 @@ class AlertTable:
         self._table.delete((_OVER, str(entity["RowKey"])) for entity in old)
 
     def _read(self, partition: str) -> list[Alert]:
-        rows = self._table.rows(Query(partition=partition))
-        return [msgspec.json.decode(joined("body", row.entity), type=Alert) for row in rows]
+        return list(self._table.each(Query(partition=partition), _ALERT))
+
+
+def _alert(row: Row) -> Alert:
+    return msgspec.json.decode(joined("body", row.entity), type=Alert)
+
+
+_ALERT = Kind(
+    _alert,
+    lambda entity: f"the alert {entity['RowKey']}",
+    "What still holds is raised again. Run `rollcall state repair` to delete the row",
+)
 
 
 def _entity(alert: Alert, partition: str) -> dict[str, Any]:

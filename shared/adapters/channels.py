@@ -37,7 +37,7 @@ class WebChannel:
         headers = {"Content-Type": "application/json", **(signed(body, self.key, self.now()) if self.key else {})}
         try:
             response = self.client.post(self.url, content=body, headers=headers, timeout=TIMEOUT)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # an address may be no address at all
             raise ChannelError(f"{self.name} could not be reached: {type(error).__name__}") from None
         if not response.is_success:
             raise ChannelError(f"{self.name} answered {response.status_code}")

@@ -12,7 +12,7 @@ from shared.adapters.outcome_table import OutcomeTable
 from shared.collecting.entries import LogEntry, LogLine
 from shared.collecting.outcomes import Evidence
 from shared.endpoint import Endpoint
-from shared.errors import GraphError, Missing
+from shared.errors import Damaged, GraphError, Missing
 from shared.reporting.job_facts import JobFacts, read_job
 from shared.runs import Run
 
@@ -65,10 +65,10 @@ class LogBook:
         return self._log.failures(endpoint.job_id, start, start + timedelta(days=1))
 
     def whole(self, line: LogLine) -> LogEntry | None:
-        """The whole entry; None when it was forgotten meanwhile."""
+        """The whole entry; None when it was forgotten meanwhile, or does not read."""
         try:
             return self._log.entry(line)
-        except Missing:
+        except (Missing, Damaged):
             return None
 
     def person(self, source: str, key: str) -> Iterable[LogEntry]:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from shared.adapters.container import Container
-from shared.errors import Missing, Present
+from shared.adapters.decoded import REPAIR, Damages, NotNoted, Spot
+from shared.errors import Damage, Damaged, Missing, Present
 from shared.reporting.access import Door
 from shared.settings import Settings
 
@@ -20,8 +21,14 @@ _KEY = "console/key"
 class ConsoleSecrets:
     """Every process of the app finds the same key; the first one makes it."""
 
-    def __init__(self, container: Container, fresh: Callable[[int], bytes] = secrets.token_bytes) -> None:
+    def __init__(
+        self,
+        container: Container,
+        fresh: Callable[[int], bytes] = secrets.token_bytes,
+        damages: Damages | None = None,
+    ) -> None:
         self._container = container
+        self._damages = damages or NotNoted()
         self._fresh = fresh
         self._key = b""
         self._lock = threading.Lock()
@@ -43,15 +50,25 @@ class ConsoleSecrets:
 
     def _read(self) -> bytes:
         with suppress(Missing):
-            return self._container.get(_KEY)[0]
+            return self._found()
         with suppress(Present):  # where another process was quicker, its key counts
             self._container.put(_KEY, self._fresh(KEY_BYTES), None)
-        return self._container.get(_KEY)[0]
+        return self._found()
+
+    def _found(self) -> bytes:
+        """The key. One of another length was not made here: another writer may know it. Raises Damaged."""
+        key, etag = self._container.get(_KEY)
+        if len(key) == KEY_BYTES:
+            return key
+        what, fault = "the console's secret", f"it has {len(key)} bytes instead of {KEY_BYTES}"
+        damage = Damage(f"blob {_KEY} of the container of the state", what, fault, REPAIR)
+        self._damages.note(damage, Spot("state", etag, path=_KEY))
+        raise Damaged(damage)
 
 
-def door(settings: Settings, state: Container, now: Callable[[], datetime]) -> Door:
+def door(settings: Settings, state: Container, now: Callable[[], datetime], damages: Damages) -> Door:
     """Who may enter: those whom the platform signs in; on a laptop, whose storage is the emulator's, one token."""
-    secrets = ConsoleSecrets(state)
+    secrets = ConsoleSecrets(state, damages=damages)
     local = bool(settings.connection_string)
     token = settings.console_token if local else ""
     return Door(settings.signed_in and not local, token, secrets.key, secrets.spend, now)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -27,6 +27,7 @@ from shared.sending.replies import Reply, Verdict
 
 SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (entra-api.md A3)
 TIMEOUT = httpx.Timeout(60, connect=10)
+_TAKEN = 202  # what Graph answers when it has taken a bulk request (entra-api.md A5)
 LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
@@ -92,6 +93,8 @@ class GraphUpload:
             )
         except httpx.HTTPError as error:
             return Reply(0, self._now(), code=type(error).__name__, left=not isinstance(error, _NEVER_LEFT))
+        if response.is_success and response.status_code != _TAKEN and "request-id" not in response.headers:
+            return Reply(0, self._now(), code=f"Not{_TAKEN}")  # another server's answer, such as a proxy's page
         return reply_of(response, self._now())
 
     def renew_token(self, endpoint: Endpoint) -> None:
@@ -150,7 +153,7 @@ class GraphLog:
             response = self._client.get(url, headers=headers)
         except ClientAuthenticationError as error:
             return Reply(401, self._clock.now(), code=type(error).__name__), b""
-        except (httpx.HTTPError, AzureError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, AzureError) as error:  # a nextLink may be no address
             return Reply(0, self._clock.now(), code=type(error).__name__), b""
         return reply_of(response, self._clock.now()), response.content
 
@@ -160,9 +163,20 @@ class _Page(msgspec.Struct):
     next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
 
 
+Kind = TypeVar("Kind")
+
+
+def decoded(body: bytes, kind: type[Kind]) -> Kind:
+    """The JSON in these bytes, of this kind. Raises msgspec.DecodeError, whatever is wrong with them."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:  # bytes that are no text, and brackets without end
+        raise msgspec.DecodeError(type(error).__name__) from None
+
+
 def _page(body: bytes, reply: Reply) -> _Page:
     try:
-        return msgspec.json.decode(body, type=_Page)
+        return decoded(body, _Page)
     except msgspec.DecodeError as error:
         raise Refused(
             f"the provisioning log sent no page (request-id {reply.request_id}): {error}",
@@ -176,9 +190,9 @@ def reply_of(response: httpx.Response, now: datetime) -> Reply:
     code = message = ""
     if not response.is_success:
         try:
-            error = msgspec.json.decode(response.content)["error"]
+            error = decoded(response.content, dict[str, Any])["error"]
             code, message = str(error.get("code", "")), str(error.get("message", ""))
-        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        except (msgspec.DecodeError, KeyError, AttributeError):
             message = ""
     headers = response.headers
     date = _date(headers.get("Date"))

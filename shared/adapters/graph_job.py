@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import httpx
 import msgspec
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from shared.adapters.graph import reply_of
+from shared.adapters.graph import decoded, reply_of
 from shared.adapters.tokens import Tokens
 from shared.alerting.findings import JobState
 from shared.collecting.entries import read_time
@@ -18,7 +18,7 @@ from shared.collecting.released import JobCycle
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable
 from shared.planning.null_flow import flowing_nulls
-from shared.sending.replies import Verdict
+from shared.sending.replies import Reply, Verdict
 
 NEEDS = "; Synchronization.Read.All is needed: by the app's identity in Azure, elsewhere by whoever is signed in"
 
@@ -41,24 +41,29 @@ class GraphJob:
     def state(self, endpoint: Endpoint) -> JobState:
         """Whether it runs. Raises GraphError."""
         job = self.read(endpoint)
-        status = job.get("status") or {}
-        quarantine = status.get("quarantine") or {}
+        status = _part(job, "status")
         return JobState(
-            str((job.get("schedule") or {}).get("state", "")),
-            str(status.get("code", "")),
-            str(quarantine.get("reason") or ""),
+            _text(_part(job, "schedule"), "state"), _text(status, "code"), _text(_part(status, "quarantine"), "reason")
         )
 
     def cycle(self, endpoint: Endpoint) -> JobCycle:
         """Its quarantine and its last cycle. Raises GraphError."""
-        status = self.read(endpoint).get("status") or {}
-        last = status.get("lastExecution") or {}
-        in_quarantine = bool(status.get("quarantine")) or status.get("code") == "Quarantine"
+        status = _part(self.read(endpoint), "status")
+        last = _part(status, "lastExecution")
+        in_quarantine = bool(_part(status, "quarantine")) or status.get("code") == "Quarantine"
         return JobCycle(in_quarantine, _time(last.get("timeBegan")), _time(last.get("timeEnded")))
 
     def read(self, endpoint: Endpoint) -> dict[str, Any]:
-        """The whole job as Graph tells it. Raises GraphError."""
-        return self._get(endpoint.job_url)
+        """The whole job as Graph tells it. Raises GraphError, also where it has another shape: from such a job nobody
+        may conclude that it runs, or that it is not in quarantine.
+        """
+        job = self._get(endpoint.job_url)
+        _text(_part(job, "schedule"), "state")
+        status = _part(job, "status")
+        _text(status, "code")
+        _text(_part(status, "quarantine"), "reason")
+        _part(status, "lastExecution")
+        return job
 
     def nulls_flow(self, endpoint: Endpoint) -> str:
         """A sentence when the job clears what a record leaves out, or when that cannot be known; else ""."""
@@ -71,23 +76,59 @@ class GraphJob:
         return f"the job empties what a record leaves out (Flow null values is on for {', '.join(names[:5])})"
 
     def _get(self, url: str) -> dict[str, Any]:
+        reply, body = self._asked(url)
+        if reply.verdict is Verdict.NEW_TOKEN:
+            self._tokens.renew()
+            reply, body = self._asked(url)
+        if reply.verdict is not Verdict.ACCEPTED:
+            raise _error(reply)
+        try:
+            return decoded(body, dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise Refused(
+                f"the provisioning job sent no JSON object (request-id {reply.request_id}): {error}",
+                status=reply.status,
+                request_id=reply.request_id,
+            ) from error
+
+    def _asked(self, url: str) -> tuple[Reply, bytes]:
         scope = self._hosts.scope_for(url)
         try:
             headers = {"Authorization": f"Bearer {self._tokens.get(scope)}"}
             response = self._client().get(url, headers=headers)
         except ClientAuthenticationError as error:
-            raise Refused(f"there is no token for the provisioning job: {type(error).__name__}", status=401) from error
-        except httpx.HTTPError as error:
-            raise Unreachable(f"the provisioning job gave no answer: {type(error).__name__}") from error
-        reply = reply_of(response, self._now())
-        if reply.verdict is Verdict.ACCEPTED:
-            found = msgspec.json.decode(response.content)
-            return found if isinstance(found, dict) else {}
-        text = f"the provisioning job answered {reply.told}"
-        if reply.verdict is Verdict.THROTTLED:
-            raise Throttled(text, status=429, request_id=reply.request_id, retry_after=reply.retry_after)
-        remedy = NEEDS if reply.status == 403 else ""
-        raise Refused(text + remedy, status=reply.status, request_id=reply.request_id)
+            return Reply(401, self._now(), code=type(error).__name__, left=False), b""
+        except (httpx.HTTPError, AzureError) as error:  # of Graph, or of the identity endpoint
+            return Reply(0, self._now(), code=type(error).__name__), b""
+        return reply_of(response, self._now()), response.content
+
+
+def _error(reply: Reply) -> Refused | Throttled | Unreachable:
+    if not reply.left:
+        return Refused(f"there is no token for the provisioning job: {reply.code}", status=401)
+    if reply.status == 0:
+        return Unreachable(f"the provisioning job gave no answer: {reply.code}")
+    said = f"the provisioning job answered {reply.told}"
+    if reply.verdict is Verdict.THROTTLED:
+        return Throttled(said, status=reply.status, request_id=reply.request_id, retry_after=reply.retry_after)
+    remedy = NEEDS if reply.status == 403 else ""
+    return Refused(said + remedy, status=reply.status, request_id=reply.request_id)
+
+
+def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object within the job, empty where it is missing or null. Raises Refused where it is something else."""
+    value = raw.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise Refused(f"the provisioning job has another shape than expected: {name} is no object")
+    return value or {}
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    """A word within the job, "" where it is missing or null. Raises Refused where it is something else."""
+    value = raw.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refused(f"the provisioning job has another shape than expected: {name} is no text")
+    return value or ""
 
 
 def _time(text: object) -> datetime | None:

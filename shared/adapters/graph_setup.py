@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from shared.adapters.graph_setup_calls import GraphCalls, Json
+from shared.adapters.graph_setup_calls import GraphCalls, Json, another_shape, inner, objects
 from shared.errors import Refused
 from shared.setup.tenant import TEMPLATES, Agents, Caller, Held, JobPlace, Parsed, Principal
 
@@ -71,8 +71,9 @@ class GraphTenant:
     def instantiate(self, template_id: str, display_name: str) -> Principal:
         """The answer names the ids `id` in one page of Microsoft's and `objectId` in another (section I)."""
         path = f"/v1.0/applicationTemplates/{quote(template_id)}/instantiate"
-        made = self._calls.send("POST", path, {"displayName": display_name}, "making the provisioning app")
-        found = made.get("servicePrincipal") or {}
+        doing = "making the provisioning app"
+        made = self._calls.send("POST", path, {"displayName": display_name}, doing)
+        found = inner(made, "servicePrincipal", doing)
         identity = str(found.get("id") or found.get("objectId") or "")
         if not identity:
             raise Refused(
@@ -96,7 +97,9 @@ class GraphTenant:
 
     def jobs(self, identity: str) -> list[Json]:
         """Its jobs."""
-        return list(self._calls.pages(f"{_app(identity)}/synchronization/jobs", "reading the app's jobs"))
+        doing = "reading the app's jobs"
+        rows = self._calls.pages(f"{_app(identity)}/synchronization/jobs", doing)
+        return [_job_of(row, doing) for row in rows]
 
     def create_job(self, identity: str, template_id: str) -> Json:
         """201 by the text, 200 by the example (section I): any success will do."""
@@ -105,13 +108,14 @@ class GraphTenant:
 
     def job(self, place: JobPlace) -> Json:
         """One job."""
-        return self._calls.get(_job(place), "reading the provisioning job")
+        doing = "reading the provisioning job"
+        return _job_of(self._calls.get(_job(place), doing), doing)
 
     def secrets(self, identity: str) -> list[Json]:
         """Keys and values, masked where they are secret."""
-        found = self._calls.get(f"{_app(identity)}/synchronization/secrets", "reading the app's settings")
-        rows = found.get("value") or found.get("secrets") or []
-        return [dict(row) for row in rows if isinstance(row, dict)]
+        doing = "reading the app's settings"
+        found = self._calls.get(f"{_app(identity)}/synchronization/secrets", doing)
+        return objects(found, "value" if "value" in found else "secrets", doing)
 
     def put_secrets(self, identity: str, rows: list[Json]) -> None:
         """All of them: PUT replaces (B3)."""
@@ -133,10 +137,14 @@ class GraphTenant:
         body = {"expression": expression, "targetAttributeDefinition": None, "testInputObject": tested}
         doing = "having Entra read an expression"
         found = self._calls.send("POST", f"{_job(place)}/schema/parseExpression", body, doing)
-        error = found.get("error") or {}
-        values = tuple(str(value) for value in found.get("evaluationResult") or ())
-        tree = found.get("parsedExpression") if found.get("parsingSucceeded") else None
-        return Parsed(tree, str(error.get("message", "")), bool(found.get("evaluationSucceeded")), values)
+        error = inner(found, "error", doing)
+        values = found.get("evaluationResult") or []
+        if not isinstance(values, list):
+            raise another_shape(doing, "evaluationResult is no list")
+        tree = inner(found, "parsedExpression", doing) or None if found.get("parsingSucceeded") else None
+        return Parsed(
+            tree, str(error.get("message", "")), bool(found.get("evaluationSucceeded")), tuple(map(str, values))
+        )
 
     def test_connection(self, place: JobPlace) -> str:
         """204: good. 400: what the service says."""
@@ -165,16 +173,21 @@ class GraphTenant:
     def agents(self) -> Agents:
         """The provisioning profile."""
         path = "/beta/onPremisesPublishingProfiles/provisioning?$expand=publishedResources,agents,agentGroups"
-        found = self._calls.get(path, "reading the provisioning agents")
-        agents = tuple((str(row.get("machineName")), str(row.get("status"))) for row in found.get("agents") or ())
-        domains = tuple(str(row.get("resourceName")) for row in found.get("publishedResources") or ())
+        doing = "reading the provisioning agents"
+        found = self._calls.get(path, doing)
+        rows = objects(found, "agents", doing) if found.get("agents") is not None else []
+        places = objects(found, "publishedResources", doing) if found.get("publishedResources") is not None else []
+        agents = tuple((str(row.get("machineName")), str(row.get("status"))) for row in rows)
+        domains = tuple(str(row.get("resourceName")) for row in places)
         return Agents(agents, domains)
 
     def graph_roles(self) -> tuple[str, dict[str, str]]:
         """Resolved by name at run time (E)."""
         path = f"/v1.0/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles"
-        found = self._calls.get(path, "reading the app roles of Microsoft Graph")
-        return str(found["id"]), {str(role["value"]): str(role["id"]) for role in found.get("appRoles") or ()}
+        doing = "reading the app roles of Microsoft Graph"
+        found = self._calls.get(path, doing)
+        roles = objects(found, "appRoles", doing)
+        return _id_of(found, doing), {str(role.get("value")): _id_of(role, doing) for role in roles}
 
     def held(self, identity: str) -> list[Held]:
         """What it holds, of any resource."""
@@ -195,7 +208,28 @@ def _principal(row: Mapping[str, Any]) -> Principal:
 
 
 def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(tag) for tag in row.get("tags") or ())
+    """They are written back with one more, so what is no list of them is refused."""
+    tags = row.get("tags") or []
+    if not isinstance(tags, list):
+        raise another_shape("reading an app", "tags is no list")
+    return tuple(map(str, tags))
+
+
+def _job_of(row: Json, doing: str) -> Json:
+    """The job as it came, if it is one: set-up and its checks read these parts of it."""
+    _id_of(row, doing)
+    inner(row, "schedule", doing)
+    status = inner(row, "status", doing)
+    for name in ("quarantine", "lastExecution"):
+        inner(status, name, doing)
+    return row
+
+
+def _id_of(row: Mapping[str, Any], doing: str) -> str:
+    identity = row.get("id")
+    if not isinstance(identity, str) or not identity:
+        raise another_shape(doing, "there is no id")
+    return identity
 
 
 def _held(row: Mapping[str, Any]) -> Held:

@@ -7,14 +7,14 @@ A POST is tried again only after 429 or 503 with nothing done: who knows whether
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import msgspec
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from shared.adapters.graph import Clock, reply_of
+from shared.adapters.graph import Clock, decoded, reply_of
 from shared.adapters.tokens import Tokens
 from shared.endpoint import TrustedHosts
 from shared.errors import GraphError, Refused, Throttled, Unreachable
@@ -54,8 +54,11 @@ class GraphCalls:
         self._fresh.add(identity)
 
     def get(self, path: str, doing: str, **headers: str) -> Json:
-        """Read. Raises GraphError."""
-        return _decoded(self._asked("GET", path, None, doing, headers), doing)
+        """Read an object. Raises GraphError, also where the answer is none: empty is not the same as nothing there."""
+        response = self._asked("GET", path, None, doing, headers)
+        if not response.content:
+            raise another_shape(doing, "the answer is empty", response)
+        return _decoded(response, doing)
 
     def send(self, method: str, path: str, body: Any, doing: str) -> Json:
         """Write. Raises GraphError; Unreachable when nobody knows whether it was taken."""
@@ -72,8 +75,11 @@ class GraphCalls:
             if not following:
                 return
             page = self.get(following, doing, **headers)
-            yield from (item for item in page.get("value") or () if isinstance(item, dict))
-            following = page.get("@odata.nextLink")
+            yield from objects(page, "value", doing)
+            link = page.get("@odata.nextLink")
+            if link is not None and not isinstance(link, str):
+                raise another_shape(doing, "the next page has no address")
+            following = link
         raise Refused(f"{doing}: the list has no end after {PAGES} pages")
 
     def _asked(self, method: str, path: str, body: Any, doing: str, headers: dict[str, str]) -> httpx.Response:
@@ -113,7 +119,7 @@ class GraphCalls:
         except ClientAuthenticationError as error:
             told = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
             raise Refused(f"signing in did not work: {told}; run `az login`, or use --sign-in device-code") from None
-        except (httpx.HTTPError, AzureError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, AzureError) as error:  # a nextLink may be no address
             return Reply(0, self._clock.now(), code=type(error).__name__), None
         return reply_of(response, self._clock.now()), response
 
@@ -137,11 +143,35 @@ def _decoded(response: httpx.Response, doing: str) -> Json:
     if not response.content:
         return {}
     try:
-        found = msgspec.json.decode(response.content)
+        return decoded(response.content, dict[str, Any])
+    except msgspec.ValidationError:
+        raise another_shape(doing, "the answer is no object", response) from None
     except msgspec.DecodeError:
         request_id = response.headers.get("request-id", "")
         raise Refused(f"{doing}: Graph sent no JSON (request-id {request_id})", request_id=request_id) from None
-    return found if isinstance(found, dict) else {}
+
+
+def another_shape(doing: str, what: str, response: httpx.Response | None = None) -> Refused:
+    """An answer that is JSON, but not what Graph documents. What is not understood is never taken for nothing there."""
+    request_id = response.headers.get("request-id", "") if response is not None else ""
+    said = f" (request-id {request_id})" if request_id else ""
+    return Refused(f"{doing}: Graph's answer has another shape than expected: {what}{said}", request_id=request_id)
+
+
+def objects(raw: Mapping[str, Any], name: str, doing: str) -> list[Json]:
+    """A list of objects within an answer. Raises Refused where it is none, or is not there."""
+    items = raw.get(name)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise another_shape(doing, f"{name} is no list of objects")
+    return items
+
+
+def inner(raw: Mapping[str, Any], name: str, doing: str) -> Json:
+    """An object within an answer, empty where it is missing or null. Raises Refused where it is something else."""
+    value = raw.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise another_shape(doing, f"{name} is no object")
+    return value or {}
 
 
 def _error(doing: str, reply: Reply) -> GraphError:

@@ -1,31 +1,59 @@
-"""Whether the app can work. Enters: source files, books, drops. Leaves: what is wrong, as the trigger says it."""
+"""Whether the app can work. Enters: source files, stores, alerts. Leaves: what is wrong, as the trigger says it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from shared.adapters.alert_table import AlertTable
 from shared.adapters.container import Container
 from shared.adapters.ledger import TableLedger
 from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
-from shared.errors import RollcallError
+from shared.adapters.stop_table import StopTable
+from shared.alerting.rules import KEEP_FROM_WORKING
+from shared.errors import Damage, RollcallError
 
 
-def health(sources: SourceFolder, state: StateFormat, ledger: TableLedger, drops: Container) -> dict[str, object]:
-    """Its sources read, their endpoints are trusted, its storage answers."""
-    faults = [*sources.faults()]
-    for name, source in sources.sources().items():
-        if not source.endpoint:
-            faults.append(f"{name}: no endpoint yet")
-    faults += _storage_faults(state, ledger, drops)
-    return {"healthy": not faults, "sources": sorted(sources.sources()), "faults": faults}
+@dataclass(frozen=True)
+class Checkup:
+    """What health looks at."""
+
+    sources: SourceFolder
+    state: StateFormat
+    ledger: TableLedger
+    drops: Container
+    alerts: AlertTable
+    stops: StopTable
+    damages: Callable[[], Iterable[Damage]]
 
 
-def _storage_faults(state: StateFormat, ledger: TableLedger, drops: Container) -> Iterable[str]:
+def health(checkup: Checkup) -> dict[str, object]:
+    """Its sources read, their endpoints are trusted, its storage answers, what is stored reads, and Entra answers.
+
+    Sending that is stopped is no fault.
+    """
+    sources = checkup.sources.sources()
+    faults = [*checkup.sources.faults()]
+    faults += [f"{name}: no endpoint yet" for name, source in sources.items() if not source.endpoint]
+    faults += _stored_faults(checkup)
+    stopped = list[str]()
     try:
-        state.ensure()
-        ledger.runs("-")
-        next(iter(drops.versions("-")), None)
+        stopped += (f"{stop.sentence} ({stop.remedy})" for stop in checkup.stops.all())
+    except RollcallError as error:
+        faults.append(str(error))
+    return {"healthy": not faults, "sources": sorted(sources), "faults": faults, "stopped": stopped}
+
+
+def _stored_faults(checkup: Checkup) -> Iterable[str]:
+    try:
+        checkup.state.ensure()
+        checkup.ledger.runs("-")
+        next(iter(checkup.drops.versions("-")), None)
+        alerts = [each.finding for each in checkup.alerts.open() if each.is_open]
+        return [
+            *(str(damage) for damage in checkup.damages()),
+            *(f"{each.title}: {each.text}" for each in alerts if each.rule in KEEP_FROM_WORKING),
+        ]
     except RollcallError as error:
         return [str(error)]
-    return []

@@ -1,5 +1,8 @@
 """The ledger: runs and receipts in two tables, every change of a run conditional on its ETag.
 
+A row that does not read is set aside by name. A run that does not read keeps the runs of its source from being planned,
+since nobody knows what it has sent; a receipt that does not read counts as a call without an answer.
+
 A run's row holds the whole run as JSON and a few columns to query by. The row `~turn` of a source names the run that is
 planned and sent; it needs no giving back, since a run that is over has lost its turn.
 """
@@ -8,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from shared.adapters.table import Query, Row, Table, joined, pieces, table_key
-from shared.errors import Changed, Missing, Present, StaleRun, UnknownRun
-from shared.runs import HAS_THE_TURN, Receipt, Run, RunState, source_of
+from shared.adapters.decoded import Kind, decoded
+from shared.adapters.table import Entity, Query, Row, Table, joined, pieces, table_key
+from shared.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
+from shared.runs import HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
 
 _TURN = "~turn"
 
@@ -23,8 +28,8 @@ class TableLedger:
     """The books, in tables."""
 
     def __init__(self, runs: Table, chunks: Table) -> None:
-        self._runs = runs
-        self._chunks = chunks
+        self._runs = decoded(runs)
+        self._chunks = decoded(chunks)
 
     def add(self, run: Run) -> bool:
         """Enter a new run; False when it is there already."""
@@ -35,9 +40,9 @@ class TableLedger:
         return True
 
     def get(self, run_id: str) -> Run:
-        """Read a run. Raises UnknownRun."""
+        """Read a run. Raises UnknownRun, Damaged."""
         try:
-            return _run(self._runs.get(table_key(source_of(run_id)), table_key(run_id)))
+            return self._runs.one(table_key(source_of(run_id)), table_key(run_id), _RUN)
         except Missing:
             raise UnknownRun(f"there is no run {run_id}; `rollcall runs` lists them") from None
 
@@ -49,24 +54,44 @@ class TableLedger:
             raise StaleRun(f"run {run.run_id} was changed by somebody else; read it again") from None
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
-        """The runs of a source (or of all) in these states (or in any), oldest drop first."""
+        """The runs of a source (or of all) in these states (or in any), oldest drop first; of those that read."""
         query = Query(
             partition=None if source is None else table_key(source),
             high=_TURN,
             column="" if states is None else "state",
             texts=() if states is None else tuple(str(state) for state in sorted(states)),
         )
-        found = [_run(row) for row in self._runs.rows(query)]
-        return sorted(found, key=lambda run: (run.drop.last_modified, run.run_id))
+        return sorted(self._runs.each(query, _RUN), key=lambda run: (run.drop.last_modified, run.run_id))
+
+    def damaged(self, source: str) -> list[Damage]:
+        """The runs of a source that do not read and may have something to send, or to be answered."""
+        found = list[Damage]()
+        for row in self._runs.stored(Query(partition=table_key(source), high=_TURN)):
+            if row.entity.get("state") not in _OVER:
+                try:
+                    self._runs.decoded(row, _RUN)
+                except Damaged as error:
+                    found.append(error.damage)
+        return found
+
+    def must_read(self) -> None:
+        """Raise Damaged where a run does not read: for those who must not leave one out."""
+        for row in self._runs.stored(Query(high=_TURN)):
+            self._runs.decoded(row, _RUN)
 
     def take_turn(self, run: Run) -> bool:
         """Make this run the one of its source that is planned and sent; False while another one is."""
         entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": run.run_id}
         try:
-            turn = self._runs.get(table_key(run.source), _TURN)
+            turn = self._runs.stored_one(table_key(run.source), _TURN)
         except Missing:
             return self._won(lambda: self._runs.insert(entity))
-        holder = str(turn.entity["run_id"])
+        try:
+            holder = self._runs.decoded(turn, _HOLDER)
+        except Damaged as error:
+            if error.damage.newer:
+                return False
+            holder = ""  # the states of the runs say which one has the turn
         if holder == run.run_id:
             return True
         if self._has_the_turn(holder) or not self._won(lambda: self._runs.replace(entity, turn.etag)):
@@ -98,15 +123,27 @@ class TableLedger:
         self._chunks.insert_missing(left)
 
     def receipts(self, run_id: str) -> list[Receipt]:
-        """Every receipt of a run, in order."""
-        rows = self._chunks.rows(Query(partition=table_key(run_id), select=("body",)))
-        return [_receipt(row) for row in rows]
+        """Every receipt of a run, in order. Raises Damaged where one does not say of which part it is."""
+        rows = self._chunks.stored(Query(partition=table_key(run_id), select=("body",)))
+        return [self._receipt_of(run_id, row) for row in rows]
 
     def _receipt(self, run_id: str, like: Receipt) -> Receipt | None:
         try:
-            return _receipt(self._chunks.get(table_key(run_id), _receipt_key(like)))
+            return self._receipt_of(run_id, self._chunks.stored_one(table_key(run_id), _receipt_key(like)))
         except Missing:
             return None
+
+    def _receipt_of(self, run_id: str, row: Row) -> Receipt:
+        """The receipt of a row. One that does not read is as good as none: Entra may have taken the part."""
+        kind = _receipt_kind(run_id)
+        try:
+            return self._chunks.decoded(row, kind)
+        except Damaged as error:
+            part = _part_of(str(row.entity["RowKey"]))
+            if part is None or error.damage.newer:
+                raise
+            since = _received(run_id)
+            return Receipt(*part, Answer.STARTED, since, started_at=since, in_doubt=True, etag=row.etag)
 
     def forget(self, run: Run) -> None:
         """Take out its receipts, then the run."""
@@ -124,7 +161,7 @@ class TableLedger:
             run = self.get(run_id)
             if run.state is RunState.RECEIVED:
                 self.save(run)
-        except (StaleRun, UnknownRun):
+        except (StaleRun, UnknownRun, Damaged):
             pass
         return self._has_the_turn(run_id)
 
@@ -139,6 +176,8 @@ class TableLedger:
             return self.get(run_id).state in HAS_THE_TURN
         except UnknownRun:
             return False
+        except Damaged:
+            return True  # it may have
 
     @staticmethod
     def _won(write: Any) -> bool:
@@ -179,9 +218,45 @@ def _receipt_row(run_id: str, receipt: Receipt) -> dict[str, Any]:
     }
 
 
+def _part_of(key: str) -> tuple[int, int, int] | None:
+    """The chunk, and the operations from and to, that a receipt's row key names."""
+    numbers = key.split("-")
+    return (
+        (int(numbers[0]), int(numbers[1]), int(numbers[2]))
+        if len(numbers) == 3 and key.replace("-", "").isdigit()
+        else None
+    )
+
+
+def _received(run_id: str) -> datetime:
+    """The time in a run id: no call of the run is older."""
+    return datetime.strptime(run_id.rsplit("-", 2)[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def _receipt(row: Row) -> Receipt:
     return replace(msgspec.json.decode(str(row.entity["body"]), type=Receipt), etag=row.etag)
 
 
 def _run(row: Row) -> Run:
     return replace(msgspec.json.decode(joined("body", row.entity), type=Run), etag=row.etag)
+
+
+def _source(entity: Entity) -> str:
+    return str(entity["PartitionKey"])
+
+
+_OVER = frozenset({str(RunState.SETTLED), str(RunState.REJECTED)})  # nothing is sent or awaited any more
+_HOLDER = Kind(
+    lambda row: str(row.entity["run_id"]), lambda entity: "the row of the run that has the turn", source=_source
+)
+_RUN = Kind(_run, lambda entity: f"run {entity['RowKey']}", source=_source, run_id=lambda entity: str(entity["RowKey"]))
+
+
+def _receipt_kind(run_id: str) -> Kind[Receipt]:
+    return Kind(
+        _receipt,
+        lambda entity: f"the receipt of a call of run {run_id}",
+        "The call counts as one without an answer. The next call of this part writes the row again",
+        lambda entity: source_of(run_id),
+        lambda entity: run_id,
+    )

@@ -27,10 +27,11 @@ from typing import Any
 import msgspec
 
 from shared.adapters.container import Container
+from shared.adapters.decoded import BlobKind, Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, checked, joined, pieces, size_of, table_key
 from shared.collecting.entries import LogEntry, LogLine, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
-from shared.errors import Changed, Missing, Present
+from shared.errors import Changed, Damaged, Missing, Present
 from shared.limits import ENTITY_BYTES
 
 _DAYS = "~days"
@@ -47,8 +48,9 @@ class LogTable:
     """The store of log entries: keep, look up by day, by person and by failure, forget what is old."""
 
     def __init__(self, table: Table, container: Container) -> None:
-        self._table = table
+        self._table = decoded(table)
         self._container = container
+        self._entries = Kind(lambda row: self._entry(row.entity), _what_entry, _LOG_REMEDY)
 
     def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
         """Store entries by their ids, and return those that were not there yet. Storing one again changes nothing.
@@ -64,22 +66,19 @@ class LogTable:
 
     def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
         """The whole entries of one job and one UTC day, the earliest first."""
-        return (self._entry(row.entity) for row in self._table.rows(Query(partitions=_day(job_id, day))))
+        return self._table.each(Query(partitions=_day(job_id, day)), self._entries)
 
     def lines(self, job_id: str, day: date) -> Iterator[LogLine]:
         """The same in short: what a list shows, without the JSON; `entry` has the rest."""
         query = Query(partitions=_day(job_id, day), select=_LINE)
-        return (_line(row.entity) for row in self._table.rows(query))
+        return self._table.each(query, _LINES)
 
     def by_person(self, job_id: str, key: str) -> Iterator[LogEntry]:
         """Every entry of one job about one person (`sourceIdentity.id`), the earliest first."""
         partition, person = _person(job_id, key)
-        for row in self._table.rows(Query(partition, low=f"{person}_", high=f"{person}_{_LAST}")):
-            place = str(row.entity["partition"]), str(row.entity["row"])
-            try:
-                yield self._entry(self._table.get(*place).entity)
-            except Missing:
-                continue  # it is being written, or forgotten, at this moment
+        for place in self._table.each(Query(partition, low=f"{person}_", high=f"{person}_{_LAST}"), _POINTERS):
+            with suppress(Missing, Damaged):  # it is being written, or forgotten, at this moment; or set aside
+                yield self._table.one(*place, self._entries)
 
     def failures(self, job_id: str, since: datetime, until: datetime) -> Iterator[LogLine]:
         """The entries of one job from `since` to before `until` that failed or skipped somebody, the earliest first.
@@ -87,34 +86,40 @@ class LogTable:
         An account that is as it should be was not skipped in this sense.
         """
         days = f"{_trouble(job_id, since)}", f"{_trouble(job_id, until)}{_LAST}"
-        lines = (_line(row.entity) for row in self._table.rows(Query(partitions=days)))
+        lines = self._table.each(Query(partitions=days), _LINES)
         return (line for line in lines if since <= line.at < until)
 
     def entry(self, line: LogLine) -> LogEntry:
-        """The whole entry of a line. Raises Missing when it was forgotten meanwhile."""
-        return self._entry(self._table.get(*_place(line)).entity)
+        """The whole entry of a line. Raises Missing when it was forgotten meanwhile; Damaged."""
+        return self._table.one(*_place(line), self._entries)
 
     def forget(self, before: date, most: int) -> int:
         """Take out entries of days before this one, the oldest first and at most so many; returns how many."""
         forgotten = 0
-        for row in self._table.rows(Query(_DAYS, high=f"{before:%Y%m%d}")):
-            job_id, day = str(row.entity["jobId"]), str(row.entity["day"])
-            query = Query(partitions=_day(job_id, date.fromisoformat(day)), select=(*_LINE, "entry_blob"))
-            rows = [found.entity for found in islice(self._table.rows(query), most - forgotten)]
+        for job_id, day, key in self._table.each(Query(_DAYS, high=f"{before:%Y%m%d}"), _DAY_ROWS):
+            query = Query(partitions=_day(job_id, day), select=(*_LINE, "entry_blob"))
+            rows = list(islice(self._table.stored(query), most - forgotten))
             self._take_out(rows)
             forgotten += len(rows)
             if forgotten >= most:
                 break
-            self._table.delete([(_DAYS, str(row.entity["RowKey"]))])
+            self._table.delete([(_DAYS, key)])
         return forgotten
 
-    def _take_out(self, rows: list[Entity]) -> None:
+    def _take_out(self, rows: list[Row]) -> None:
         """What leads to an entry goes first, the entry itself last: a killed process leaves nothing behind."""
         for row in rows:
-            if blob := row.get("entry_blob"):
+            if blob := row.entity.get("entry_blob"):
                 self._container.delete(str(blob))
-        self._table.delete(key for row in rows for key in _keys_to(_line(row)))
-        self._table.delete((str(row["PartitionKey"]), str(row["RowKey"])) for row in rows)
+        self._table.delete(key for row in rows for key in self._leads_to(row))
+        self._table.delete((str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in rows)
+
+    def _leads_to(self, row: Row) -> Iterable[tuple[str, str]]:
+        """The keys of the rows that lead to an entry; where it does not read they stay, and lead nowhere."""
+        try:
+            return _keys_to(self._table.decoded(row, _LINES))
+        except Damaged:
+            return ()
 
     def _known(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """The digests of what is kept already, by place."""
@@ -124,13 +129,13 @@ class LogTable:
         return {
             (partition, str(row.entity["RowKey"])): str(row.entity.get("digest", ""))
             for partition, rows in by_partition.items()
-            for row in self._table.rows(Query(partition, low=min(rows), high=max(rows) + _LAST, select=("digest",)))
+            for row in self._table.stored(Query(partition, low=min(rows), high=max(rows) + _LAST, select=("digest",)))
         }
 
     def _entry(self, entity: Entity) -> LogEntry:
-        blob = str(entity.get("entry_blob", ""))
-        text = self._container.get(blob)[0] if blob else joined("entry", entity).encode()
-        return read_entry(msgspec.json.decode(text))
+        if path := str(entity.get("entry_blob", "")):
+            return self._table.blob(self._container, path, lambda text: read_entry(msgspec.json.decode(text)), _BLOBS)
+        return read_entry(msgspec.json.decode(joined("entry", entity)))
 
     def _entity(self, entry: LogEntry, text: str, digest: str) -> dict[str, Any]:
         partition, row = _place(entry)
@@ -234,6 +239,21 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def _what_entry(entity: Entity) -> str:
+    return f"an entry of the provisioning log of job {str(entity['PartitionKey']).partition('_')[0]}"
+
+
+def _day_row(row: Row) -> tuple[str, date, str]:
+    key = str(row.entity["RowKey"])
+    return str(row.entity["jobId"]), date.fromisoformat(str(row.entity["day"])), key
+
+
+_LOG_REMEDY = "Entra shows the entry in the portal (Provisioning logs). Run `rollcall state repair` to delete the row"
+_BLOBS = BlobKind("state", "an entry of the provisioning log", _LOG_REMEDY)
+_LINES = Kind(lambda row: _line(row.entity), _what_entry, _LOG_REMEDY)
+_POINTERS = Kind(lambda row: (str(row.entity["partition"]), str(row.entity["row"])), _what_entry)
+_DAY_ROWS = Kind(_day_row, lambda entity: "a day of the provisioning log")
+
 _READING, _ECHO, _UNRECOGNISED = "reading", "echo", "unrecognised"
 
 
@@ -260,21 +280,24 @@ class CheckpointTable:
     """
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._table = decoded(table)
 
     def get(self, job_id: str) -> datetime | None:
-        """Up to when the log of this job is stored and joined."""
+        """Up to when the log of this job is stored and joined. Raises Damaged."""
         try:
-            return datetime.fromisoformat(str(self._table.get("log", table_key(job_id)).entity["until"]))
+            return self._table.one("log", table_key(job_id), _UNTIL)
         except Missing:
             return None
 
     def begin(self, job_id: str, reader: str) -> bool:
         """A reading begins. Returns whether an earlier one has not finished."""
         key = _READING, table_key(job_id)
-        earlier = self._found(*key)
+        try:
+            earlier = self._table.one(*key, _READERS)
+        except Missing:
+            earlier = ""
         self._table.upsert([{"PartitionKey": key[0], "RowKey": key[1], "reader": reader}])
-        return earlier is not None and bool(earlier.entity.get("reader"))
+        return bool(earlier)
 
     def finish(self, job_id: str, to: datetime, reader: str) -> None:
         """Move the checkpoint forward, unless another reading has begun since: that one joins everything again."""
@@ -287,8 +310,11 @@ class CheckpointTable:
             self._table.replace({"PartitionKey": key[0], "RowKey": key[1], "reader": ""}, reading.etag)
 
     def echoes(self, job_id: str) -> bool:
-        """Whether the log of this job has shown the mark of a record."""
-        return self._found(_ECHO, table_key(job_id)) is not None
+        """Whether the log of this job has shown the mark of a record: there is such a row."""
+        try:
+            return bool(self._table.stored_one(_ECHO, table_key(job_id)))
+        except Missing:
+            return False
 
     def note_echo(self, job_id: str) -> None:
         """The log of this job shows marks."""
@@ -297,8 +323,9 @@ class CheckpointTable:
     def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
         """Count more entries of a shape that this version does not know."""
         row = f"{table_key(job_id)[:200]}_{_hash(shape)}"
-        found = self._found(_UNRECOGNISED, row)
-        before = _unrecognised(found.entity) if found else Unrecognised(job_id, shape, 0, at, at)
+        before = Unrecognised(job_id, shape, 0, at, at)
+        with suppress(Missing, Damaged):  # one that does not read is counted from the beginning
+            before = self._table.one(_UNRECOGNISED, row, _SHAPES)
         self._table.upsert(
             [
                 {
@@ -315,8 +342,7 @@ class CheckpointTable:
 
     def unrecognised(self, job_id: str) -> list[Unrecognised]:
         """What this version does not know of the log of a job, by shape."""
-        rows = self._table.rows(Query(_UNRECOGNISED, column="jobId", texts=(job_id,)))
-        return [_unrecognised(row.entity) for row in rows]
+        return [each for each in self._table.each(Query(_UNRECOGNISED), _SHAPES) if each.job_id == job_id]
 
     def _found(self, partition: str, row: str) -> Row | None:
         try:
@@ -335,7 +361,7 @@ class CheckpointTable:
                 except Present:
                     continue
                 return
-            if datetime.fromisoformat(str(row.entity["until"])) >= to:
+            if self._table.decoded(row, _UNTIL) >= to:
                 return
             try:
                 self._table.replace(entity, row.etag)
@@ -347,3 +373,17 @@ class CheckpointTable:
 def _unrecognised(row: Entity) -> Unrecognised:
     first, last = (datetime.fromisoformat(str(row[name])) for name in ("first", "last"))
     return Unrecognised(str(row["jobId"]), str(row["shape"]), int(row["entries"]), first, last)
+
+
+_UNTIL = Kind(
+    lambda row: datetime.fromisoformat(str(row.entity["until"])).astimezone(UTC),
+    lambda entity: f"the time up to which the provisioning log of job {entity['RowKey']} was read",
+)
+_SHAPES = Kind(
+    lambda row: _unrecognised(row.entity),
+    lambda entity: "the count of log entries that this release does not know",
+)
+_READERS = Kind(
+    lambda row: str(row.entity.get("reader", "?")),  # without one, an earlier reading may not have finished
+    lambda entity: f"the row of who reads the provisioning log of job {entity['RowKey']}",
+)

@@ -3,21 +3,26 @@
 `outcomes`: partition `{run}_people`, row `b{bucket}`: the people by outcome as JSON, and the evidence of each,
 compressed. Two readings at once lose nothing: the one that is too late reads the row again and adds what it learned.
 Release 0.1 wrote a row a person (partition `{run}_{bucket}`); these are read where a run has no other.
+A bucket that does not read is empty and lost: the collector fills it again from the log entries that are kept.
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from typing import TypeVar
 
 import msgspec
 
-from shared.adapters.table import Entity, Query, Table, joined, pieces, table_key
-from shared.collecting.outcomes import Bucket, Evidence, Tally, bucket_of
-from shared.errors import Changed, Missing, Present
+from shared.adapters.decoded import Kind, decoded
+from shared.adapters.table import Entity, Query, Row, Table, joined, pieces, table_key
+from shared.collecting.outcomes import LOST, Bucket, Evidence, Tally, bucket_of
+from shared.errors import Changed, Damaged, Missing, Present
+from shared.runs import source_of
 
+T = TypeVar("T")
 _BEHIND_OLD = "g"  # after every bucket of release 0.1, which are hexadecimal digits
 _END = "~~"
 
@@ -26,7 +31,7 @@ class OutcomeTable:
     """What is known of the people of runs."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._table = decoded(table)
 
     def of(self, run_id: str) -> dict[str, Evidence]:
         """What is known of everybody, by key."""
@@ -39,22 +44,30 @@ class OutcomeTable:
 
     def buckets(self, run_id: str) -> dict[str, Bucket]:
         """What is known of everybody, by bucket; a run of release 0.1 is one bucket without a version."""
-        rows = self._table.rows(Query(_partition(run_id)))
-        found = {str(row.entity.get("bucket", "")): Bucket(_people(row.entity), row.etag) for row in rows}
+        rows = self._table.stored(Query(_partition(run_id)))
+        found = {_name(row.entity): self._bucket(run_id, row) for row in rows}
         return found or _as_one(self._old(run_id))
 
     def some(self, run_id: str, bucket: str) -> Bucket:
         """What is known of the people in one bucket."""
         try:
-            row = self._table.get(_partition(run_id), f"b{bucket}")
+            return self._bucket(run_id, self._table.stored_one(_partition(run_id), f"b{bucket}"))
         except Missing:
             return Bucket()
-        return Bucket(_people(row.entity), row.etag)
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
-        """People by outcome, for every bucket in which anything is known."""
-        rows = self._table.rows(Query(_partition(run_id), select=("bucket", "tally")))
-        return {str(row.entity.get("bucket", "")): msgspec.json.decode(str(row.entity["tally"])) for row in rows}
+        """People by outcome, for every bucket in which anything is known. Raises Damaged where one does not read."""
+        rows = self._table.stored(Query(_partition(run_id), select=("tally",)))
+        kind = _kind(run_id, lambda row: _tally(row.entity))
+        return {_name(row.entity): self._table.decoded(row, kind) for row in rows}
+
+    def _bucket(self, run_id: str, row: Row) -> Bucket:
+        try:
+            return self._table.decoded(row, _kind(run_id, _decoded))
+        except Damaged as error:
+            if error.damage.newer:
+                raise
+            return Bucket({}, row.etag, LOST)
 
     def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
         """Write everybody of a bucket over the version that was read ("": none was there). Raises Changed."""
@@ -74,16 +87,15 @@ class OutcomeTable:
     def forget(self, run_id: str, most: int) -> int:
         """Take out at most so many rows of a run; returns how many there were."""
         query = Query(partitions=(f"{table_key(run_id)}_", f"{table_key(run_id)}_{_END}"), select=("bucket",))
-        rows = islice(self._table.rows(query), most)
+        rows = islice(self._table.stored(query), most)
         keys = [(str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in rows]
         self._table.delete(keys)
         return len(keys)
 
     def _old(self, run_id: str) -> dict[str, Evidence]:
         partitions = (f"{table_key(run_id)}_", f"{table_key(run_id)}_{_BEHIND_OLD}")
-        found = (joined("evidence", row.entity) for row in self._table.rows(Query(partitions=partitions)))
-        people = (msgspec.json.decode(text, type=Evidence) for text in found if text)
-        return {known.key: known for known in people}
+        found = self._table.each(Query(partitions=partitions), _kind(run_id, _old_evidence))
+        return {known.key: known for known in found if known}
 
 
 def _partition(run_id: str) -> str:
@@ -93,6 +105,34 @@ def _partition(run_id: str) -> str:
 def _people(entity: Entity) -> dict[str, Evidence]:
     body = zlib.decompress(base64.b64decode(joined("people", entity)))
     return {known.key: known for known in msgspec.json.decode(body, type=list[Evidence])}
+
+
+def _decoded(row: Row) -> Bucket:
+    _tally(row.entity)
+    return Bucket(_people(row.entity), row.etag)
+
+
+def _tally(entity: Entity) -> Tally:
+    return msgspec.json.decode(str(entity["tally"]), type=Tally)
+
+
+def _name(entity: Entity) -> str:
+    return str(entity["RowKey"])[1:]
+
+
+def _old_evidence(row: Row) -> Evidence | None:
+    text = joined("evidence", row.entity)
+    return msgspec.json.decode(text, type=Evidence) if text else None
+
+
+def _kind(run_id: str, decode: Callable[[Row], T]) -> Kind[T]:
+    return Kind(
+        decode,
+        lambda entity: f"the answers of some people of run {run_id}",
+        "The next reading of the log finds them again in the log entries that are kept",
+        lambda entity: source_of(run_id),
+        lambda entity: run_id,
+    )
 
 
 def _as_one(people: Mapping[str, Evidence]) -> dict[str, Bucket]:

@@ -6,11 +6,13 @@ Written back only over the version that was read (If-Match), so of two writers o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.adapters.container import Container
-from shared.errors import Changed, DropChanged, Missing, Present, StorageError
+from shared.adapters.decoded import PUT_BACK, Damages, NotNoted, Spot
+from shared.errors import Changed, Damage, Damaged, DropChanged, Missing, Present, StorageError
 from shared.planning.people import DamagedPeople, People
 
 TRIES = 5
@@ -19,24 +21,26 @@ TRIES = 5
 class PeopleBlobs:
     """The people.db of each source, in a container."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, name: str = "state", damages: Damages | None = None) -> None:
         self._container = container
+        self._name = name
+        self._damages = damages or NotNoted()
 
     @contextmanager
     def open(self, source: str) -> Iterator[People]:
-        """The people of a source, to be read; what is written there is thrown away. Raises StorageError."""
-        people, _ = self._read(source)
-        with people:
+        """The people of a source, to be read; what is written there is thrown away. Raises Damaged, StorageError."""
+        people, etag = self._read(source)
+        with people, self._named(source, path_of(source), etag or ""):
             yield people
 
     def update(self, source: str, change: Callable[[People], None]) -> None:
         """Change the people of a source; `change` is called again when somebody else was quicker.
 
-        Raises StorageError, and whatever `change` raises; nothing is written then.
+        Raises Damaged, StorageError, and whatever `change` raises; nothing is written then.
         """
         for _ in range(TRIES):
             people, etag = self._read(source)
-            with people:
+            with people, self._named(source, path_of(source), etag or ""):
                 change(people)
                 changed = people.content()
             try:
@@ -50,8 +54,7 @@ class PeopleBlobs:
         """The people and the ETag of their blob; nobody and None where there is none. Streamed to disk."""
         for _ in range(TRIES):
             try:
-                blob = self._container.drop(path_of(source))
-                return _people(path_of(source), blob.chunks()), blob.version.etag
+                return self._people(source, path_of(source))
             except Missing:
                 return self._before_0_2(source), None
             except DropChanged:
@@ -60,22 +63,36 @@ class PeopleBlobs:
 
     def _before_0_2(self, source: str) -> People:
         try:
-            return _people(old_path_of(source), self._container.drop(old_path_of(source)).chunks())
+            return self._people(source, old_path_of(source))[0]
         except Missing:
             return People()
+
+    def _people(self, source: str, path: str) -> tuple[People, str]:
+        blob = self._container.drop(path)
+        with self._named(source, path, blob.version.etag):
+            if blob.version.size == 0:
+                raise DamagedPeople("it is empty")
+            return People(blob.chunks()), blob.version.etag
+
+    @contextmanager
+    def _named(self, source: str, path: str, etag: str) -> Iterator[None]:
+        """Damage may show when the file is opened, or anywhere later. Raises Damaged, which is noted."""
+        try:
+            yield
+        except (DamagedPeople, sqlite3.DatabaseError) as error:
+            damage = Damage(
+                place=f"blob {path} of the container {self._name}",
+                what=f"the file of known people of {source}",
+                fault=str(error),
+                remedy=PUT_BACK,
+                source=source,
+            )
+            self._damages.note(damage, Spot("state", etag, path=path))
+            raise Damaged(damage) from error
 
 
 def _restless(source: str) -> str:
     return f"{path_of(source)} was changed by others {TRIES} times in a row; the next tick tries again"
-
-
-def _people(path: str, content: Iterable[bytes]) -> People:
-    try:
-        return People(content)
-    except DamagedPeople as error:
-        raise DamagedPeople(
-            f"{path} in the state container does not read ({error}); put back an earlier version of the blob"
-        ) from None
 
 
 def path_of(source: str) -> str:

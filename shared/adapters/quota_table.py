@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.adapters.table import Query, Table
+from shared.adapters.decoded import Kind, decoded
+from shared.adapters.table import Query, Row, Table
 from shared.limits import DAILY_WINDOW
 from shared.sending.quota import Budget, Spent
 
@@ -17,16 +18,13 @@ class QuotaTable:
     """The calls of the tenant."""
 
     def __init__(self, table: Table, limit: int, kept_for_leavers: int) -> None:
-        self._table = table
+        self._table = decoded(table)
         self._limit = limit
         self._kept = kept_for_leavers
 
     def read(self) -> Budget:
-        """The budget with everything entered."""
-        spent = tuple(
-            Spent(datetime.fromisoformat(str(row.entity["minute"])), int(row.entity["calls"]))
-            for row in self._table.rows(Query(partition=_CALLS))
-        )
+        """The budget with everything entered that reads. Entra itself counts the calls of a row that does not."""
+        spent = tuple(self._table.each(Query(partition=_CALLS), _SPENT))
         believed, doubted_at = self._believed()
         return Budget(self._limit, spent, self._kept, believed, doubted_at)
 
@@ -49,14 +47,28 @@ class QuotaTable:
 
     def forget(self, now: datetime) -> None:
         """Take out what has left the window."""
-        old = self._table.rows(Query(partition=_CALLS, high=_row(now - DAILY_WINDOW - timedelta(minutes=1))))
+        old = self._table.stored(Query(partition=_CALLS, high=_row(now - DAILY_WINDOW - timedelta(minutes=1))))
         self._table.delete([(_CALLS, str(row.entity["RowKey"])) for row in old])
 
     def _believed(self) -> tuple[int | None, datetime | None]:
-        for row in self._table.rows(Query(partition=_BUDGET)):
-            return int(row.entity["believed"]), datetime.fromisoformat(str(row.entity["doubted_at"]))
-        return None, None
+        return next(self._table.each(Query(partition=_BUDGET), _BELIEVED), (None, None))
 
 
 def _row(minute: datetime) -> str:
     return minute.strftime("%Y%m%dT%H%M")
+
+
+def _spent(row: Row) -> Spent:
+    return Spent(_utc(row.entity["minute"]), int(row.entity["calls"]))
+
+
+def _believed(row: Row) -> tuple[int | None, datetime | None]:
+    return int(row.entity["believed"]), _utc(row.entity["doubted_at"])
+
+
+def _utc(text: object) -> datetime:
+    return datetime.fromisoformat(str(text)).astimezone(UTC)
+
+
+_SPENT = Kind(_spent, lambda entity: f"the number of calls of the minute {entity['RowKey']}")
+_BELIEVED = Kind(_believed, lambda entity: "what is believed of the tenant's quota")

@@ -129,7 +129,11 @@ class LocalPerson:
         response = self.client.post(f"{self.url.rstrip('/')}/_emulator/tokens", json=wanted)
         if response.is_error:
             raise Refused(f"{self.url} gave no token: {response.status_code}", status=response.status_code)
-        return AccessToken(str(response.json()["access_token"]), int(self.now().timestamp()) + 3000)
+        try:
+            token = str(response.json()["access_token"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused(f"{self.url} gave no token: its answer does not read", status=response.status_code) from None
+        return AccessToken(token, int(self.now().timestamp()) + 3000)
 
     def permissions(self) -> frozenset[str] | None:
         """Those it asks for."""

@@ -31,9 +31,15 @@ class SourceFolder:
 
     def _now(self) -> tuple[dict[str, Source], tuple[str, ...]]:
         with self._lock:
-            stamp = tuple(
-                (file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(self.folder.glob("*.y*ml"))
-            )
+            stamp = tuple(map(_stamp, sorted(self.folder.glob("*.y*ml"))))
             if stamp != self._stamp:
                 self._read, self._stamp = read_sources(self.folder), stamp
             return self._read
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return file.name, 0, -1  # it leads nowhere; reading it says so
+    return file.name, found.st_mtime_ns, found.st_size

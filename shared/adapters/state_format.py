@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 
 from shared import formats
 from shared.adapters.container import Lease
+from shared.adapters.decoded import REPAIR, Damages, NotNoted, Spot, fault_of
 from shared.adapters.ledger import TableLedger
 from shared.adapters.storage import Storage
 from shared.adapters.table import Entity, Query, Table, table_key
 from shared.adapters.versioned import VersionedTable
-from shared.errors import Changed, ConfigurationError, Missing, Present, StorageError
-from shared.runs import FINISHED, Run
+from shared.errors import Changed, ConfigurationError, Damage, Damaged, Missing, Present, StorageError
+from shared.runs import FINISHED
 
 MARKER = "format.json"
 _RUNS_END = "~"  # before the rows that are no runs
@@ -42,6 +43,7 @@ class StateFormat:
     storage: Storage
     lease: Callable[[], Lease | None]
     now: Callable[[], datetime]
+    damages: Damages = field(default_factory=NotNoted)
 
     def ensure(self) -> None:
         """Make sure the state is in the format of this release. Raises NewerState, StorageError."""
@@ -61,9 +63,13 @@ class StateFormat:
     def check(self) -> bool:
         """Whether the state is in the format of this release; False where there is none yet, or one of release 0.1.
 
+        Where the marker does not read, the state is not migrated again: every row and every file says its own version.
         Raises NewerState.
         """
-        marker = self.marker()
+        try:
+            marker = self.marker()
+        except Damaged:
+            return True
         if marker is not None:
             formats.check_format("the state", marker.version, marker.release)
         return marker is not None and marker.version == formats.FORMAT
@@ -76,8 +82,16 @@ class StateFormat:
                 "state at its next timer. Until then use the command of release 0.1"
             )
 
+    def write_again(self) -> None:
+        """Write the marker over one that does not read. Raises StorageError."""
+        _, etag = self.storage.state.get(MARKER)
+        self.storage.state.put(MARKER, msgspec.json.encode(self._own()), etag)
+
+    def _own(self) -> Marker:
+        return Marker(formats.FORMAT, formats.RELEASE, self.now())
+
     def marker(self) -> Marker | None:
-        """What the state says of itself; None before release 0.2, or where there is none yet."""
+        """What the state says of itself; None before release 0.2, or where there is none yet. Raises Damaged."""
         return self._read()[0]
 
     def _read(self) -> tuple[Marker | None, str | None]:
@@ -86,7 +100,13 @@ class StateFormat:
             body, etag = self.storage.state.get(MARKER)
         except Missing:
             return None, None
-        return msgspec.json.decode(body, type=Marker), etag
+        try:
+            return msgspec.json.decode(body, type=Marker), etag
+        except msgspec.DecodeError as error:
+            what = "the version of the format of the state"
+            damage = Damage(f"blob {MARKER} of the container of the state", what, fault_of(error), REPAIR)
+            self.damages.note(damage, Spot("state", etag, path=MARKER))
+            raise Damaged(damage) from None
 
     def _is_of_0_1(self) -> bool:
         rows = _entities(self.storage.old_runs_table, Query(high=_RUNS_END, select=("state",)))
@@ -98,8 +118,7 @@ class StateFormat:
             table.create()
         runs = VersionedTable(self.storage.runs_table)
         chunks = VersionedTable(self.storage.chunks_table)
-        old = TableLedger(self.storage.old_runs_table, self.storage.old_chunks_table).runs()
-        chunks.insert_missing(row for run in old if self._is_recent(run) for row in self._receipts(run))
+        chunks.insert_missing(row for run_id in self._recent_runs() for row in self._receipts(run_id))
         runs.insert_missing(_entities(self.storage.old_runs_table, Query(high=_RUNS_END)))
         self._mark()
 
@@ -107,15 +126,21 @@ class StateFormat:
         found, etag = self._read()
         if found is not None:  # another release may have been quicker
             formats.check_format("the state", found.version, found.release)
-        marker = Marker(formats.FORMAT, formats.RELEASE, self.now())
         with suppress(Present, Changed):  # another process was quicker, and has done the same
-            self.storage.state.put(MARKER, msgspec.json.encode(marker), etag)
+            self.storage.state.put(MARKER, msgspec.json.encode(self._own()), etag)
 
-    def _is_recent(self, run: Run) -> bool:
-        return run.state not in FINISHED or self.now() - run.changed_at < _KEPT
+    def _recent_runs(self) -> Iterator[str]:
+        """The runs of release 0.1 whose receipts may matter; one that does not read may be such a run."""
+        old = {
+            run.run_id: run for run in TableLedger(self.storage.old_runs_table, self.storage.old_chunks_table).runs()
+        }
+        for row in _entities(self.storage.old_runs_table, Query(high=_RUNS_END, select=("state",))):
+            run = old.get(str(row["RowKey"]))
+            if run is None or run.state not in FINISHED or self.now() - run.changed_at < _KEPT:
+                yield str(row["RowKey"])
 
-    def _receipts(self, run: Run) -> Iterator[Entity]:
-        return _entities(self.storage.old_chunks_table, Query(table_key(run.run_id)))
+    def _receipts(self, run_id: str) -> Iterator[Entity]:
+        return _entities(self.storage.old_chunks_table, Query(table_key(run_id)))
 
 
 def _entities(table: Table, query: Query) -> Iterator[Entity]:

@@ -57,10 +57,12 @@ class Restored:
 def restore(storage: Storage, lease: Callable[[], Lease | None], now: datetime) -> Restored:
     """Go back to the state of release 0.1. A process that was killed is followed by another call.
 
-    Raises ConfigurationError where there is none to go back to, StorageError while an app sends.
+    Raises ConfigurationError where there is none to go back to, Damaged where a run does not read, StorageError while
+    an app sends. Nothing was changed then.
     """
     if not _has_state_of_0_1(storage):
         raise ConfigurationError("there is no state of release 0.1 to go back to; nothing was changed")
+    TableLedger(VersionedTable(storage.runs_table), VersionedTable(storage.chunks_table)).must_read()
     held = lease()
     if held is None:
         raise StorageError("an app is sending. Stop it first: az functionapp stop")

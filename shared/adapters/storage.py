@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from azure.core.credentials import TokenCredential
 from azure.data.tables import TableServiceClient
@@ -10,9 +11,11 @@ from azure.storage.blob import BlobServiceClient
 
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.container import Container
+from shared.adapters.decoded import Spot
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.table import Table
 from shared.adapters.tables import StorageTable
+from shared.errors import Missing
 from shared.settings import Settings
 
 
@@ -32,6 +35,17 @@ class Storage:
     alerts_table: Table
     old_runs_table: Table  # of release 0.1; read once, and written by `rollcall state restore` only
     old_chunks_table: Table
+
+
+def version_of(storage: Storage, spot: Spot) -> str:
+    """The ETag of what is there now; "" where nothing is. Raises StorageError."""
+    store: Container | Table = getattr(storage, spot.store)
+    try:
+        if spot.path:
+            return cast("Container", store).drop(spot.path).version.etag
+        return cast("Table", store).get(spot.partition, spot.row).etag
+    except Missing:
+        return ""
 
 
 def twins() -> Storage:

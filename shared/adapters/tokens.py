@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceResponseError
 
-from shared.errors import NotSignedIn
+from shared.errors import NotSignedIn, RollcallError
 
 NO_ENTRY = (  # what a 403 of storage means, whoever asks
     "; it lets in who has a role on it, some minutes after that was given, and who comes from a network that is let in"
@@ -33,19 +33,35 @@ class Tokens:
         self._lock = threading.Lock()
 
     def get(self, scope: str) -> str:
-        """A token for this scope. Raises ClientAuthenticationError."""
+        """A token for this scope. Raises ClientAuthenticationError where there is none, another AzureError where the
+        identity endpoint gave no answer that reads, NotSignedIn, ConfigurationError, GraphError.
+        """
         with self._lock:
             token = self._tokens.get(scope)
             if token is None or token.expires_on - _EARLY <= self._now().timestamp():
-                self._credential = self._credential or self._make()
-                token = self._tokens[scope] = self._credential.get_token(scope)
+                token = self._tokens[scope] = self._new(scope)
             return token.token
+
+    def _new(self, scope: str) -> AccessToken:
+        self._credential = self._credential or self._make()
+        return _token_of(self._credential, scope)
 
     def renew(self) -> None:
         """Forget every token, and the credential with its own cache."""
         with self._lock:
             self._credential = None
             self._tokens.clear()
+
+
+class OfApp:
+    """The credential of the app's identity, for the SDK: whatever the identity endpoint answers is an AzureError."""
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token for these scopes. Raises AzureError."""
+        return _token_of(self._credential, *scopes, **options)
 
 
 class OfPerson:
@@ -59,9 +75,24 @@ class OfPerson:
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for these scopes. Raises NotSignedIn."""
         try:
-            return self._credential.get_token(*scopes, **options)
+            return _token_of(self._credential, *scopes, **options)
         except ClientAuthenticationError as error:
             raise NotSignedIn(f"nobody is signed in here ({_reason(error)}); {_HOW}") from error
+
+
+def _token_of(credential: TokenCredential, *scopes: str, **options: Any) -> AccessToken:
+    """A new token. Where an answer is no JSON, or has another shape, the SDK raises whatever it stumbles over: that is
+    an identity endpoint that gave no answer. Raises AzureError, and what a credential of ours says itself.
+    """
+    try:
+        token = credential.get_token(*scopes, **options)
+        if isinstance(token.token, str) and token.token:
+            return AccessToken(token.token, int(token.expires_on))
+    except (AzureError, RollcallError):
+        raise
+    except Exception as error:
+        raise ServiceResponseError(f"the identity gave no answer that reads: {type(error).__name__}") from error
+    raise ServiceResponseError("the identity gave an answer without a token")
 
 
 def _reason(error: ClientAuthenticationError) -> str:

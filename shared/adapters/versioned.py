@@ -6,20 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from shared import formats
-from shared.adapters.table import Entity, Query, Row, Table
+from shared.adapters.decoded import DecodedTable
+from shared.adapters.table import Entity, Query, Row
 
 VERSION = "formatVersion"
 
 
-class VersionedTable:
-    """A table as Rollcall uses it: what is written is stamped, what is read is checked. Raises NewerState."""
+class VersionedTable(DecodedTable):
+    """A table as Rollcall uses it: what is written is stamped, what is read is checked. Raises NewerState.
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def create(self) -> None:
-        """Make sure the table exists."""
-        self._table.create()
+    Where rows are decoded one by one, a row of a newer release counts as damaged: it is set aside by name.
+    """
 
     def insert(self, entity: Entity) -> str:
         """Add an entity and return its ETag. Raises Present."""
@@ -43,12 +40,14 @@ class VersionedTable:
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query."""
-        wanted = replace(query, select=(*query.select, VERSION)) if query.select else query
-        return map(_checked, self._table.rows(wanted))
+        return map(_checked, self.stored(query))
 
-    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Take entities out."""
-        self._table.delete(keys)
+    def stored(self, query: Query) -> Iterator[Row]:
+        """The rows of a query as they are stored, to be decoded one by one."""
+        return self._table.rows(replace(query, select=(*query.select, VERSION)) if query.select else query)
+
+    def _looked_at(self, row: Row) -> Row:
+        return _checked(row)
 
 
 def _stamped(entity: Entity) -> Entity:

@@ -7,8 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from shared.errors import Damage
 from shared.runs import Run
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Alerts
 
 
@@ -27,6 +29,14 @@ class JobState:
     schedule: str  # Active, Disabled, Paused
     code: str  # NotConfigured, NotRun, Active, Paused, Quarantine
     quarantine: str = ""  # its reason
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A job that cannot be read: since when, as far as this process knows, and why not."""
+
+    since: datetime
+    fault: str
 
 
 class Unrecognised(Protocol):
@@ -57,6 +67,7 @@ class RunWatch:
     disables: int = 0
     known: int = 0
     calls_needed: int = 0
+    taken_at: datetime | None = None  # when Entra last took a call of it
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class SourceWatch:
     job: JobState | None  # None: it could not be read, or there is no endpoint yet
     checkpoint: datetime | None
     unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
+    job_unread: Unread | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,13 @@ class Watch:
     sources: tuple[SourceWatch, ...]
     budget: Budget
     now: datetime
+    stops: tuple[SendingStop, ...] = ()  # of sending, that hold
+    source_faults: tuple[str, ...] = ()  # of source files that do not read
+    damages: tuple[Damage, ...] = ()  # of what is stored
+
+    def could_not_see(self, source: str) -> bool:
+        """Whether a source was not looked at, since a source file does not read: it may be that one."""
+        return bool(source and self.source_faults) and source not in {each.source for each in self.sources}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ alert's beginning and end, in turn; a process killed between telling and noting 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -92,10 +92,18 @@ class Raised:
     failed_channels: tuple[str, ...] = ()
 
 
-def raise_alerts(findings: Sequence[Finding], store: AlertStore, channels: Sequence[Channel], now: datetime) -> Raised:
-    """Bring the alerts up to what was found, then tell the channels."""
+def raise_alerts(
+    findings: Sequence[Finding],
+    store: AlertStore,
+    channels: Sequence[Channel],
+    now: datetime,
+    unseen: Callable[[str], bool] = lambda source: False,
+) -> Raised:
+    """Bring the alerts up to what was found, then tell the channels. Alerts of sources that could not be looked at
+    (`unseen`) stay as they are.
+    """
     before = {alert.key: alert for alert in store.open()}
-    after = reconciled(findings, list(before.values()), channels, now)
+    after = reconciled(findings, list(before.values()), channels, now, unseen)
     changed = [alert for alert in after if alert != before.get(alert.key)]
     for alert in changed:
         old = before.get(alert.key)
@@ -114,14 +122,21 @@ def raise_alerts(findings: Sequence[Finding], store: AlertStore, channels: Seque
 
 
 def reconciled(
-    findings: Sequence[Finding], before: Sequence[Alert], channels: Sequence[Channel], now: datetime
+    findings: Sequence[Finding],
+    before: Sequence[Alert],
+    channels: Sequence[Channel],
+    now: datetime,
+    unseen: Callable[[str], bool] = lambda source: False,
 ) -> list[Alert]:
     """The alerts after what was found: new ones raised, changed ones updated, the others resolved. Pure."""
     found = {finding.key: finding for finding in findings}
     known = {alert.key: _without_strangers(alert, channels) for alert in before}
     after = [_found(finding, known.get(key), channels, now) for key, finding in found.items()]
     gone = (alert for key, alert in known.items() if key not in found)
-    return after + [_resolved(alert, channels, now) if alert.is_open else alert for alert in gone]
+    return after + [
+        _resolved(alert, channels, now) if alert.is_open and not unseen(alert.finding.source) else alert
+        for alert in gone
+    ]
 
 
 def _found(finding: Finding, known: Alert | None, channels: Sequence[Channel], now: datetime) -> Alert:

@@ -17,12 +17,14 @@ from shared.sending.quota import finished_at
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
+NOT_TAKEN_FOR = timedelta(hours=1)
+UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
 
 def findings(watch: Watch) -> list[Finding]:
     """Everything the rules find now."""
     found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
-    return [*found, *quota_nearly_spent(watch)]
+    return [*found, *quota_nearly_spent(watch), *sending_stopped(watch), *source_files(watch), *damaged(watch)]
 
 
 def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -179,6 +181,19 @@ def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def sending_fails(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """Entra has taken no call of a run for an hour, though calls are made."""
+    for each in source.runs:
+        run = each.run
+        since = max((at for at in (run.sending_at, each.taken_at) if at), default=None)
+        if run.state is RunState.SENDING and run.attempts and since and watch.now - since > NOT_TAKEN_FOR:
+            yield _of_run(
+                each, "sending-fails", Severity.CRITICAL, f"A drop of {source.source} is not taken by Entra",
+                f"Entra has taken no call since {since:%Y-%m-%d %H:%M} UTC. {'; '.join(run.reasons)}",
+                "nothing is lost, and calls are made again; see Microsoft's service health, and the network of the app",
+            )  # fmt: skip
+
+
 def silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     """HR has dropped nothing for too long."""
     hours = source.limits.silence_hours
@@ -240,6 +255,39 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def job_unreadable(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+    """The provisioning job cannot be read, and not for a moment only: its quarantine would not be seen."""
+    unread = source.job_unread
+    if unread is not None and watch.now - unread.since >= UNREAD_FOR:
+        yield _of_source(
+            source, "job-unreadable", Severity.WARNING, f"The job of {source.source} cannot be read", unread.fault,
+            "remove the cause that the text names. Sending goes on; whether the job runs is not known",
+        )  # fmt: skip
+
+
+def source_files(watch: Watch) -> Iterator[Finding]:
+    """A source file does not read. Its drops are rejected."""
+    by_file: dict[str, list[str]] = {}
+    for fault in watch.source_faults:
+        by_file.setdefault(fault.partition(":")[0], []).append(fault)
+    for name, faults in by_file.items():
+        yield Finding(
+            f"source-file|{name}", Severity.CRITICAL, "source-file", "", "A source file does not read",
+            f"file {'; '.join(faults)}",
+            "correct the file and deploy it, then `rollcall replan RUN` for drops that were rejected meanwhile",
+        )  # fmt: skip
+
+
+def damaged(watch: Watch) -> Iterator[Finding]:
+    """Something stored does not read. What does not depend on it goes on."""
+    for each in watch.damages:
+        text = f"{each.what} does not read: {each.fault} ({each.place})"
+        yield Finding(
+            f"damaged|{each.place}", Severity.CRITICAL, "damaged", each.source, "Something stored does not read", text,
+            each.remedy, each.run_id,
+        )  # fmt: skip
+
+
 def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
     """The tenant's calls of 24 hours are nearly used up."""
     share = min((source.limits.quota_percent for source in watch.sources), default=100)
@@ -254,11 +302,24 @@ def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def sending_stopped(watch: Watch) -> Iterator[Finding]:
+    """An operator has stopped sending, of all sources or of one; it stays so until it is resumed."""
+    for stop in watch.stops:
+        what = f"Sending of {stop.source} is stopped" if stop.source else "Sending is stopped"
+        yield Finding(
+            f"sending-stopped|{stop.source}", Severity.WARNING, "sending-stopped", stop.source, what,
+            f"{stop.sentence}. Runs wait, and go on when sending is resumed", f"when it may go on: {stop.remedy}",
+        )  # fmt: skip
+
+
+# What keeps Rollcall from working, beside what health sees on its own
+KEEP_FROM_WORKING = frozenset({"run-blocked", "checkpoint", "job-unreadable", "sending-fails"})
 # What `Finding.rule` says; docs/operations.md has a line for each
 NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "quarantine", "paused", "quota",
+    "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,
@@ -277,6 +338,8 @@ RULES: tuple[Rule, ...] = (
     log_silence,
     checkpoint_stands_still,
     job_stopped,
+    job_unreadable,
+    sending_fails,
 )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unrecognised, Watch
+from shared.alerting.findings import JobState, RunWatch, SourceWatch, Unread, Unrecognised, Watch
 from shared.endpoint import Endpoint
-from shared.errors import GraphError
+from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
 from shared.planning.changes import Action
-from shared.runs import FINISHED, TO_SEND, Artefacts, Ledger, Run
+from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop
 from shared.sources import Source
 
 NEWEST = 10  # runs of a source that are looked at; those that are not over always are
@@ -32,47 +34,60 @@ class Watcher:
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
     unrecognised: Callable[[str], Sequence[Unrecognised]] = lambda job_id: ()  # by job id
+    damages: Callable[[], Sequence[Damage]] = tuple
+    source_faults: Callable[[], Sequence[str]] = tuple
+    unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
+    stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
 
 
 def watch(watcher: Watcher) -> Watch:
-    """Everything, at this moment."""
+    """Everything, at this moment. What was found damaged on the way is part of it."""
     endpoints = watcher.endpoints()
-    return Watch(
-        tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items()),
-        watcher.budget(),
-        watcher.now(),
-    )
+    sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items())
+    stops, faults = watcher.stops(), tuple(watcher.source_faults())
+    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()))
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:
     runs = watcher.ledger.runs(source.source)
     looked_at = [run for run in runs[:-NEWEST] if run.state not in FINISHED] + runs[-NEWEST:]
+    job = _job(watcher, endpoint) if endpoint else None
     return SourceWatch(
         source.source,
         source.alerts,
         tuple(_run(watcher, run) for run in looked_at),
-        _job(watcher, endpoint) if endpoint else None,
-        watcher.checkpoint(endpoint.job_id) if endpoint else None,
+        job if isinstance(job, JobState) else None,
+        _checkpoint(watcher, endpoint) if endpoint else None,
         tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
+        job if isinstance(job, Unread) else None,
     )
+
+
+def _checkpoint(watcher: Watcher, endpoint: Endpoint) -> datetime | None:
+    with suppress(Damaged):  # it is among the damages
+        return watcher.checkpoint(endpoint.job_id)
+    return None
 
 
 def _run(watcher: Watcher, run: Run) -> RunWatch:
     plan = plan_to_show(watcher.artefacts, run)[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
-    is_to_send = run.state in TO_SEND
+    receipts = watcher.ledger.receipts(run.run_id) if run.state in TO_SEND else []
     return RunWatch(
         run,
         unresolved_managers=len(plan.unresolved_managers),
         disables=plan.actions.get(Action.DISABLED, 0) + plan.actions.get(Action.ABSENT, 0),
         known=plan.known,
-        calls_needed=calls_left(plan.chunks, watcher.ledger.receipts(run.run_id)) if is_to_send else 0,
+        calls_needed=calls_left(plan.chunks, receipts) if run.state in TO_SEND else 0,
+        taken_at=max((receipt.at for receipt in receipts if receipt.answer is Answer.ACCEPTED), default=None),
     )
 
 
-def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | None:
+def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | Unread:
     try:
-        return watcher.job(endpoint)
-    except GraphError:
-        return None
+        job = watcher.job(endpoint)
+    except RollcallError as error:
+        return Unread(watcher.unread_since.setdefault(endpoint.job_id, watcher.now()), str(error))
+    watcher.unread_since.pop(endpoint.job_id, None)
+    return job

@@ -15,9 +15,9 @@ when the run may be over.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -28,7 +28,7 @@ from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
 from shared.collecting.released import JobCycle, send_released, waits_for_release
 from shared.endpoint import Endpoint
-from shared.errors import Changed, GraphError, Present, RollcallError, StaleRun
+from shared.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
 from shared.planning.people import People, PeopleStore
 from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
@@ -46,6 +46,10 @@ class LogStore(Protocol):
 
     def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
         """Store entries by their ids; one again changes nothing. Returns those that are new, once all are safe."""
+        ...
+
+    def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
+        """The entries of one job and one UTC day that are kept, the earliest first."""
         ...
 
 
@@ -94,6 +98,7 @@ class Collector:
     new_id: Callable[[], str]  # a name that no other reading has
     reach: Reach = field(default_factory=Reach)
     outcome_wait: timedelta = timedelta(hours=2)
+    lost: Callable[[], Collection[str]] = tuple  # runs of which what the log has said does not read any more
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ def collect_logs(collector: Collector) -> Collected:
 
 
 _TRIES = 5
+_CLOCKS_DIFFER = timedelta(hours=1)  # at most: an entry may be so much older than the call by our clock
 _MAY_WAIT = frozenset({RunState.SENDING, RunState.BLOCKED, RunState.SENT}) | ENDED_ON_THE_WAY
 
 
@@ -165,12 +171,18 @@ class _Tick:
             is_interrupted = collector.checkpoints.begin(job_id, reader)
             for page in collector.log.pages(endpoint, window):
                 fresh += self._keep(page, job_id, now, also_known=is_interrupted)
+        for source in sources:
+            for damage in collector.ledger.damaged(source):
+                raise Damaged(damage)  # an entry may be about the run that does not read: no other run takes it
         with self._runs(sources, now, job_id, join_all=is_interrupted) as runs:
             if not runs.echoes and any(map(runs.is_marked, fresh)):
                 collector.checkpoints.note_echo(job_id)
                 runs.echoes = True
             runs.join(reversed(fresh))  # the log comes newest first
             read_to = window.until if window else None
+            for run_id in collector.lost():
+                runs.open_by_id(run_id)
+            self._join_lost(runs, job_id, read_to, now)
             for opened in runs.to_write(read_to, collector.outcome_wait):
                 self._write_back(opened, read_to, now, rewrite=is_interrupted)
             self._put_out_of_order(runs)
@@ -179,6 +191,17 @@ class _Tick:
             self.faults += runs.faults
         if window is not None and not self.is_unfinished:
             collector.checkpoints.finish(job_id, window.until, reader)
+
+    def _join_lost(self, runs: JobRuns, job_id: str, read_to: datetime | None, now: datetime) -> None:
+        """Where what the log has said of people does not read any more, learn it from the entries that are kept."""
+        lost = [each for each in runs.to_write(read_to, self.collector.outcome_wait) if each.book.has_lost]
+        if lost:
+            began = min(each.run.sending_at or each.run.changed_at for each in lost)
+            first = (began - _CLOCKS_DIFFER).astimezone(UTC).date()
+            days = (first + timedelta(days=number) for number in range((now.astimezone(UTC).date() - first).days + 1))
+            kept = (entry.in_short for day in days for entry in self.collector.store.by_day(job_id, day))
+            runs.join_all = True
+            runs.join(entry for entry in kept if any(each.book.is_lost(entry.external_id) for each in lost))
 
     def _window(self, job_id: str, sources: list[str], now: datetime) -> Window | None:
         collector = self.collector

@@ -112,7 +112,10 @@ def read_entry(raw: Mapping[str, Any]) -> LogEntry:
 def read_time(text: str) -> datetime:
     """A Graph time, in UTC. Graph writes up to seven digits of a second; the seventh is cut. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        raise ValueError(text) from None
 
 
 def graph_time(moment: datetime) -> str:

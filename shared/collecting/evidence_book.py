@@ -1,7 +1,8 @@
 """What is known of a run's people while a tick works on it: read by bucket, learned, written back.
 
 A bucket that another reading has written meanwhile is read again, and what was learned here is added to it: so of two
-readings neither loses what the other one found.
+readings neither loses what the other one found. A bucket that does not read is
+lost, until what it said is learned again.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from shared.collecting.outcomes import Bucket, Evidence, Outcomes, Tally, bucket_of, merge
-from shared.errors import Changed, StorageError
+from shared.collecting.outcomes import LOST, Bucket, Evidence, Outcomes, Tally, bucket_of, merge
+from shared.errors import Changed, Damaged, StorageError
 
 FEW = 16  # buckets that are read one by one; beyond that everything is
 _TRIES = 5
@@ -29,6 +30,17 @@ class EvidenceBook:
     _learned: set[str] = field(default_factory=set)
     _tallies: dict[str, Tally] | None = None
     _is_whole: bool = False
+    _lost: set[str] = field(default_factory=set)
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether a bucket does not read, as far as they were read. Reads the tallies."""
+        self._read_tallies()
+        return bool(self._lost)
+
+    def is_lost(self, key: str) -> bool:
+        """Whether what was known of this person does not read any more."""
+        return bool(self._lost) and bucket_of(key, self.size) in self._lost
 
     @property
     def has_learned(self) -> bool:
@@ -60,6 +72,8 @@ class EvidenceBook:
 
     def _take(self, name: str, bucket: Bucket) -> None:
         self._buckets[name], self._etags[name] = dict(bucket.people), bucket.etag
+        if bucket.state == LOST:
+            self._lost.add(name)
 
     def known(self, key: str) -> Evidence:
         """What is known of a person who was read."""
@@ -72,9 +86,10 @@ class EvidenceBook:
             self._learned.add(evidence.key)
 
     def write(self) -> None:
-        """Write the buckets in which something was learned. Raises StorageError."""
-        for bucket in sorted({bucket_of(key, self.size) for key in self._learned}):
+        """Write the buckets in which something was learned, and those that were lost. Raises StorageError."""
+        for bucket in sorted({bucket_of(key, self.size) for key in self._learned} | self._lost):
             self._write(bucket)
+        self._lost.clear()
 
     def _write(self, bucket: str) -> None:
         for _ in range(_TRIES):
@@ -109,7 +124,11 @@ class EvidenceBook:
 
     def _read_tallies(self) -> dict[str, Tally]:
         if self._tallies is None:
-            self._tallies = self.store.tallies(self.run_id)
+            try:
+                self._tallies = self.store.tallies(self.run_id)
+            except Damaged:
+                self._tallies = {}
+                self.read_all()
         return self._tallies
 
 

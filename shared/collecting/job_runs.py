@@ -93,6 +93,11 @@ class JobRuns:
                     self.faults.append(f"run {run.run_id}: {error}")
         return self._opened.get(run.run_id)
 
+    def open_by_id(self, run_id: str) -> None:
+        """Open a run that nothing else would open, if it is one of this job."""
+        if (run := self._by_id.get(run_id)) is not None:
+            self.open(run)
+
     def is_lost(self, run: Run) -> bool:
         """Whether the files of this run could not be opened."""
         return run.run_id in self._failed

@@ -30,6 +30,7 @@ _HELD = frozenset({"stageddelete", "stagedaction"})  # by accidental-deletion pr
 _ACTIONS = frozenset({"create", "update", "delete", "disable", "other"}) | _HELD
 
 
+LOST = "lost"
 Tally = dict[str, int]  # people by outcome
 
 
@@ -217,6 +218,7 @@ class Bucket:
 
     people: Mapping[str, Evidence] = field(default_factory=dict)
     etag: str = ""
+    state: str = ""  # LOST: the row does not read, and what it said stands in the log entries only
 
 
 class Outcomes(Protocol):
@@ -231,7 +233,7 @@ class Outcomes(Protocol):
         ...
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
-        """People by outcome, for every bucket in which anything is known."""
+        """People by outcome, for every bucket in which anything is known. Raises Damaged where one does not read."""
         ...
 
     def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:

@@ -1,4 +1,6 @@
-"""What a person decides: approve a held plan, cancel a run, plan a rejected drop again, send people again."""
+"""What a person decides: approve a held plan, cancel a run, plan a rejected drop again, send people again, revert a
+run.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from shared.errors import Damaged, Missing, NotPossible
 from shared.planning.as_planned import read_plan
 from shared.planning.plan import KEYS, PLAN, REQUESTS, Plan, plan_hash
 from shared.planning.todays_source import why_not
-from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Run, RunState
+from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
 from shared.sources import Source
 
 
@@ -67,10 +69,14 @@ def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
     Raises NotPossible where something of the run was sent, or it has ended and has no drop of its own.
     """
     old = ledger.get(run_id)
+    if old.revert:
+        raise NotPossible(
+            f"run {run_id} reverts {old.again_of}; cancel it and revert that one again (rollcall revert {old.again_of})"
+        )
     waits = old.state in (RunState.HELD, RunState.PLANNED, RunState.BLOCKED)
     if old.resend and not waits:
         raise NotPossible(f"run {run_id} sends people of {old.again_of} again; plan or resend that one")
-    if waits and ledger.receipts(run_id):
+    if waits and any(receipt.attempt for receipt in ledger.receipts(run_id)):
         raise NotPossible(
             f"something of run {run_id} was sent already; rollcall cancel {run_id}, then rollcall replan {run_id}"
         )
@@ -100,6 +106,27 @@ def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[s
     run = replace(run, drop=replace(run.drop, last_modified=now.replace(microsecond=0)))
     with artefacts.writer(run, KEYS) as file:
         file.write(msgspec.json.encode(sorted(keys)))
+    ledger.add(run)
+    return run
+
+
+def revert(ledger: Ledger, artefacts: Artefacts, run_id: str, asked: Revert, now: datetime) -> Run:
+    """A new run that sends everybody whom an earlier one changed the record of before; it is always held.
+
+    Raises NotPossible where the run has sent nothing, is still being sent, or its files are gone.
+    """
+    old = ledger.get(run_id)
+    if old.state in TO_SEND and old.sending_at is not None:
+        raise NotPossible(f"run {run_id} is {old.state}; cancel it first (rollcall cancel {run_id}), then revert it")
+    if old.sending_at is None or not old.figures.sent:
+        way = f"; cancel it instead (rollcall cancel {run_id})" if RunState.CANCELLED in old.next_states else ""
+        raise NotPossible(f"run {run_id} is {old.state} and has sent nothing; there is nothing to revert{way}")
+    try:
+        artefacts.read_range(old, PLAN, 0, 1)
+    except Missing:
+        raise NotPossible(f"the files of run {run_id} are deleted by now; it cannot be reverted any more") from None
+    run = replace(_again(old, now, "revert"), resend=True, revert=asked)
+    run = replace(run, drop=replace(run.drop, last_modified=now.replace(microsecond=0)))
     ledger.add(run)
     return run
 

@@ -24,6 +24,7 @@ SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 100
 HEAD_ROWS = 20
 DELIMITERS = (",", ";", "\t", "|")
+CORRECTED = ("line", "reason")  # the last two columns of a rejected.csv
 _SPELLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?[;,\t|]*\r?\n?', re.IGNORECASE)  # a first line as Excel understands it
 
@@ -56,6 +57,11 @@ class Format:
         """The cells of the first row of all, also where it is above the header."""
         return self.head[0][1] if self.head else ()
 
+    @property
+    def is_correction(self) -> bool:
+        """Whether these are lines of a rejected.csv, as Rollcall or a spreadsheet has saved it."""
+        return _is_of_correction(self.first_row)
+
 
 def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Format:
     """The format of the file that begins with this sample. Raises DropError where it is no text with cells.
@@ -69,7 +75,7 @@ def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Form
     declared = _DECLARED.fullmatch(lines[0]) if lines else None
     above = max(reading.skip_lines, 1 if declared else 0)
     text = "".join(lines[above:]) or whole
-    delimiter: str = declared[1] if declared else reading.delimiter
+    delimiter: str = _of_correction(whole) or (declared[1] if declared else reading.delimiter)
     if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
         delimiter = _delimiter(text)
     head = tuple(_head(whole, delimiter))
@@ -77,6 +83,26 @@ def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Form
         check_text(whole)
     examples = telling_words(whole) if is_guess else ()
     return Format(encoding, delimiter, head, _blank_after(text, delimiter), above, is_guess, examples)
+
+
+def _of_correction(text: str) -> str:
+    """The delimiter of a `rejected.csv`, also one that a spreadsheet saved with another; "" of any other file.
+
+    Its last two columns say more than how evenly cells are cut: names and cells may hold any delimiter.
+    """
+    return next((each for each in DELIMITERS if _is_of_correction(_first_row(text, each))), "")
+
+
+def _is_of_correction(row: Collection[str]) -> bool:
+    """Whether this header ends with the two columns; a spreadsheet may put empty ones behind them."""
+    names = list(_names(row))
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names[-2:]) == CORRECTED
+
+
+def _names(row: Collection[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for name in row)
 
 
 def _names_some(wanted: Collection[str], rows: Collection[Collection[str]]) -> bool:
@@ -94,7 +120,7 @@ def _head(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         except (csv.Error, StopIteration):
             return
         if "".join(row).strip(" ,;\t|"):
-            yield line, tuple(name.strip() for name in row)
+            yield line, _names(row)
         line = reader.line_num + 1
 
 

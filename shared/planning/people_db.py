@@ -119,25 +119,34 @@ class PeopleDb:
     def __init__(self, content: bytes | Iterable[bytes] = b"") -> None:
         self._files = ExitStack()
         path = self._files.enter_context(_on_disk([content] if isinstance(content, bytes) else content))
+        is_new = Path(path).stat().st_size == 0
         self._db = sqlite3.connect(path, isolation_level=None)
         self._files.callback(self._db.close)
         self._path = path
         try:
+            if not is_new:
+                self._must_be_whole()
             self._open()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, DamagedPeople) as error:
             self._files.close()
             raise DamagedPeople(str(error)) from None
         except BaseException:
             self._files.close()
             raise
 
+    def _must_be_whole(self) -> None:
+        """A file that was cut off, or is of something else, must not be taken for one in which nobody is known."""
+        pages, size = self._one("PRAGMA page_count"), self._one("PRAGMA page_size")
+        if pages * size != Path(self._path).stat().st_size:
+            raise DamagedPeople("it is shorter or longer than it says")
+        if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'people'"):
+            raise DamagedPeople("it holds no table of people")
+
     def _open(self) -> None:
         self._db.executescript(_PRAGMAS)
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         formats.check_format("the file of known people", version)
-        is_first = version == 0 and self._db.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'people'"
-        ).fetchone() == (1,)
+        is_first = version == 0 and bool(self._one("SELECT count(*) FROM sqlite_master WHERE name = 'people'"))
         before, after = (_FROM_1, _LACKS_RECORDS) if is_first else ("", "")
         self._db.executescript(f"BEGIN; {before} {_SCHEMA} {after} PRAGMA user_version = {formats.FORMAT};")
         if self._one("SELECT count(*) FROM rows") < self._one("SELECT count(*) FROM people"):

@@ -26,12 +26,24 @@ PEOPLE = "people.csv"
 REJECTED = "rejected.csv"
 ABSENT = "absent.csv"
 KEYS = "keys.json"  # of a run that sends people again: whom
+REVERT = "revert.csv"  # of a run that reverts another: everybody looked at, and why they are sent or left
 RECORDS = "records.ndjson"  # unchanged people whose accepted record was not kept: a SCIM user a line
-PLANNED_FILES = frozenset({PLAN, REQUESTS, PEOPLE, REJECTED, ABSENT, RECORDS})  # a planner writes these
+PLANNED_FILES = frozenset({PLAN, REQUESTS, PEOPLE, REJECTED, ABSENT, RECORDS, REVERT})  # a planner writes these
 PEOPLE_COLUMNS = ("key", "line", "action", "chunk", "row")
 ABSENT_COLUMNS = ("key", "absences", "action")
+REVERT_COLUMNS = ("key", "line", "what", "reason", "run")
 _PLAIN_KEYS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]*\n)*+")
 NOT_SENT = 0  # the chunk of a person who is not sent, because nothing changed
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Some people of a revert.csv: what is done with them and why, how many, and a few keys."""
+
+    what: str
+    reason: str
+    people: int
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class Plan:
     guess_gives: tuple[str, ...] = ()  # where the encoding is a guess: words that show whether it is right
     has_records: bool = False  # there is a records.ndjson
     in_doubt: int = 0  # people in doubt whom this partial drop does not hold
+    reverted: tuple[Listed, ...] = ()  # of a revert: whom it looked at
     version: int = 1  # of its format; release 0.1 did not say one
     people_sha256: str = ""  # of people.csv; "" in a plan of before, which has no hashes at all
     absent_sha256: str = ""

@@ -1,4 +1,5 @@
-"""A plan that sends people again: those whom a person names, or the people in doubt whom a partial drop did not hold.
+"""A plan that sends people again: those whom a person names, the people in doubt whom a partial drop did not hold, or
+the people of a run that is reverted.
 
 Each is sent as the newest record says that is known of them today. Only who has none, since the creation failed, is
 sent what the named run sent. Who may have been sent something newer, or is protected now, is left out with the reason.
@@ -6,10 +7,11 @@ sent what the named run sent. Who may have been sent something newer, or is prot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import starmap
 
 import msgspec
 
@@ -27,19 +29,23 @@ from shared.planning.plan import (
     PEOPLE_COLUMNS,
     PLAN,
     REQUESTS,
+    REVERT,
     HashedWriter,
     Plan,
     PlannedPerson,
     encode_plan,
     plan_hash,
 )
+from shared.planning.plan_revert import Reversal
 from shared.planning.todays_source import MAPPING, changed_parts, parts_of
-from shared.runs import Artefacts, Chunk, Figures, Run
+from shared.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.sources import Source
 
 PROTECTED = "protected in the source file, and the newest record disables"
 NEWER = "another run may have sent a newer record: the next drop sends this person, or resend that run"
 OTHER_MAPPING = "only the old run has a record, and the mapping has changed since: the next drop sends this person"
+_NAMED_BY = ("protected", "endpoint")  # parts of a source file that such a plan is made from
+_JUDGED_BY = ("protected", "gates", "endpoint")
 
 
 @dataclass(frozen=True)
@@ -52,27 +58,42 @@ class _Resent:
 
 
 def plan_resend(
-    run: Run, old: Run, people: People, artefacts: Artefacts, now: datetime, source: Source
+    run: Run,
+    old: Run,
+    people: People,
+    artefacts: Artefacts,
+    now: datetime,
+    source: Source,
+    receipts: Iterable[Receipt] = (),
 ) -> tuple[Plan, str]:
     """The plan of a run that sends people again, written to its folder, and its hash. Raises Missing, Damaged.
 
-    `old` is the run whose people are sent again, or the partial drop that did not hold the people in doubt. Their
-    plan is judged by the gates of `source`; people whom a person named are sent as they are.
+    `old` is the run whose people are sent again, the partial drop that did not hold the people in doubt, or the run
+    that is reverted, with its receipts. These plans are judged by the gates of `source`; people whom a person named are
+    sent as they are. A revert is held in any case.
     """
     before = read_plan(artefacts, old)
-    named = None if run.in_doubt else _Named(run, old, before, people, artefacts, source)
+    reversal = Reversal(run.revert, old, people, source) if run.revert else None
+    named = _Named(run, old, before, people, artefacts, source)
     tally = Tally()
     with ExitStack() as files:
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
         written = HashedWriter(files.enter_context(artefacts.writer(run, PEOPLE)))
         cutter = ChunkCutter(run.run_id, requests, written)
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
-        for each in named.resent() if named else _in_doubt(people, source):
+        if reversal:
+            listing, persons = files.enter_context(artefacts.writer(run, REVERT)), people_of(artefacts, old, before)
+            resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
+        else:
+            resent = _in_doubt(people, source) if run.in_doubt else named.resent()
+        for each in resent:
             cutter.add(each.lane, each.planned)
             tally.add(each.change)
         chunks = cutter.finish()
     plan = _plan(run, before, chunks, tally, people, source, now)
-    plan = replace(plan, people_sha256=written.sha256, left_out=named.left_out if named else {})
+    plan = replace(plan, people_sha256=written.sha256, left_out=named.left_out)
+    if reversal:
+        plan = replace(plan, gates=(reversal.gate(), *plan.gates), reverted=reversal.listed())
     body = encode_plan(plan)
     with artefacts.writer(run, PLAN) as commit:
         commit.write(body)
@@ -184,15 +205,14 @@ def _plan(
         unresolved_managers=(),
         chunks=chunks,
         full=False,
-        gates=judge(source.gates, tally, facts) if run.in_doubt else (),
+        gates=judge(source.gates, tally, facts) if run.in_doubt or run.revert else (),
+        reverted=(),
         has_records=False,
         in_doubt=0,
         version=formats.FORMAT,
         absent_sha256="",
         records_sha256="",
-        source_parts=parts_of(
-            source, ("protected", "gates", "endpoint") if run.in_doubt else ("protected", "endpoint")
-        ),
+        source_parts=parts_of(source, _JUDGED_BY if run.in_doubt or run.revert else _NAMED_BY),
         endpoint=source.endpoint,
         protected=source.protected,
     )

@@ -64,14 +64,27 @@ def _plan_each(planner: Planner, sources: Iterable[str]) -> int:
 
 
 def plan_waiting(planner: Planner, source: str) -> int:
-    """Plan what waits in a source until one has the turn. Returns how many runs were planned or came to their end."""
+    """Plan what waits in a source until one has the turn. Returns how many runs were planned or came to their end.
+
+    Where something that planning needs is damaged, the runs wait and say why; the sweep tries again.
+    """
     done = 0
-    while (run := plan_next(planner, source)) is not None:
-        done += 1
-        planner.tell(run)
-        if run.state not in FINISHED:
-            break
+    try:
+        while (run := plan_next(planner, source)) is not None:
+            done += 1
+            planner.tell(run)
+            if run.state not in FINISHED:
+                break
+    except Damaged as error:
+        _say_why_they_wait(planner, source, error)
     return done
+
+
+def _say_why_they_wait(planner: Planner, source: str, error: Damaged) -> None:
+    for run in planner.ledger.runs(source, WAITING):
+        with suppress(StaleRun):
+            if run.reasons != (str(error),):
+                planner.ledger.save(replace(run, reasons=(str(error),)))
 
 
 def plan_next(planner: Planner, source: str) -> Run | None:
@@ -175,9 +188,11 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 
 def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     old, source = planner.ledger.get(run.again_of), planner.source(run.source)
+    receipts = planner.ledger.receipts(old.run_id) if run.revert else []
+    now = run.planning_at or planner.now()
     with planner.people.open(run.source) as people:
         try:
-            return plan_resend(run, old, people, planner.artefacts, run.planning_at or planner.now(), source)
+            return plan_resend(run, old, people, planner.artefacts, now, source, receipts)
         except Damaged as error:
             if error.damage.run_id != old.run_id:
                 raise

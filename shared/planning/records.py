@@ -8,7 +8,7 @@ unreadable raises DropError.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
@@ -16,12 +16,12 @@ from typing import Protocol
 
 import msgspec
 
-from shared.csv_cells import unguarded
+from shared.csv_cells import unguarded, unguarded_at_the_start
 from shared.errors import DropChanged, DropError
 from shared.planning.archives import unpacked
 from shared.planning.damage import Damage
 from shared.planning.encodings import marked_once
-from shared.planning.file_format import Format, is_wide, recognise
+from shared.planning.file_format import CORRECTED, Format, is_wide, recognise
 from shared.planning.lines import Lines, encoded_line, encoded_lines, sample_of
 from shared.planning.rows import Fault as Fault
 from shared.planning.rows import LineRows, Reader, Row, header_of
@@ -32,7 +32,6 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 _LOST = "\ufffd"  # what the decoder of a wide encoding puts where bytes make no character
 _NEVER_CONTROL = bytes({9, 10, 13, *range(32, 256)} - {0x7F, 0xC2})  # C2 begins U+0080 to U+009F, and harmless ones
 _BYTES_SHOWN = 8
-CORRECTED = ("line", "reason")  # the last two columns of a rejected.csv
 _GUARDED = re.compile("'[=+\\-@\t\r\n＝＋－＠]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -129,11 +128,11 @@ def _table(text: Text, reading: Csv, wanted: Collection[str], wrapping: list[str
     sample = marked_once(sample_of(pieces))
     form = recognise(sample, reading, wanted)
     lines = Lines(chain([sample], pieces), form.encoding)
-    is_correction = form.first_row[-2:] == CORRECTED
+    is_correction = form.is_correction
     skipped = 0 if is_correction else _skip(lines, form.above)
     reader = Reader(lines, form, 1 + skipped)
     row = reader.first() if reading.header is None or is_correction else None
-    header = header_of(row) if reading.header is None or is_correction else tuple(reading.header)
+    header = header_of(row, _undo(form)) if reading.header is None or is_correction else tuple(reading.header)
     damage = Damage(header, row.text if row else form.delimiter.join(header), wanted, reading.null_values)
     parts = _parts(reader, len(header), form, damage)
     if reading.null_values:
@@ -197,7 +196,7 @@ def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator
     encoding, delimiter = form.encoding, form.delimiter
     for found in reader.many():
         if isinstance(found, Row):
-            yield from _undamaged(_sorted_out([found], width, encoding), damage)
+            yield from _undamaged(_sorted_out([found], width, form), damage)
             continue
         line, rows = found
         lines = range(line, line + len(rows))
@@ -208,7 +207,7 @@ def _parts(reader: Reader, width: int, form: Format, damage: Damage) -> Iterator
             parts: Iterable[Batch | Record] = (Batch(lines, rows, texts, _is_literal(rows, text, delimiter)),)
         else:
             kept = [Row(*row) for row in zip(lines, rows, rows.texts, strict=True) if any(map(str.strip, row[1]))]
-            parts = _sorted_out(kept, width, encoding)
+            parts = _sorted_out(kept, width, form)
         yield from _undamaged(parts, damage) if damage.may_be_in(text, rows.texts) else parts
 
 
@@ -226,6 +225,11 @@ def _undamaged(parts: Iterable[Batch | Record], damage: Damage) -> Iterator[Batc
             if at in faults:
                 yield Record(part.lines[at], list(part.rows[at]), faults[at])
             begin = at + 1
+
+
+def _undo(form: Format) -> Callable[[str], str]:
+    """What takes off the guard against formulas: all of it where Rollcall wrote the file, else at the beginning."""
+    return unguarded if form.is_correction else unguarded_at_the_start
 
 
 def _is_plain(rows: LineRows, text: str, width: int) -> bool:
@@ -253,11 +257,11 @@ def _printable(text: str) -> bytes:
     return encoded if not told or (not told.strip(b"\xc2") and not _CONTROL.search(text)) else b""
 
 
-def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batch | Record]:
+def _sorted_out(rows: Iterable[Row], width: int, form: Format) -> Iterator[Batch | Record]:
     """The good rows in batches, and each faulty one by itself, in the order of the file."""
     lines, good, texts = list[int](), list[list[str]](), list[bytes]()
     for row in rows:
-        record = _record(row, width, encoding)
+        record = _record(row, width, form)
         if record.fault is None:
             lines.append(row.line)
             good.append(record.cells)
@@ -271,8 +275,8 @@ def _sorted_out(rows: Iterable[Row], width: int, encoding: str) -> Iterator[Batc
         yield Batch(lines, good, texts)
 
 
-def _record(row: Row, width: int, encoding: str) -> Record:
-    cells, fault = row.cells, row.fault
+def _record(row: Row, width: int, form: Format) -> Record:
+    cells, fault, encoding = row.cells, row.fault, form.encoding
     if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
         cells = cells[:width]
     elif len(cells) != width:
@@ -280,7 +284,7 @@ def _record(row: Row, width: int, encoding: str) -> Record:
     joined = "".join(row.cells)
     if is_wide(encoding) or not joined.isprintable():
         fault = fault or _unreadable(joined, encoding)
-    return Record(row.line, [unguarded(cell) for cell in cells] if "'" in joined else cells, fault)
+    return Record(row.line, list(map(_undo(form), cells)) if "'" in joined else cells, fault)
 
 
 def _ragged(found: int, width: int) -> Fault:

@@ -7,13 +7,13 @@ neighbours read on.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter, methodcaller
 from typing import NamedTuple
 
 import msgspec
 
-from shared.csv_cells import unguarded
+from shared.csv_cells import unguarded_at_the_start
 from shared.errors import DropError
 from shared.limits import MAX_CELL_CHARACTERS, MAX_COLUMNS, MAX_OPEN_QUOTES, MAX_RECORD_CHARACTERS
 from shared.planning.file_format import Format
@@ -182,13 +182,15 @@ def _broken(error: str, lines: Sequence[str]) -> Fault:
     return LONG_CELL if "limit" in error else STRAY_TEXT
 
 
-def header_of(row: Row | None) -> tuple[str, ...]:
-    """The names in the header, which is the first row. Raises DropError where that does not read."""
+def header_of(row: Row | None, undo: Callable[[str], str] = unguarded_at_the_start) -> tuple[str, ...]:
+    """The names in the header, which is the first row, without their guard, which `undo` takes off. Raises DropError
+    where that does not read.
+    """
     if row is None:
         raise DropError("the file is empty: there is no header line")
     if row.fault:
         raise DropError(f"line {row.line}, the header, does not read: {row.fault.reason}; {row.fault.remedy}")
-    names = tuple(unguarded(cell).strip() for cell in row.cells)
+    names = tuple(undo(cell).strip() for cell in row.cells)
     while names and not names[-1]:
         names = names[:-1]
     if not names:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from shared.errors import DropChanged, DropError, Missing, StaleRun
+from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
 from shared.planning.corrections import is_correction
 from shared.planning.mapping import mapping_of
 from shared.planning.plan import PLAN
@@ -35,7 +35,12 @@ MAY_HAVE_SENT = ENDED_ON_THE_WAY | {RunState.SENT, RunState.SETTLED}
 
 
 def candidates(planner: Planner, source: str) -> list[Run]:
-    """The runs to try to plan now, the first that gets the turn; older full drops have given way by then."""
+    """The runs to try to plan now, the first that gets the turn; older full drops have given way by then.
+
+    Raises Damaged where a run of this source does not read: it may have sent something, or be about to.
+    """
+    for damage in planner.ledger.damaged(source):
+        raise Damaged(damage)
     waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
     waiting = [run for run in waiting if not _may_still_be_written(planner, run)]
     if any(_is_claimed(planner, run) for run in waiting):

@@ -1,4 +1,5 @@
-"""The console: a request becomes a page. It reads; its only writes are approve and cancel. Enters: ports, a request.
+"""The console: a request becomes a page. It reads; its only writes are approve, cancel, and stopping and resuming
+sending. Enters: ports, a request.
 
 Who asks is found out first, for every page. Nothing of a person is ever in an address: people are looked up by a form.
 """
@@ -21,6 +22,7 @@ from shared.reporting.people_view import Memory, person_view
 from shared.reporting.rendering import Pages
 from shared.reporting.run_view import FILES, RunFolder, run_view
 from shared.runs import Run, RunState
+from shared.sending.stops import ALL, holding, resume, stop_sending
 from shared.sources import Source
 
 LARGEST_DOWNLOAD = 32 * 1024 * 1024
@@ -115,28 +117,33 @@ class _Visit:
         match first, rest:
             case "runs", [run_id, "approve" | "cancel" as verb, ""]:
                 return lambda: self._decide(self._find(run_id), verb)
+            case "stop-sending" | "resume", [""]:
+                return lambda: self._switch(ALL, first)
+            case "sources", [name, "stop-sending" | "resume" as verb, ""]:
+                return lambda: self._switch(name, verb)
             case "people", [""]:
                 return self._person
         return None
 
-    def _overview(self) -> Response:
+    def _overview(self, status: int = 200, fault: str = "") -> Response:
         now = self.console.now()
         budget = self.console.lookout.budget()
         views = source_views(self.console.lookout, self.console.alerts.open(), now)
-        return self._page("overview.html", views=views, quota=quota(budget, now), live=True)
+        return self._page("overview.html", status, views=views, quota=quota(budget, now), live=True, fault=fault)
 
-    def _source(self, name: str) -> Response:
+    def _source(self, name: str, status: int = 200, fault: str = "") -> Response:
         source = self.console.lookout.sources().get(name)
         if source is None:
             return self.told(404, "There is no such source", "The overview shows every source there is.")
         endpoint = self.console.lookout.endpoints().get(name)
         alerts = self.console.alerts.open()
         view = source_view(self.console.lookout, source, endpoint, alerts, self.console.now(), RUNS_LISTED)
-        return self._page("source.html", view=view, live=True)
+        return self._page("source.html", status, view=view, live=True, fault=fault)
 
     def _run(self, run: Run, status: int = 200, fault: str = "") -> Response:
         lookout, now = self.console.lookout, self.console.now()
-        view = run_view(lookout.ledger, self.console.folder, run, lookout.budget(), now)
+        stop = holding(lookout.stops.all(), run.source)
+        view = run_view(lookout.ledger, self.console.folder, run, lookout.budget(), now, stop)
         alerts = [
             each for each in self._open_alerts() if each.finding.run_id == run.run_id and not _says_the_state(each)
         ]
@@ -160,10 +167,31 @@ class _Visit:
             return self.told(404, "There is no such file", "The page of the run shows the files it has.")
         return attachment(bytes(content), FILES[name][0], f"{run.run_id}-{name}")
 
+    def _switch(self, source: str, verb: str) -> Response:
+        """Stop sending of a source, or of all, or resume it."""
+        assert self.principal is not None
+        if not self.principal.may_decide:
+            return self._for_operators()
+        if source and source not in self.console.lookout.sources():
+            return self._source(source)
+        stops, by, now = self.console.lookout.stops, self.principal.signature, self.console.now()
+        try:
+            if verb == "resume":
+                resume(stops, source, by, now)
+            else:
+                stop_sending(stops, source, by, self.request.form.get("reason", "").strip()[:1000], now)
+        except LedgerError as error:
+            status = 409 if verb == "resume" else 422
+            return self._source(source, status, str(error)) if source else self._overview(status, str(error))
+        return see_other(f"{self.request.base}/{f'sources/{source}' if source else ''}")
+
+    def _for_operators(self) -> Response:
+        return self.told(403, "This is for operators", "Reading is what your role permits. An operator can decide.")
+
     def _decide(self, run: Run, verb: str) -> Response:
         assert self.principal is not None
         if not self.principal.may_decide:
-            return self.told(403, "This is for operators", "Reading is what your role permits. An operator can decide.")
+            return self._for_operators()
         form, now, ledger = self.request.form, self.console.now(), self.console.lookout.ledger
         reason, by = form.get("reason", "").strip()[:1000], self.principal.signature
         if not reason:
@@ -237,6 +265,8 @@ class _Visit:
             "csrf": door.form_token(principal) if principal else "",
             "sign_out": SIGN_OUT if door.platform else "",
             "open_alerts": self._open_alerts() if principal else (),
+            "damages": self.console.lookout.damages() if principal else (),
+            "stops": self.console.lookout.stops.all() if principal else (),
             "now": self.console.now(),
             "live": False,
             "fault": "",

@@ -62,10 +62,11 @@ class JobFacts:
 
 
 def read_job(raw: Mapping[str, Any]) -> JobFacts:
-    """The job in this JSON; what is missing reads as empty."""
+    """The job in this JSON; what is missing, or of another kind, reads as empty. It raises nothing."""
     status = _mapping(raw, "status")
     quarantine = _mapping(status, "quarantine")
-    counts = status.get("synchronizedEntryCountByType") or ()
+    counts = status.get("synchronizedEntryCountByType")
+    rows = [row for row in counts if isinstance(row, Mapping)] if isinstance(counts, list) else []
     return JobFacts(
         schedule=str(_mapping(raw, "schedule").get("state") or ""),
         code=str(status.get("code") or ""),
@@ -73,7 +74,7 @@ def read_job(raw: Mapping[str, Any]) -> JobFacts:
         quarantined_since=_time(quarantine.get("currentBegan")),
         next_attempt=_time(quarantine.get("nextAttempt")),
         cycle=_cycle(_mapping(status, "lastExecution")),
-        to_date=tuple((str(each.get("key")), int(each.get("value") or 0)) for each in counts if isinstance(each, dict)),
+        to_date=tuple((str(row.get("key")), _number(row.get("value"))) for row in rows),
         steady_since=_time(status.get("steadyStateFirstAchievedTime")),
     )
 
@@ -85,9 +86,9 @@ def _cycle(raw: Mapping[str, Any]) -> Cycle | None:
         str(raw.get("state") or ""),
         _time(raw.get("timeBegan")),
         _time(raw.get("timeEnded")),
-        int(raw.get("countImported") or 0),
-        int(raw.get("countExported") or 0),
-        int(raw.get("countEscrowed") or 0),
+        _number(raw.get("countImported")),
+        _number(raw.get("countExported")),
+        _number(raw.get("countEscrowed")),
         str(_mapping(raw, "error").get("message") or ""),
     )
 
@@ -99,6 +100,14 @@ def _time(value: object) -> datetime | None:
     except ValueError:
         return None
     return found if found and found.year > 1900 else None
+
+
+def _number(value: object) -> int:
+    """A count, also one that is written as a text; 0 where it is none."""
+    try:
+        return int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert
 from shared.endpoint import Endpoint
-from shared.errors import GraphError
+from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
 from shared.reporting.job_facts import JobFacts
@@ -18,6 +19,7 @@ from shared.reporting.run_view import Progress, progress_of
 from shared.reporting.verdict import TONES, Verdict, verdict
 from shared.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
 from shared.sending.quota import Budget
+from shared.sending.stops import SendingStop, Stops, holding
 from shared.sources import Source
 
 RUNS_SHOWN = 5
@@ -68,6 +70,8 @@ class SourceView:
     runs: tuple[RunLine, ...]  # newest first
     runs_total: int
     alerts: tuple[Alert, ...]
+    stop: SendingStop | None = None  # that keeps it from sending
+    own_stop: SendingStop | None = None  # of this source alone
 
     @property
     def waiting(self) -> tuple[RunLine, ...]:
@@ -99,6 +103,8 @@ class Lookout:
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
+    stops: Stops
+    damages: Callable[[], Sequence[Damage]] = tuple
 
 
 def quota(budget: Budget, now: datetime) -> Quota:
@@ -135,23 +141,27 @@ def source_view(
     runs = lookout.ledger.runs(source.source)
     job, fault = _job(lookout, endpoint)
     budget = lookout.budget()
+    stops = lookout.stops.all()
+    stop = holding(stops, source.source)
     return SourceView(
         source.source,
         source,
         endpoint,
         job,
         fault,
-        lookout.checkpoint(endpoint.job_id) if endpoint else None,
-        tuple(_under_way(lookout, run, budget, now) for run in runs if run.state not in FINISHED),
-        tuple(map(run_line, reversed(runs[-shown:]))),
+        _checkpoint(lookout, endpoint) if endpoint else None,
+        tuple(_under_way(lookout, run, budget, now, stop) for run in runs if run.state not in FINISHED),
+        tuple(run_line(run, stop) for run in reversed(runs[-shown:])),
         len(runs),
         sorted_alerts(alert for alert in alerts if alert.finding.source == source.source),
+        stop,
+        next((each for each in stops if each.source == source.source), None),
     )
 
 
-def run_line(run: Run) -> RunLine:
+def run_line(run: Run, stop: SendingStop | None = None) -> RunLine:
     """A run in a list."""
-    return RunLine(run, TONES[run.state], verdict(run))
+    return RunLine(run, TONES[run.state], verdict(run, stop))
 
 
 def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -160,10 +170,11 @@ def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda each: (_ORDER[each.finding.severity], -each.raised_at.timestamp())))
 
 
-def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime) -> UnderWay:
+def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
     plan = plan_to_show(lookout.artefacts, run)[0] if run.state in TO_SEND else None
     receipts = lookout.ledger.receipts(run.run_id) if run.state in AWAITING_OUTCOMES else []
-    return UnderWay(run_line(run), progress_of(run, plan, receipts, budget, now))
+    progress = progress_of(run, plan, receipts, budget, now)
+    return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)
 
 
 def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, str]:
@@ -171,5 +182,11 @@ def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, 
         return None, ""
     try:
         return lookout.job(endpoint), ""
-    except GraphError as error:
+    except RollcallError as error:
         return None, str(error)
+
+
+def _checkpoint(lookout: Lookout, endpoint: Endpoint) -> datetime | None:
+    with suppress(Damaged):  # it is among the damages
+        return lookout.checkpoint(endpoint.job_id)
+    return None

@@ -12,8 +12,10 @@ import msgspec
 
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
+from shared.csv_cells import guarded
 from shared.errors import Damaged, Missing
 from shared.planning.as_planned import chunk_line, people_of, read_plan
+from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.planning.people import KnownPerson, People
 from shared.planning.plan import PEOPLE, Plan, PlannedPerson
 from shared.reporting.log_view import EntryView, entry_view
@@ -55,6 +57,7 @@ class PersonView:
     entries: tuple[EntryView, ...]  # newest first
     looked_at: int  # runs
     older: str  # the run to look on from, "" where there are no more
+    following: Expected | None = None  # what the next drop does; None where no run has sent this person yet
 
     @property
     def is_known(self) -> bool:
@@ -85,7 +88,10 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
         known = people.get(key)
     entries = sorted(memory.entries(source, key), key=lambda entry: entry.at, reverse=True)
     older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
-    return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older)
+    was_sent = known is not None or any(version.was_sent for version in versions)
+    under_way = run_under_way(memory.ledger, memory.artefacts, source, key)
+    following = expected(known, under_way) if was_sent or under_way else None
+    return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older, following)
 
 
 def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
@@ -113,7 +119,8 @@ def _planned(artefacts: Artefacts, run: Run, key: str) -> tuple[Plan, PlannedPer
         body = b"".join(artefacts.read(run, PEOPLE))
     except Missing:
         return None
-    if '"' not in key and key.encode("utf-8", "surrogateescape") not in body:
+    as_written = (key, guarded(key))  # release 0.1 guarded fewer keys
+    if '"' not in key and not any(each.encode("utf-8", "surrogateescape") in body for each in as_written):
         return None  # most runs of most people: no need to read the lines
     try:
         plan = read_plan(artefacts, run)

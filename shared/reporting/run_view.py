@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
 from shared.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
+from shared.sending.stops import SendingStop
 
 CHUNKS_SHOWN = 100
 PEOPLE_SHOWN = 100
@@ -27,6 +28,7 @@ FILES = {
     "outcome.csv": ("text/csv", "what became of everybody, with reason and advice"),
     "rejected.csv": ("text/csv", "records that were not sent; correct them and drop the file again as it is"),
     "absent.csv": ("text/csv", "people known who are not in the file"),
+    "revert.csv": ("text/csv", "of a revert: whom it sends the record of before, whom it leaves, and why"),
     "people.csv": ("text/csv", "who, line, action and chunk"),
     "plan.json": ("application/json", "the plan and its gates"),
     "requests.ndjson": ("application/x-ndjson", "exactly what Entra is sent, a bulk request a line"),
@@ -43,7 +45,9 @@ class RunFolder(Artefacts, Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `done_at` is when everything will be sent, as far as the quota permits."""
+    """How far a run is. `answered` are people who were sent and of whom the log, or a refusal, has spoken. `done_at` is
+    when everything will be sent, as far as the quota permits.
+    """
 
     taken: int = 0
     sent: int = 0
@@ -88,8 +92,10 @@ class RunView:
     damage: str = ""  # why there is no plan to show
 
 
-def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime) -> RunView:
-    """The run as it stands."""
+def run_view(
+    ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
+) -> RunView:
+    """The run as it stands. `stop` keeps its source from sending."""
     is_planned = run.planned_at is not None or run.state is RunState.HELD
     plan, damage = plan_to_show(folder, run) if is_planned else (None, "")
     receipts = ledger.receipts(run.run_id)
@@ -98,11 +104,11 @@ def run_view(ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: d
     there = set(folder.names(run))
     return RunView(
         run=run,
-        verdict=verdict(run),
+        verdict=verdict(run, stop),
         tone=TONES[run.state],
         levels=levels(run, progress.taken),
         moments=moments(run),
-        progress=progress,
+        progress=replace(progress, done_at=None) if stop else progress,
         plan=plan,
         plan_hash=run.plan_hash if plan else "",
         troubles=troubles(answers(folder, run), PEOPLE_SHOWN),
@@ -122,7 +128,8 @@ def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget
     receipts = list(receipts)
     taken = sum(receipt.stop - receipt.start for receipt in receipts if receipt.answer is Answer.ACCEPTED)
     figures = run.figures
-    answered = max(0, sum(figures.outcomes.values()) - max(0, figures.people - figures.sent))
+    as_before = max(0, figures.people - figures.sent)  # they have an outcome, and were not sent
+    answered = max(0, sum(figures.outcomes.values()) - as_before - figures.unknown - figures.not_sent)
     if plan is None or run.state not in TO_SEND:
         return Progress(taken, figures.sent, answered)
     calls = calls_left(plan.chunks, receipts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.runs import Run, RunState
+from shared.runs import TO_SEND, Run, RunState
+from shared.sending.stops import SendingStop
 
 S = RunState
 # How a state looks: good, calm, busy, warn, bad
@@ -51,8 +52,10 @@ class Moment:
     note: str = ""
 
 
-def verdict(run: Run) -> Verdict:
-    """What there is to say of a run, in one sentence."""
+def verdict(run: Run, stop: SendingStop | None = None) -> Verdict:
+    """What there is to say of a run, in one sentence. `stop` keeps its source from sending."""
+    if stop is not None and run.state in TO_SEND:
+        return Verdict(f"It waits: {stop.sentence}.", "warn")
     if run.state is S.SETTLED:
         return _settled(run)
     tone = TONES[run.state]

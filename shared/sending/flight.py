@@ -28,6 +28,7 @@ from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part
 from shared.sending.replies import Reply, Verdict
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
+from shared.sending.stops import SendingStop, holding
 
 SAVE_EVERY = timedelta(seconds=5)
 DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
@@ -39,10 +40,15 @@ _Started = tuple[Receipt, Reply]  # what was written before the call, and what c
 
 
 class _NotCalled(Exception):
-    """The call was not made, since its receipt could not be written."""
+    """The call was not made: its receipt could not be written, sending is stopped, or may be, or the source file has
+    just been changed (no cause: what is to be done is decided when the part is looked at again).
 
-    def __init__(self, cause: RollcallError) -> None:
+    `started` is the receipt that was written for it: it says nothing that happened.
+    """
+
+    def __init__(self, cause: RollcallError | SendingStop | None, started: Receipt | None = None) -> None:
         self.cause = cause
+        self.started = started
         super().__init__(str(cause))
 
 
@@ -94,6 +100,8 @@ class Flight:
             while self._under_way or self._may_launch():
                 self._safely(partial(self._step, pool))
         self._safely(self._receipts.keep_all)
+        if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.now():
+            self._halt(Stop(until=self._resume_at))  # a pause that Entra asked for outlasts what ended the flight
         if self._taken_for is not None:
             self.sender.quota.put_back()
 
@@ -147,23 +155,33 @@ class Flight:
         if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
             return
         self.lease.keep(clock.now())
-        if not self._may_leave(part):  # the source file may have been changed while this call waited
-            return
-        body = part.body(self._line(part))
+        line = self._line(part)
         self.waiting.popleft()
         self._taken_for = None
         self.calls += 1
         call = _Call(part, self.calls, self._token)
-        self._under_way[pool.submit(self._post, part, booking, body)] = call
+        self._under_way[pool.submit(self._post, part, booking, line)] = call
 
-    def _post(self, part: Part, booking: Booking, body: bytes) -> _Started:
-        """In a thread of the pool: no call without a receipt that says it starts. Raises StaleRun, StorageError."""
+    def _post(self, part: Part, booking: Booking, line: bytes) -> _Started:
+        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped, nor
+        against today's source file.
+
+        Stop and source file are looked at last, so a call begins after a change only where it was under way already.
+        """
         now = self.sender.clock.now
         try:
             started = self.sender.ledger.record(self.run.run_id, part.started(now(), self._name))
         except RollcallError as error:
             raise _NotCalled(error) from error
-        return started, self.sender.upload.post(self.endpoint, body, lambda: booking.left(now()))
+        try:
+            stop = holding(self.sender.stops.all(), self.run.source)
+        except RollcallError as error:
+            raise _NotCalled(error, started) from error
+        if stop is not None:
+            raise _NotCalled(stop, started)
+        if self._forbidden(part, line) is not None:
+            raise _NotCalled(None, started)
+        return started, self.sender.upload.post(self.endpoint, part.body(line), lambda: booking.left(now()))
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""
@@ -178,21 +196,29 @@ class Flight:
     def _may_leave(self, part: Part) -> bool:
         """Whether a part is what was planned, and what today's source file permits. Who must be left out is."""
         try:
-            source, line = self.sender.source_of(self.run.source), self._line(part)
+            fault = self._forbidden(part, self._line(part))
         except Missing as error:
-            self._halt(Stop(f"what was planned is gone: {error}", self._later, blocked=True))
-            return False
-        except (ConfigurationError, Damaged) as error:
-            self._halt(Stop(str(error), self._later, blocked=True))
-            return False
-        if fault := why_not_further(self.run, self.plan, source):
+            fault = f"what was planned is gone: {error}"
+        except Damaged as error:
+            fault = str(error)
+        if fault:
             self._halt(Stop(fault, self._later, blocked=True))
-            return False
+        elif fault is not None:
+            self._leave_out(part)
+        return fault is None
+
+    def _forbidden(self, part: Part, line: bytes) -> str | None:
+        """Why today's source file does not permit this part: "" where people are to be left out of it, None where it
+        may leave.
+        """
+        try:
+            source = self.sender.source_of(self.run.source)
+        except ConfigurationError as error:
+            return str(error)
+        if fault := why_not_further(self.run, self.plan, source):
+            return fault
         protects = newly_protected(self.plan, source)
-        if protects is None or not part.disables(line, protects):
-            return True
-        self._leave_out(part)
-        return False
+        return "" if protects is not None and part.disables(line, protects) else None
 
     def _line(self, part: Part) -> bytes:
         """The bulk request of the part's chunk. Raises Missing, Damaged."""
@@ -231,7 +257,8 @@ class Flight:
             started, reply = answered.result()
         except _NotCalled as error:
             self.calls -= 1
-            raise error.cause from None
+            self._not_called(call.part, error)
+            return
         call = replace(call, part=replace(call.part, before=started))
         match reply.verdict:
             case Verdict.ACCEPTED:
@@ -244,6 +271,22 @@ class Flight:
                 self._block(call.part, reply)
             case _:
                 self._pause(call, reply)
+
+    def _not_called(self, part: Part, fault: _NotCalled) -> None:
+        """The part waits again; the receipt of a call that was not made says so. Raises what kept it from being made,
+        but for a stop, which ends the flight, and a source file that was changed.
+        """
+        if isinstance(fault.cause, SendingStop):
+            self._halt(Stop(alone=True))
+        if not isinstance(fault.cause, RollcallError):
+            self.sender.quota.put_back()
+        if fault.started is not None:
+            began = fault.started
+            not_made = replace(began, answer=Answer.NOT_TAKEN, at=self.sender.clock.now(), attempt=began.attempt - 1)
+            self.waiting.appendleft(replace(part, before=not_made))
+            self.waiting[0] = replace(part, before=self._receipts.keep(not_made))
+        if isinstance(fault.cause, RollcallError):
+            raise fault.cause from None
 
     def _accept(self, call: _Call, reply: Reply) -> None:
         self.failures = self._hopeless = 0

@@ -54,7 +54,7 @@ class Part:
             return fresh
         return replace(
             fresh,
-            started_at=before.started_at or before.at,
+            started_at=(before.started_at or before.at) if before.attempt else now,  # no call left before this one
             attempt=before.attempt + 1,
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,

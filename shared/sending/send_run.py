@@ -13,6 +13,7 @@ from shared.runs import Artefacts, Ledger
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Quota
 from shared.sending.replies import Reply
+from shared.sending.stops import Stops
 from shared.sources import Source
 
 BLOCKED_FOR = timedelta(minutes=15)  # then the run is tried again: the cause may be gone
@@ -74,6 +75,7 @@ class Sender:
     new_id: Callable[[], str]  # a name that no other sender has: it separates their receipts
     kept: timedelta  # records of people who left are forgotten after so long
     source_of: Callable[[str], Source]  # by name, as its file is now; raises ConfigurationError
+    stops: Stops
     concurrency: int = 8
     budget: timedelta = timedelta(seconds=240)
 

@@ -7,6 +7,7 @@
     403, 404                  run blocked, tried again later
     429, 5xx, no answer       Retry-After or back-off; a bucket that is full: 5 to 10 minutes
     time budget near          stop; the next tick goes on
+    an operator's stop        no further call; the run keeps its state and goes on when sending is resumed
 
 A receipt is written before the call and again after the answer. A process killed between the two sends that part once
 more, which is harmless: the same complete record again (`entra-api.md` A8). A run that is superseded or cancelled first
@@ -33,6 +34,7 @@ from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
 from shared.sending.parts import Part, parts_to_close, parts_to_send
 from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
+from shared.sending.stops import holding
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,18 @@ class _Tick:
         sender = self.sender
         self.done = replace(self.done, runs=(*self.done.runs, run.run_id))
         receipts = sender.ledger.receipts(run.run_id)
-        found = self._plan_of(run, is_begun=bool(receipts))
+        found = self._plan_of(run, is_begun=any(receipt.attempt for receipt in receipts))
         if isinstance(found, Stop):
             stop = found
             save_on_the_way(sender.ledger, run, lambda run: self._stopped(run, stop, run.attempts))
             return stop
         endpoint, plan = found
+        parts = deque(parts_to_send(plan.chunks, receipts))
+        if parts and holding(sender.stops.all(), run.source):
+            self.done = replace(self.done, runs=self.done.runs[:-1])
+            return Stop(alone=True)
         calls = sum(receipt.attempt for receipt in receipts)
         run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, calls))
-        parts = deque(parts_to_send(plan.chunks, receipts))
         flight = Flight(sender, run, plan, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
         flight.fly()
         self.done = replace(

@@ -23,6 +23,7 @@ _SECRET = frozenset(
         "Oauth2RefreshToken", "Oauth2ClientSecret", "Oauth2AuthorizationCode", "ConnectionString",
     }
 )  # fmt: skip
+_MASKS = "*＊∗⁎•●∙⋅·‧◦⚫▪⬤ \u00a0"  # what values are hidden behind
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def merged(rows: list[Json], wanted: Wanted, *, with_domain: bool, entered: Mapp
     for key, value in entered.items():
         if key in values:
             values[key]["value"] = value
-    for key, value in wanted_values(rows, wanted, with_domain=with_domain).items():
+    for key, value in wanted_values(list(values.values()), wanted, with_domain=with_domain).items():
         values[key] = {**values.get(key, {}), "key": key, "value": value}
     return list(values.values())
 
@@ -112,5 +113,6 @@ def _notification(rows: Iterable[Json]) -> dict[str, Any]:
 
 
 def _is_masked(key: str, row: Json) -> bool:
-    """A secret that is shown as nothing, or as stars."""
-    return key in _SECRET and not str(row.get("value") or "").strip("*• ")
+    """A value of nothing but stars or bullets, whatever its key; of a secret, also one that is shown as nothing."""
+    value = str(row.get("value") or "").strip()
+    return not value.strip(_MASKS) if value else key in _SECRET

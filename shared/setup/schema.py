@@ -35,11 +35,32 @@ def decoded(body: bytes) -> Json:
     """The schema in these bytes. Raises Refused where it has no rule to work with."""
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict) or not found.get("synchronizationRules") or not found.get("directories"):
         raise Refused("what Entra, or the file, gives as the job's schema has no synchronizationRules and directories")
+    _check(found, _SHAPE)
+    for each in (each for one in found["synchronizationRules"] for each in one.get("objectMappings") or ()):
+        for mapping in each.get("attributeMappings") or ():
+            if not isinstance(mapping.get("source") or {}, dict) or not isinstance(_priority(mapping), int):
+                raise Refused("the job's schema has another shape than expected: an attribute mapping does not read")
     return found
+
+
+_SHAPE: dict[str, Any] = {
+    "synchronizationRules": {"objectMappings": {"attributeMappings": {}}},
+    "directories": {"objects": {"attributes": {}}},
+}  # lists of objects, and the lists within those
+
+
+def _check(raw: Json, shape: dict[str, Any]) -> None:
+    """Raise Refused where one of these is there, and is no list of objects."""
+    for name, within in shape.items():
+        items = raw.get(name) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise Refused(f"the job's schema has another shape than expected: {name} is no list of objects")
+        for item in items:
+            _check(item, within)
 
 
 def rule(schema: Json) -> Json:
@@ -60,14 +81,14 @@ def object_mapping(schema: Json) -> Json:
 def source_attributes(schema: Json) -> list[Json]:
     """The attribute definitions of what is sent; the very list, to append to."""
     return _attributes(
-        schema, str(rule(schema).get("sourceDirectoryName")), str(object_mapping(schema)["sourceObjectName"])
+        schema, str(rule(schema).get("sourceDirectoryName")), str(object_mapping(schema).get("sourceObjectName"))
     )
 
 
 def target_attributes(schema: Json) -> list[Json]:
     """The attribute definitions of the account; the very list, to append to."""
     return _attributes(
-        schema, str(rule(schema).get("targetDirectoryName")), str(object_mapping(schema)["targetObjectName"])
+        schema, str(rule(schema).get("targetDirectoryName")), str(object_mapping(schema).get("targetObjectName"))
     )
 
 
@@ -85,9 +106,13 @@ def row_of(mapping: Json) -> MappingRow:
         str(source.get("type") or ""),
         str(source.get("expression") or ""),
         str(mapping.get("defaultValue") or ""),
-        int(mapping.get("matchingPriority") or 0),
+        int(_priority(mapping)),
         _WHEN.get(flow, flow),
     )
+
+
+def _priority(mapping: Json) -> Any:
+    return mapping.get("matchingPriority") or 0
 
 
 def reads(mapping: Json) -> set[str]:
@@ -114,7 +139,9 @@ def _attributes(schema: Json, directory: str, name: str) -> list[Json]:
         if each.get("name") == directory:
             objects = [item for item in each.get("objects") or () if item.get("name") == name] or each.get("objects")
             if objects:
-                found: list[Json] = objects[0].setdefault("attributes", [])
+                if objects[0].get("attributes") is None:
+                    objects[0]["attributes"] = []
+                found: list[Json] = objects[0]["attributes"]
                 return found
     raise Refused(f"the job's schema has no directory {directory!r} with the object {name!r}")
 

@@ -63,6 +63,23 @@ def test_a_reason_is_asked_for_before_anything_is_sent(made: Desk, window: Windo
     assert made.run(run).state is RunState.HELD
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_sending_is_stopped_and_resumed(made: Desk, window: Window, script: bool) -> None:
+    made.drop(people(60))
+    window.enter()
+    window.look(script=script)
+    window.find("//summary[normalize-space()='Stop sending']").click()
+    window.click("Stop sending")
+    assert window.driver.find_element(By.CSS_SELECTOR, "textarea:invalid")
+    window.fill("reason", "wrong file")
+    window.press("Stop sending")
+    assert "since" in window.find("//*[@role='status']").text
+    assert [stop.reason for stop in made.rollcall.house.stops.all()] == ["wrong file"]
+    window.find("//button[normalize-space()='Resume sending']").click()
+    window.wait_for("60 people")
+    assert made.rollcall.house.stops.all() == ()
+
+
 def test_a_person_is_found_and_stands_in_no_address(made: Desk, window: Window) -> None:
     held(made)
     window.enter()

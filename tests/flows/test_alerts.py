@@ -7,10 +7,13 @@ import logging
 from pathlib import Path
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
+from shared.alerting.watching import watch
+from shared.planning.decide import cancel
 from shared.runs import RunState
 from tests.support.desk import Desk, Row, people
-from tests.support.graph import FORBIDDEN, entry
+from tests.support.graph import FORBIDDEN, entry, status
 from tests.support.hooks import Hooked, hooked
 
 TEAMS, SLACK, HOOK = "teams.example", "slack.example", "hook.example"
@@ -146,3 +149,76 @@ def test_what_stands_in_a_hostile_file_is_only_text_wherever_it_is_told(made: tu
     assert "<!channel>" not in json.dumps(graph.heard[SLACK])
     assert "](https" in graph.heard[HOOK][0]["text"]
     assert "](https" not in json.dumps(graph.heard[TEAMS])
+
+
+def calls_needed(desk: Desk) -> int:
+    """What the rules are told of the newest run."""
+    (source,) = watch(desk.rollcall.house.watcher).sources
+    return source.runs[-1].calls_needed
+
+
+def test_the_calls_that_a_run_needs_are_those_without_a_final_answer(tmp_path: Path) -> None:
+    desk, graph = hooked(tmp_path / "sources", SEND_CONCURRENCY="1")
+    run = desk.drop(people(150))
+    assert calls_needed(desk) == 3
+    graph.script.extend([graph.otherwise, graph.otherwise, status(400), status(429, Retry_After="7200")])
+    desk.rollcall.house.send_runs()
+    assert desk.run(run).state is RunState.SENDING
+    assert calls_needed(desk) == 2, "two chunks were taken; one was refused as a whole and goes in two halves"
+    desk.clock.advance(hours=3)
+    desk.send()
+    assert desk.run(run).state is RunState.SENT
+    assert calls_needed(desk) == 0
+
+
+@pytest.mark.parametrize("state", ["held", "cancelled"])
+def test_a_run_that_is_not_to_be_sent_needs_no_calls(tmp_path: Path, state: str) -> None:
+    desk, _ = hooked(tmp_path / "sources", SEND_CONCURRENCY="1")
+    if state == "held":
+        desk.sent(people(20))
+        held = desk.drop([Row(person.id, "Terminated", person.name) for person in people(20)])
+        assert held.state is RunState.HELD
+    else:
+        run = desk.drop(people(20))
+        cancel(desk.rollcall.house.ledger, run.run_id, "Anna", "no", desk.clock.now())
+    assert calls_needed(desk) == 0
+
+
+def test_a_drop_that_will_be_late_is_told_from_the_calls_it_still_needs(tmp_path: Path) -> None:
+    """Of five calls a day: a drop of two chunks is in time, one that is refused and halved is not."""
+    desk, graph = hooked(
+        tmp_path / "sources", 'alerts: {finish_by: "20:00"}', DAILY_CALLS="5", LEAVERS_CALLS="0", SEND_CONCURRENCY="1"
+    )
+    desk.drop(people(250))
+    desk.rollcall.house.raise_alerts()
+    assert ("late", "raised") not in heard(graph)
+    graph.script.extend([graph.otherwise, status(400), status(429, Retry_After="60")])
+    graph.otherwise = status(429, Retry_After="7200")
+    desk.rollcall.house.send_runs()
+    desk.rollcall.house.raise_alerts()
+    assert ("late", "raised") in heard(graph)
+
+
+@pytest.mark.parametrize("job", [[], "x", {"status": "x"}, {"schedule": [], "status": {"quarantine": 3}}])
+def test_a_job_that_does_not_read_keeps_nobody_from_being_told(made: tuple[Desk, Hooked], job: object) -> None:
+    desk, graph = made
+    desk.drop(b"nothing of use\n")
+    graph.__dict__["job"] = job
+    desk.rollcall.house.raise_alerts()
+    assert heard(graph) == [("run-rejected", "raised")]
+
+
+@pytest.mark.parametrize("error", [ServiceRequestError("no"), AttributeError("'list' object has no attribute 'get'")])
+def test_an_identity_endpoint_that_gives_nothing_keeps_nobody_from_being_told(
+    made: tuple[Desk, Hooked], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, graph = made
+
+    def fails(*scopes: str, **options: object) -> None:
+        raise error
+
+    desk.drop(b"nothing of use\n")
+    monkeypatch.setattr(desk.rollcall.identity, "get_token", fails)
+    desk.rollcall.house.tokens.renew()
+    desk.rollcall.house.raise_alerts()
+    assert heard(graph) == [("run-rejected", "raised")]

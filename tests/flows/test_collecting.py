@@ -476,7 +476,7 @@ def test_the_checkpoint_moves_only_after_everything_is_safe(sending: Sending, po
     assert house.collector.checkpoints.get(JOB) is None
     sent_run.settle()
     assert sent_run.outcomes == {"created": 1}
-    assert len(list(house.collector.store.by_day(JOB, MORNING))) == 1  # type: ignore[attr-defined]
+    assert len(list(house.collector.store.by_day(JOB, MORNING))) == 1
 
 
 def under(guillotine: Guillotine, house: House) -> House:
@@ -552,5 +552,5 @@ def test_every_entry_is_stored_whenever_it_surfaces_and_whatever_fails(
         sending.clock.advance(seconds=seconds)
         sending.rollcall.house.collect_logs()
     store = sending.rollcall.house.collector.store
-    kept = {stored.id for stored in store.by_day(JOB, MORNING)}  # type: ignore[attr-defined]
+    kept = {stored.id for stored in store.by_day(JOB, MORNING)}
     assert kept == {raw["id"] for raw, _ in entries}

@@ -17,6 +17,7 @@ from shared.runs import Run, RunState
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words
 from tests.support.desk import Desk, Row, as_csv, people
+from tests.support.graph import entry
 
 
 @dataclass
@@ -100,6 +101,25 @@ def test_a_run_under_way_shows_how_far_it_is(scene: Scene) -> None:
     scene.desk.send()
     assert "Taken by Entra 120 of 120 people" in scene.page("")
     assert "120 people still wait for the log's answer" in scene.page(f"runs/{run.run_id}")
+
+
+@pytest.mark.parametrize("page", ["", "runs/{run}"])
+def test_answered_counts_the_people_who_were_sent_and_of_whom_the_log_has_spoken(scene: Scene, page: str) -> None:
+    """Who is unchanged has an outcome, but was not sent; a refusal is an answer, too."""
+    settled(scene.desk, people(60), "monday.csv")
+    scene.desk.graph.refuses = {"p0001"}
+    run = scene.desk.drop([*people(20, title="Director"), *people(40, 21)], "tuesday.csv")
+    scene.desk.approve(run) if run.state is RunState.HELD else None
+    address = page.format(run=run.run_id)
+    assert "Answered 0 of 20 people" in scene.page(address)
+    scene.desk.send()
+    assert "Answered 0 of 20 people" in scene.page(address)
+    at = scene.desk.clock.now()
+    scene.desk.graph.log += [entry(f"p{number:04}", at, "update") for number in range(2, 7)]
+    scene.desk.clock.advance(minutes=5)
+    scene.desk.rollcall.house.collect_logs()
+    assert "Taken by Entra 19 of 20 people" in scene.page(address)
+    assert "Answered 6 of 20 people" in scene.page(address)
 
 
 def test_a_guessed_encoding_is_told_with_words_that_show_whether_it_is_right(scene: Scene) -> None:
@@ -259,6 +279,12 @@ def test_a_person_shows_every_version_and_every_answer_with_its_steps(scene: Sce
     assert "EntryConflict Message: Another object" in page
     assert "EntryExportAdd export failure" in page
     assert "Received urn:ietf:params:scim:schemas:extension:enterprise:2.0:User 'p0001'" in page
+
+
+@pytest.mark.parametrize("key", ["=1", "k;=1", "k|'-2"])
+def test_a_key_that_a_spreadsheet_would_run_is_found(scene: Scene, key: str) -> None:
+    scene.desk.sent([Row(key, name="Name")])
+    assert "What was sent" in words(scene.operator.post("people", source="employees", key=key))
 
 
 def test_a_key_nobody_has_is_said_so(scene: Scene) -> None:

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from shared.errors import DropChanged, StorageError
+from shared.planning.decide import cancel
 from shared.planning.receive_drop import Planner, plan_next, receive_drop, sweep
 from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, RunState, run_id_of
 from tests.support.desk import Desk, as_csv, desk, people
 from tests.support.dying import Killed, dying
+from tests.support.graph import status
 
 
 @pytest.fixture
@@ -194,6 +196,38 @@ def test_two_runs_of_one_source_never_have_the_turn_together(partial: Desk) -> N
 
 
 # Missed events
+
+
+def test_nothing_is_planned_before_what_another_run_has_sent_meanwhile_is_known(partial: Desk) -> None:
+    """A planner stands still after it has looked. Another one finds an older drop, sends a part of it, and that run is
+    cancelled before its sender has entered what Entra took.
+    """
+    partial.put(people(60), "older.csv")
+    path = partial.put(people(60), "newer.csv")
+    house = partial.rollcall.house
+    ledger = house.ledger
+
+    class StandsStill:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(ledger, name)
+
+        def save(self, run: Run) -> Run:
+            if len(partial.states()) == 1:
+                partial.sweep()
+                partial.graph.script.extend([partial.graph.otherwise, status(429, Retry_After="3600")])
+                house.send_runs()
+                older = ledger.runs("employees")[0]
+                cancel(ledger, older.run_id, "Anna", "no", partial.clock.now())
+            return ledger.save(run)
+
+    late = replace(planner(partial), ledger=StandsStill())
+    run = receive_drop(late, partial.drops.drop(path))
+    taken = set(partial.graph.people)
+    assert len(taken) == 50
+    assert run.planned_at is None
+    partial.send()
+    actions = partial.actions(partial.run(run))
+    assert {key for key, action in actions.items() if action == "unchanged"} == taken
 
 
 def test_a_drop_is_left_to_its_event_for_some_minutes(tmp_path: Path) -> None:

@@ -204,3 +204,30 @@ def test_calls_out_of_the_window_and_alerts_long_over_are_forgotten(tmp_path: Pa
     house.sweep()
     assert house.alerts.over() == []
     assert list(house.storage.quota_table.rows(Query("calls"))) == []
+
+
+def test_each_store_forgets_by_its_own_time(tmp_path: Path) -> None:
+    """Calls count for a day; an alert that is over is kept as long as everything else."""
+    sending = scripted(tmp_path)
+    house = sending.rollcall.house
+    settled(sending, "a.csv")
+    finding = Finding("k", Severity.INFO, "silence", "employees", "title", "text", "remedy")
+    raise_alerts([finding], house.alerts, (), sending.clock.now())
+    raise_alerts([], house.alerts, (), sending.clock.now())
+    seen = []
+    for hours in (25, 89 * 24 - 25, 2 * 24):
+        sending.clock.advance(hours=hours)
+        house.sweep()
+        seen.append((len(list(house.storage.quota_table.rows(Query("calls")))), len(house.alerts.over())))
+    assert seen == [(0, 1), (0, 1), (0, 0)]
+
+
+def test_what_is_forgotten_is_what_is_older_than_the_days_that_are_set(tmp_path: Path) -> None:
+    sending = scripted(tmp_path, RETENTION_DAYS="40")
+    house = sending.rollcall.house
+    settled(sending, "a.csv")
+    for days, kept in ((39, 1), (2, 0)):
+        sending.clock.advance(days=days)
+        house.sweep()
+        assert len(list(house.storage.drops.versions())) == kept
+        assert bool(list(house.log.by_person(JOB, "p00001"))) is bool(kept)

@@ -21,7 +21,9 @@ BAD = "p00050"
 def under(guillotine: Guillotine, house: House) -> House:
     """The house, every port of its sender under the guillotine."""
     sender = house.sender
-    ports = {name: guillotine.over(getattr(sender, name)) for name in ("ledger", "artefacts", "upload", "people")}
+    ports = {
+        name: guillotine.over(getattr(sender, name)) for name in ("ledger", "artefacts", "upload", "people", "stops")
+    }
     quota = replace(sender.quota, book=guillotine.over(sender.quota.book))
     return fitted(house, sender=replace(sender, quota=quota, **ports))
 

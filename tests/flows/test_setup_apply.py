@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from shared.errors import ConfigurationError, Refused
+from shared.setup.apply import RECENT, REPLICATION
+from shared.setup.journal import Note
 from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, Cut, Office
 
 ALL = ["make-app", "mark-app", "make-job", "save-settings", "save-schema", "start", "write-endpoint"]
@@ -108,6 +110,46 @@ def test_an_app_whose_making_was_never_answered_is_waited_for_not_made_twice() -
 def record(office: Office) -> list[str]:
     office.apply()
     return office.transport.calls
+
+
+def test_an_unanswered_note_about_an_app_of_another_name_is_not_waited_for() -> None:
+    """The source file names another app by now: the one that was asked for would not be taken anyhow."""
+    office = Office(delay=60)
+    office.memory.kept = Note(office.clock.now(), "Another name")
+    begun = office.clock.now()
+    office.apply()
+    assert [app.display_name for app in office.entra.tenant.apps.values()] == ["HR to Entra"]
+    assert not any("no answer came" in line for line in office.said)
+    assert office.memory.kept.display_name == "HR to Entra"
+    assert office.memory.kept.asked_at == begun
+    assert office.memory.kept.principal_id == office.app.service_principal_id
+
+
+def test_an_unanswered_note_that_is_old_is_not_waited_for() -> None:
+    office = Office()
+    office.memory.kept = Note(office.clock.now() - REPLICATION, "HR to Entra")
+    office.apply()
+    assert len(office.entra.tenant.apps) == 1
+    assert not any("no answer came" in line for line in office.said)
+
+
+def test_a_note_of_an_app_that_was_deleted_since_does_not_stand_in_the_way() -> None:
+    office = Office()
+    office.memory.kept = Note(office.clock.now() - RECENT, "HR to Entra", "00000000-0000-4000-8000-000000000000")
+    office.apply()
+    assert office.memory.kept.principal_id == office.app.service_principal_id
+
+
+@pytest.mark.parametrize("key", ["SecretToken", "BaseAddress"])
+@pytest.mark.parametrize("mask", ["*****", "•••••"])
+def test_a_mask_of_any_kind_is_never_saved(key: str, mask: str) -> None:
+    office = Office()
+    app = office.entra.add_app("HR to Entra", start=False)
+    app.secrets[key] = mask
+    before = dict(app.secrets)
+    with pytest.raises(ConfigurationError, match=f"ROLLCALL_SECRET_{key}"):
+        office.apply()
+    assert app.secrets == before
 
 
 def test_without_an_address_to_notify_nothing_is_tried() -> None:

@@ -14,7 +14,7 @@ from shared.adapters.ledger import TableLedger
 from shared.adapters.state_format import MARKER, Marker
 from shared.adapters.state_restore import restore
 from shared.adapters.storage import Storage
-from shared.errors import ConfigurationError, NewerState, StorageError
+from shared.errors import ConfigurationError, Damaged, NewerState, StorageError
 from shared.planning.people import People
 from shared.planning.people_db import FAILED
 from shared.planning.plan import PLAN, REQUESTS
@@ -164,8 +164,10 @@ def test_each_thing_of_a_newer_release_is_refused(made: Desk, monkeypatch: pytes
     with made.rollcall.house.people.open("employees") as known:
         file = known.content()
     monkeypatch.setattr(formats, "FORMAT", 1)
-    with pytest.raises(NewerState):
-        made.rollcall.house.ledger.runs("employees")
+    assert made.rollcall.house.ledger.runs("employees") == []
+    assert all(damage.newer for damage in made.rollcall.house.ledger.damaged("employees"))
+    with pytest.raises(Damaged):
+        made.rollcall.house.ledger.get(run.run_id)
     with pytest.raises(NewerState):
         People(file)
     with pytest.raises(NewerState):

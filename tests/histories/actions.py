@@ -155,6 +155,28 @@ class Resend:
 
 
 @dataclass(frozen=True)
+class Revert:
+    """The operator reverts a run; people whom it created are disabled where `created` says so."""
+
+    which: int = 0
+    created: Literal["", "disable"] = ""
+
+
+@dataclass(frozen=True)
+class StopSending:
+    """The operator stops sending: of one source, or of all."""
+
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The operator lifts one stop: of a source, or the one for all."""
+
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class EditSource:
     """The operator changes one thing in a source file: gates, absence, grace or language."""
 
@@ -273,6 +295,9 @@ Action: TypeAlias = (
     | Cancel
     | Replan
     | Resend
+    | Revert
+    | StopSending
+    | Resume
     | EditSource
     | Protect
     | MoveEndpoint

@@ -40,10 +40,13 @@ from tests.histories.actions import (
     Release,
     Replan,
     Resend,
+    Resume,
+    Revert,
     Setup,
     Skew,
     Spot,
     Step,
+    StopSending,
     Tamper,
     Threshold,
     Trouble,
@@ -194,17 +197,36 @@ class _Draw:
     def _operator(self) -> list[Action]:
         which = self.one((0, 0, 0, 1, 2, 3))
         source = self.one(SOURCES)
-        makes: list[tuple[int, Callable[[], Action]]] = [
-            (12, Follow),
-            (18, lambda: Approve(which, self.is_so(0.1))),
-            (16, lambda: Cancel(which)),
-            (14, lambda: Replan(which)),
-            (14, lambda: Resend(which, self._keys(self.one(SOURCES), 5))),
-            (14, lambda: self._edit_source(source)),
-            (8, self._protect),
-            (4, lambda: MoveEndpoint(source)),
+        makes: list[tuple[int, Callable[[], list[Action]]]] = [
+            (12, lambda: [Follow()]),
+            (18, lambda: [Approve(which, self.is_so(0.1))]),
+            (16, lambda: [Cancel(which)]),
+            (14, lambda: [Replan(which)]),
+            (14, lambda: [Resend(which, self._keys(self.one(SOURCES), 5))]),
+            (14, lambda: [self._edit_source(source)]),
+            (8, lambda: [self._protect()]),
+            (4, lambda: [MoveEndpoint(source)]),
+            (10, lambda: self._stop(self.one(("", source)))),
+            (10, lambda: self._revert(which)),
         ]
-        return [self._weighted(makes)]
+        return self._weighted(makes)
+
+    def _stop(self, source: str) -> list[Action]:
+        """Sending is stopped, often only for a while; another stop is sometimes lifted instead."""
+        actions: list[Action] = [StopSending(source)]
+        if self.is_so(0.6):
+            actions.append(self._step("send", 0.4))
+        if self.is_so(0.75):
+            actions.append(Resume(source if self.is_so(0.85) else ""))
+        return actions
+
+    def _revert(self, which: int) -> list[Action]:
+        """A run is reverted; often the revert is planned and decided at once."""
+        actions: list[Action] = [Revert(which, self.one(("", "", "disable")))]
+        if self.is_so(0.75):
+            actions.append(self._step("sweep", 0.2))
+            actions.append(Approve() if self.is_so(0.75) else Cancel())
+        return actions
 
     def _edit_source(self, source: str) -> Action:
         what = self.one(("gates", "absence", "grace", "language"))
@@ -337,8 +359,10 @@ class _Draw:
             (8, Cycle),
             (8, lambda: Cancel(0)),
             (5, self._tamper),
-            (4, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
+            (5, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
+            (6, lambda: StopSending(self.one(("", *SOURCES)))),
+            (6, Resume),
         ]
         return self._weighted(makes)
 

@@ -30,6 +30,24 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class Call:
+    """One bulk request that left for Entra, whatever came of it."""
+
+    order: int
+    digest: str  # the end of the run's id
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Sending was stopped, of a source or of all (""), from one moment to another (None: to the end)."""
+
+    source: str
+    since: int
+    until: int | None
+    under_way: int  # calls that may have been under way when the stop was made
+
+
+@dataclass(frozen=True)
 class Processed:
     """What a cycle did with one operation."""
 
@@ -109,6 +127,9 @@ class RunFacts:
     outcome_order: int
     refused: frozenset[str]  # keys
     figures: Mapping[str, int]
+    reverts: bool = False
+    disables_created: bool = False  # the people whom the run it reverts created
+    doubtful: frozenset[str] = frozenset()  # keys of whom only receipts without an answer are known
 
     @property
     def digest(self) -> str:
@@ -145,6 +166,8 @@ class Facts:
     over_quota: int  # calls that Entra refused because the day's calls were made
     errors: tuple[str, ...]  # what a step raised that is no RollcallError
     restless: tuple[str, ...]  # runs that did not come to their end
+    calls: tuple[Call, ...] = ()
+    stops: tuple[Stopped, ...] = ()
 
 
 class Journal:
@@ -152,6 +175,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._count = itertools.count(1)
+        self.calls: list[Call] = []
         self.arrivals: list[Arrival] = []
         self.processed: list[Processed] = []
         self.changes: list[Change] = []

@@ -4,7 +4,7 @@ I1 every account is what the model says: `lost`, `absent`, `failed untold`
 I2 no older version of a person came after a newer one and stayed: `older`
 I3 every row has one answer, and it is true: `row`, `ended`, `figures`, `unchanged`, `untrue`, `unknown`
 I4 nothing is sent that was not planned and released: `not released`, `not planned`, `protected`, `disabled`, `gate`,
-   `endpoint`
+   `endpoint`, `stopped`, `reverted`
 I5 the day's calls are not exceeded: `quota`
 I6 nothing waits for ever, nothing raises: `waits`, `raised`
 
@@ -51,7 +51,8 @@ class Check:
         """Every broken promise, the plainest first."""
         parts = (
             self._raised(), self._waits(), self._quota(), self._released(), self._endpoints(), self._gates(),
-            self._rows(), self._answers(), self._older(), self._accounts(), self._absent(),
+            self._stopped(), self._reverted(), self._rows(), self._answers(), self._older(), self._accounts(),
+            self._absent(),
         )  # fmt: skip
         return [each for part in parts for each in part]
 
@@ -111,6 +112,67 @@ class Check:
             if tight and leaving > 1 and not run.gates:
                 yield Violation("I4 gate", f"{run.run_id} disables {leaving} people, and no gate tripped")
 
+    def _stopped(self) -> Iterator[Violation]:
+        """After a stop no call of the source leaves, but for those that were under way."""
+        for stop in self.facts.stops:
+            calls = [
+                call
+                for call in self.facts.calls
+                if stop.since < call.order < (stop.until or call.order + 1) and self._is_of(call.digest, stop.source)
+            ]
+            if len(calls) > stop.under_way:
+                what = f"of {stop.source}" if stop.source else "of all sources"
+                yield Violation("I4 stopped", f"{len(calls)} calls left while sending {what} was stopped")
+
+    def _is_of(self, digest: str, source: str) -> bool:
+        run = self.model.by_digest.get(digest)
+        return not source or (run is not None and run.source == source)
+
+    def _reverted(self) -> Iterator[Violation]:
+        """A revert is held, and sends the record of before to people of that run whom no other run sent since."""
+        for run in self.facts.runs:
+            if not run.reverts or not run.is_planned:
+                continue
+            if "revert" not in run.gates:
+                yield Violation("I4 gate", f"{run.run_id} reverts {run.again_of} and is not held")
+            old = self.model.runs[run.again_of]
+            for row in run.rows:
+                if fault := self._unreverted(run, old, row.key):
+                    yield Violation("I4 reverted", f"{row.key} of {run.run_id}, which reverts {old.run_id}: {fault}")
+
+    def _unreverted(self, run: RunFacts, old: RunFacts, key: str) -> str:
+        if not any(row.key == key and row.chunk for row in old.rows):
+            return "is no person whom that run sent"
+        own = self.truth.own(old.digest, key)
+        begins = own[0].order if own else old.plan_order
+        others = [
+            each for each in self.truth.arrivals[key] if each.digest != old.digest and each.order < run.plan_order
+        ]
+        since = [each for each in others if each.order > begins and not self._came_to_nothing(each)]
+        if since:
+            return f"{since[0].digest} sent this person since"
+        before = [each for each in others if each.order < begins]
+        certain = [each for each in before if not self._is_doubtful(each)]
+        possible = [each for each in before if not certain or each.order >= certain[-1].order]
+        content = run.contents[key]
+        if content in [each.content for each in possible]:
+            return ""
+        was_first = not certain or all(self._came_to_nothing(each) for each in certain)
+        if run.disables_created and was_first and content == replace(old.contents[key], active=False):
+            return ""
+        return f"it sends {content}, and before it was {[each.content for each in possible]}"
+
+    def _is_doubtful(self, arrival: Arrival) -> bool:
+        """Whether no receipt says that Entra took what it took."""
+        run = self.model.by_digest.get(arrival.digest)
+        return run is None or arrival.key in run.doubtful
+
+    def _came_to_nothing(self, arrival: Arrival) -> bool:
+        """Whether the log said that a record failed, or that a newer one was processed first."""
+        run = self.model.by_digest.get(arrival.digest)
+        rows = run.outcomes or () if run else ()
+        return any(row.key == arrival.key and row.outcome in ("failed", "overtaken") for row in rows)
+
     def _unplanned(self, run: RunFacts, arrival: Arrival) -> str:
         row = next((row for row in run.rows if row.key == arrival.key and row.chunk), None)
         if row is None:
@@ -122,6 +184,8 @@ class Check:
 
     def _unplanned_of_nobody_in_the_file(self, run: RunFacts, arrival: Arrival) -> str:
         """Who is in no line: a run that sends people again sends what was sent before; others disable the absent."""
+        if run.reverts:
+            return "" if arrival.content == run.contents.get(arrival.key) else f"arrived as {arrival.content}"
         before = self.model.planned_before(run, arrival.key)
         if run.resend and arrival.content in before:
             return ""
@@ -295,7 +359,7 @@ class Check:
 
     def _is_newer(self, earlier: Arrival, age: datetime, arrivals: list[Arrival]) -> bool:
         run = self.model.by_digest.get(earlier.digest)
-        return run is not None and run.state != CANCELLED and self._age(earlier, arrivals) > age
+        return run is not None and run.state != CANCELLED and not run.reverts and self._age(earlier, arrivals) > age
 
     def _age(self, arrival: Arrival, arrivals: list[Arrival]) -> datetime:
         """When HR dropped what this says; a run that sends people again sends what some run before it sent."""

@@ -32,8 +32,8 @@ class Model:
         self.by_digest = {run.digest: run for run in facts.runs}
 
     def root(self, run: RunFacts) -> RunFacts:
-        """The run whose plan a resend sends again."""
-        while run.resend and run.again_of in self.runs:
+        """The run whose plan a resend sends again. A revert has a plan of its own."""
+        while run.resend and not run.reverts and run.again_of in self.runs:
             run = self.runs[run.again_of]
         return run
 
@@ -56,8 +56,10 @@ class Model:
         earlier = [each for each in self.facts.runs if 0 < each.plan_order < run.plan_order]
         rows = [(each, row) for each in earlier for row in each.rows if row.key == key and row.line]
         planned = [content for each, row in rows if (content := self.content(each, key, row.line)) is not None]
+        reverted = [each.contents[key] for each in earlier if each.reverts and key in each.contents]
         return [
             *planned,
+            *reverted,
             *(each.content for each in self.facts.arrivals if each.key == key and each.digest != run.digest),
         ]
 
@@ -93,7 +95,7 @@ class Model:
         found: dict[str, Expected] = {}
         for run in self._planned(PARTIAL) if self.last(PARTIAL) else ():
             for row in run.rows:
-                content = self.content(run, row.key, row.line)
+                content = run.contents[row.key] if run.reverts else self.content(run, row.key, row.line)
                 if content is not None:
                     found[row.key] = Expected(row.key, content, run)
         return [self._unless_cancelled(each) for each in found.values()]

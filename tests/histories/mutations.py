@@ -19,9 +19,11 @@ from shared.adapters.ledger import TableLedger
 from shared.collecting import outcomes
 from shared.planning import changes, compare
 from shared.planning.people import People
+from shared.planning.plan_revert import Reversal, What, _Judged
 from shared.sending.quota import Quota
 from tests.histories.actions import (
     Action,
+    Approve,
     Cycle,
     Drop,
     Edit,
@@ -31,8 +33,11 @@ from tests.histories.actions import (
     MoveEndpoint,
     Protect,
     Resend,
+    Resume,
+    Revert,
     Spot,
     Step,
+    StopSending,
     Tamper,
     Threshold,
     Turn,
@@ -164,6 +169,25 @@ def with_unknown_words(seed: int) -> History:
     answers = (Step("send"), Cycle(), Wait(300), Step("collect"), Wait(300), Step("collect"))
     first = (*history.actions[:4], Cycle(), *words, Drop("full", edits=leave), *answers)
     return replace(history, actions=(*first, *history.actions[4:]))
+
+
+def with_stops(seed: int) -> History:
+    """Sending is stopped while a process stands still before its receipt, and resumed later."""
+    history = draw(seed)
+    stop = Meanwhile(Spot("chunks_table", 2 + seed % 3), (StopSending(("", "full")[seed % 2]),))
+    actions: list[Action] = []
+    for action in history.actions:
+        more = (replace(action, trouble=stop), Resume(), Resume("full")) if _is_send(action) else (action,)
+        actions += more
+    return replace(history, actions=tuple(actions))
+
+
+def with_reverts(seed: int) -> History:
+    """The run before the last one is reverted after each sending, and the revert is approved."""
+    history = draw(seed)
+    revert = (Revert(1, ("", "disable")[seed % 2]), Step("sweep"), Approve(), Step("send"))
+    actions = [each for action in history.actions for each in ((action, *revert) if _is_send(action) else (action,))]
+    return replace(history, actions=tuple(actions))
 
 
 def one_after_the_other(seed: int) -> History:
@@ -302,6 +326,21 @@ def unknown_words_have_a_verdict() -> Iterator[None]:
         yield
 
 
+def calls_leave_after_a_stop() -> AbstractContextManager[object]:
+    """A stop counts only for runs that are not begun."""
+    return patch("shared.sending.flight.holding", lambda found, source: None)
+
+
+def reverts_overtake() -> AbstractContextManager[object]:
+    """A revert sends the oldest record that is kept, whoever changed the person since."""
+
+    def before(reversal: Any, person: Any) -> Any:
+        records = reversal._people.records(person.key)
+        return (_Judged(What.REVERTED, *reversed(records[-1]))) if records else _Judged(What.NO_RECORD)
+
+    return patch.object(Reversal, "_before", before)
+
+
 def newer_state_is_not_refused() -> AbstractContextManager[object]:
     """A release works on the state of a newer one."""
     return patch("shared.formats.check_format", lambda what, version, release="": None)
@@ -348,6 +387,8 @@ MUTATIONS = (
         with_late_protection,
     ),
     Mutation("endpoints are followed", endpoints_are_followed, frozenset({"I4 endpoint"}), with_moves),
+    Mutation("calls leave after a stop", calls_leave_after_a_stop, frozenset({"I4 stopped"}), with_stops),
+    Mutation("reverts overtake", reverts_overtake, frozenset({"I4 reverted"}), with_reverts),
     Mutation("the quota is not kept", the_quota_is_not_kept, frozenset({"I5 quota"}), with_few_calls),
     Mutation("newer state is not refused", newer_state_is_not_refused, frozenset({"I6 raised"})),
     Mutation("changes are overlooked", changes_are_overlooked, frozenset({"I3 unchanged", "I1 lost"})),

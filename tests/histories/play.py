@@ -25,8 +25,11 @@ from tests.histories.actions import (
     Release,
     Replan,
     Resend,
+    Resume,
+    Revert,
     Skew,
     Step,
+    StopSending,
     Tamper,
     Threshold,
     Turn,
@@ -125,6 +128,22 @@ def _(action: Replan, world: World) -> None:
 def _(action: Resend, world: World) -> None:
     if run := _chosen(world.runs(*SENT_ONCE), action.which):
         world.decide("resend", run, action.keys)
+
+
+@_play.register
+def _(action: Revert, world: World) -> None:
+    if run := _chosen(world.runs(*SENT_ONCE), action.which):
+        world.decide("revert", run, (action.created,))
+
+
+@_play.register
+def _(action: StopSending, world: World) -> None:
+    world.stop_sending(action.source)
+
+
+@_play.register
+def _(action: Resume, world: World) -> None:
+    world.resume(action.source)
 
 
 @_play.register

@@ -1,4 +1,4 @@
-"""The end of a history: faults end, everything that waits is decided, sent, processed and answered.
+"""The end of a history: faults and stops end, everything that waits is decided, sent, processed and answered.
 
 Then the last file of each source is dropped once more (as often as the grace of absence asks for), and all of it
 happens again. Whatever is lost would show now; a person in doubt may be sent by this last drop.
@@ -18,6 +18,8 @@ def comes_to_rest(world: World) -> None:
     world.calm()
     if world.setup.restores:
         world.put_back()
+    for source in ("", *SOURCES):
+        world.resume(source)
     world.clock.advance(seconds=120)
     _until_all_is_over(world)
     world.tenant.cycle()
@@ -55,8 +57,8 @@ def _round(world: World, wait: int) -> None:
         is_wanted = world.setup.releases_at_end and not world.is_older_than_sent(run)
         if not is_wanted:
             world.decide("cancel", run)
-        elif not world.decide("approve", run):
-            world.decide("replan", run)  # the source file has changed, or the plan
+        elif not world.decide("approve", run) and not world.decide("replan", run):
+            world.decide("cancel", run)  # the source file has changed, or the plan
     world.follow_reasons()
     world.step(0, None, lambda house: house.send_runs())
     world.tenant.cycle()

@@ -18,7 +18,10 @@ from tests.histories.actions import (
     Meanwhile,
     OlderRelease,
     Resend,
+    Resume,
+    Revert,
     Step,
+    StopSending,
     Tamper,
     Trouble,
     Turn,
@@ -54,9 +57,19 @@ def sentence(action: Action) -> str:
             return f"the administrator: {action.what} the account of {action.key}"
         case Tamper():
             return f"somebody edits {action.file} of run -{action.which + 1} at {action.at} of 1000"
-        case Resend():
-            return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
+        case Resend() | Revert() | StopSending() | Resume():
+            return _operator(action)
     return f"{type(action).__name__.lower()}{_parameters(action)}"
+
+
+def _operator(action: Resend | Revert | StopSending | Resume) -> str:
+    if isinstance(action, Resend):
+        return f"the operator sends {', '.join(action.keys)} of run -{action.which + 1} again"
+    if isinstance(action, Revert):
+        created = " and disables whom it created" if action.created else ""
+        return f"the operator reverts run -{action.which + 1}{created}"
+    verb = "stops" if isinstance(action, StopSending) else "resumes"
+    return f"the operator {verb} sending of {action.source or 'all sources'}"
 
 
 def _drop(drop: Drop) -> str:

@@ -20,6 +20,7 @@ from tests.histories.actions import (
     OlderRelease,
     Release,
     Step,
+    StopSending,
     Threshold,
     Trouble,
     Turn,
@@ -51,6 +52,8 @@ def _label(action: Action) -> str:
             return f"fault {action.route} {action.kind}{f' {action.status}' if action.kind == 'status' else ''}"
         case OlderRelease():
             return "older release"
+        case StopSending():
+            return "stop sending"
         case Threshold() | Release():
             return "threshold" if isinstance(action, Threshold) else "release"
     return type(action).__name__.lower()

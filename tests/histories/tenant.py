@@ -24,7 +24,7 @@ from local.entra.schema import attribute_mapping
 from local.entra.state import App
 from local.entra.state import Tenant as Inside
 from tests.histories.actions import SOURCES, Dial, Fault, Setup
-from tests.histories.facts import Arrival, Change, Journal, Processed
+from tests.histories.facts import Arrival, Call, Change, Journal, Processed
 from tests.histories.hr import Content
 from tests.support.clock import FakeClock
 
@@ -189,6 +189,8 @@ class Tenant:
         """A call to Entra; what it takes is noted, also where the answer is lost."""
         if not request.url.path.endswith("/bulkUpload"):
             return self._transport.handle_request(request)
+        digest = str(json.loads(request.content)["Operations"][0]["bulkId"]).partition("-")[0]
+        self.journal.calls.append(Call(self.journal.next(), digest))
         uploads, faults = len(self._inside.uploads), len(self._inside.faults.planned)
         spent = self._inside.upload_day.wait(self._time(), self.entra.dials.daily_quota, _DAY) > 0
         try:

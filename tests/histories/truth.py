@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from tests.histories.facts import Arrival, Change, Facts, Processed
 from tests.histories.hr import Content
@@ -92,12 +93,12 @@ class Truth:
         return max(orders, default=0)
 
     def last_change(self, key: str) -> int:
-        """When Entra changed this person's account last."""
+        """When Entra changed this person's account last, but for a manager that turned up."""
         orders = [
             change.order
             for object_id in self._objects[key]
-            for change in self._changes[object_id]
-            if change.by == "entra"
+            for before, change in pairwise((None, *self._changes[object_id]))
+            if change and change.by == "entra" and not _is_manager_only(before, change)
         ]
         return max(orders, default=0)
 
@@ -124,6 +125,15 @@ class Truth:
                     yield change.state
             if at_first and at_first.state:
                 yield at_first.state
+
+
+def _is_manager_only(before: Change | None, change: Change) -> bool:
+    if before is None or before.state is None or change.state is None:
+        return False
+    one, other = (
+        {name: value for name, value in each.items() if name != "manager"} for each in (before.state, change.state)
+    )
+    return one == other and before.state != change.state
 
 
 _NAMES = {"upn": "userPrincipalName", "name": "displayName", "title": "jobTitle", "department": "department",

@@ -17,7 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib import import_module
@@ -36,12 +36,13 @@ from shared.adapters.tokens import Tokens
 from shared.errors import Missing, NewerState, NotPossible, RollcallError, StorageError
 from shared.planning import decide
 from shared.planning.plan import decode_plan, read_people
-from shared.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, RunState
+from shared.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, Answer, Revert, RunState
 from shared.runs import Run as Run
+from shared.sending import stops
 from shared.settings import Settings
 from shared.wiring import House as House
 from tests.histories.actions import FULL, SOURCES, LoseLease, Meanwhile, Setup, Trouble
-from tests.histories.facts import Config, Facts, Journal, OutcomeRow, PlannedRow, RunFacts
+from tests.histories.facts import Config, Facts, Journal, OutcomeRow, PlannedRow, RunFacts, Stopped
 from tests.histories.hr import Content, Feed, File, as_csv
 from tests.histories.tenant import ENTERPRISE, Tenant, content_of_user
 from tests.histories.tripwire import InOneThread, Killed, Tripwire, Wired, WiredClient, wait_in_one_thread
@@ -169,6 +170,8 @@ class World:
         self.events: list[str] = []  # paths of which storage sent an event
         self.configs: dict[str, Config] = {}
         self.moved: set[str] = set()
+        self.stops: list[Stopped] = []
+        self._suspended = 0
         self._chance = random.Random(f"{setup.seed}/world")
         InOneThread.chance = random.Random(f"{setup.seed}/pool")
         self._written: dict[str, int] = {}  # path of a run's file -> order of its last writing
@@ -207,7 +210,9 @@ class World:
         if isinstance(trouble, LoseLease):
             self._state.break_lease(wiring.SENDING_LEASE)
         elif isinstance(trouble, Meanwhile):
+            self._suspended += 1
             self.act_meanwhile(trouble, number)
+            self._suspended -= 1
 
     def step(self, number: int, trouble: Trouble | None, act: Callable[[House], object]) -> None:
         """A step of an instance, with its trouble. A process that dies in it is replaced."""
@@ -309,6 +314,9 @@ class World:
                 decide.cancel(house.ledger, run.run_id, "Anna", "", now)
             elif what == "replan":
                 decide.replan(house.ledger, run.run_id, now)
+            elif what == "revert":
+                asked = Revert("Anna", "", next(iter(keys), ""))
+                decide.revert(house.ledger, house.files, run.run_id, asked, now)
             else:
                 decide.resend(house.ledger, house.files, run.run_id, tuple(keys), now)
         except NotPossible:
@@ -352,6 +360,22 @@ class World:
 
     def _is_damaged(self, run: Run) -> bool:
         return any(run_id == run.run_id for run_id, _ in self._edited.values())
+
+    def stop_sending(self, source: str) -> None:
+        """The operator stops a source, or all. Of a process that stands still, one call may be under way."""
+        house = self._outside
+        if stops.stop_sending(house.stops, source, "Anna", "stop", self.clock.now())[1]:
+            self.stops.append(Stopped(source, self.journal.next(), None, self._suspended))
+            self.happened["stop sending"] += 1
+
+    def resume(self, source: str) -> None:
+        """The operator lifts a stop, where there is one."""
+        before = self.journal.next()
+        with suppress(NotPossible):
+            stops.resume(self._outside.stops, source, "Anna", self.clock.now())
+            over = [each for each in self.stops if each.source == source and each.until is None]
+            self.stops = [replace(each, until=before) if each in over else each for each in self.stops]
+            self.happened["resume"] += 1
 
     # What is looked at in the end
 
@@ -402,6 +426,8 @@ class World:
             over_quota=self.tenant.over_quota,
             errors=tuple(self.errors),
             restless=tuple(self.restless),
+            calls=tuple(self.journal.calls),
+            stops=tuple(self.stops),
         )
 
     def _run_facts(self, run: Run) -> RunFacts:
@@ -427,8 +453,11 @@ class World:
             rejected=frozenset(int(row["line"]) for row in self._records(run, "rejected.csv")),
             outcomes=self._outcomes(run),
             outcome_order=self._written.get(outcomes, 0),
-            refused=frozenset(self._refused(run, rows)),
+            refused=frozenset(self._keys_with(run, rows, {Answer.REFUSED})),
             figures=run.figures.outcomes,
+            reverts=run.revert is not None,
+            disables_created=run.revert is not None and bool(run.revert.created),
+            doubtful=frozenset(self._doubtful(run, rows)),
         )
 
     def _plan_of(self, run: Run) -> tuple[tuple[PlannedRow, ...], tuple[str, ...], bool]:
@@ -452,10 +481,15 @@ class World:
             return None
         return tuple(OutcomeRow(row["key"], row["outcome"], row["code"]) for row in self._records(run, "outcome.csv"))
 
-    def _refused(self, run: Run, rows: tuple[PlannedRow, ...]) -> Iterator[str]:
+    def _doubtful(self, run: Run, rows: tuple[PlannedRow, ...]) -> set[str]:
+        """Those whom Entra may have taken, and no receipt says that it did."""
+        return {*self._keys_with(run, rows, set(Answer))} - {*self._keys_with(run, rows, {Answer.ACCEPTED})}
+
+    def _keys_with(self, run: Run, rows: tuple[PlannedRow, ...], answers: set[Answer]) -> Iterator[str]:
+        """The people of the parts with such an answer."""
         for receipt in self._outside.ledger.receipts(run.run_id):
-            if str(receipt.answer) == "refused":
-                yield [row.key for row in rows if row.chunk == receipt.chunk][receipt.start]
+            if receipt.answer in answers:
+                yield from [row.key for row in rows if row.chunk == receipt.chunk][receipt.start : receipt.stop]
 
     def _records(self, run: Run, name: str) -> Iterator[dict[str, str]]:
         return csv.DictReader(io.StringIO(self._file(run, name).decode()))

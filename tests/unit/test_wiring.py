@@ -7,11 +7,17 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from shared.adapters.table import Query
+from shared.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
+from tests.support.desk import people
+from tests.support.graph import JOB, entry
+from tests.support.hooks import hooked
 from tests.support.house import environment, scripted
 
 ACT = """
@@ -75,3 +81,63 @@ def loads(root: Path, act: str) -> list[str]:
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.split()
+
+
+SECONDS = {"PLAN_CLAIM_SECONDS": 1_001, "SEND_SECONDS": 102, "LOG_LAG_SECONDS": 103, "LOG_OVERLAP_SECONDS": 1_004}
+OTHERS = {"OUTCOME_WAIT_MINUTES": 105, "RETENTION_DAYS": 106, "SEND_CONCURRENCY": 7, "DAILY_CALLS": 108}
+SET = {name: str(value) for name, value in {**SECONDS, **OTHERS, "LEAVERS_CALLS": 9}.items()}
+
+
+def test_each_setting_goes_where_it_belongs(tmp_path: Path) -> None:
+    """Each has a value of its own, so that no two can change places."""
+    house = scripted(tmp_path, **SET).rollcall.house
+    sender, collector = house.sender, house.collector
+    assert house.planner.claim == timedelta(seconds=1_001)
+    assert (sender.budget, sender.kept, sender.concurrency) == (timedelta(seconds=102), timedelta(days=106), 7)
+    assert (collector.reach.lag, collector.reach.overlap) == (timedelta(seconds=103), timedelta(seconds=1_004))
+    assert collector.outcome_wait == timedelta(minutes=105)
+    assert house.retention.kept == timedelta(days=106)
+    assert (house.budget().limit, house.budget().kept_for_leavers) == (108, 9)
+
+
+def test_calls_of_the_log_and_uploads_are_paced_by_their_own_limits(tmp_path: Path) -> None:
+    """So many calls at once, and the next one when the window has passed."""
+    sending = scripted(tmp_path, SEND_CONCURRENCY="1")
+    house = sending.rollcall.house
+    sending.rollcall.drop(50 * (UPLOAD_CALLS + 1))
+    begun = sending.clock.now()
+    house.send_runs()
+    times = [call.at - begun for call in sending.graph.calls]
+    assert (times[UPLOAD_CALLS - 1], times[UPLOAD_CALLS] >= UPLOAD_WINDOW) == (timedelta(), True)
+    sending.graph.log = [entry(f"p{number:05d}", begun) for number in range(LOG_CALLS + 1)]
+    sending.graph.page_size = 1
+    sending.clock.advance(minutes=10)
+    begun = sending.clock.now()
+    house.collect_logs()
+    waited = sending.clock.now() - begun
+    assert LOG_WINDOW <= waited < 2 * LOG_WINDOW
+
+
+def test_each_store_writes_to_its_own_table(tmp_path: Path) -> None:
+    made, _ = hooked(tmp_path / "sources")
+    run = made.settle(made.sent(people(3)), failed=["p0001"])
+    made.rollcall.house.raise_alerts()
+    storage = made.rollcall.house.storage
+    partitions = {
+        name: {str(row.entity["PartitionKey"]) for row in table.rows(Query())}
+        for name, table in vars(storage).items()
+        if name.endswith("_table")
+    }
+    assert partitions["runs_table"] == {"employees"}
+    assert partitions["chunks_table"] == {run.run_id}
+    assert partitions["quota_table"] == {"calls"}
+    assert partitions["alerts_table"] == {"open"}
+    assert all(JOB in each for each in partitions["logs_table"] - {"~days"})
+    assert len(partitions["logs_table"]) > 1
+    assert partitions["outcomes_table"] == {f"{run.run_id}_people"}
+    assert partitions["checkpoints_table"] == {"log", "reading"}
+    assert not partitions["old_runs_table"] | partitions["old_chunks_table"]
+    assert {each.path.partition("/")[0] for each in storage.drops.versions()} == {"employees"}
+    names = {each.path.rpartition("/")[2] for each in storage.runs.versions()}
+    assert {"plan.json", "people.csv", "outcome.csv"} <= names
+    assert "known-people/employees.db" in {each.path for each in storage.state.versions()}

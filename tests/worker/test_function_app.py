@@ -13,6 +13,7 @@ from local.host import wire
 from local.host.configuration import expand, read_settings
 from local.host.schedule import parse_schedule
 from local.host.worker import Invocation, Worker
+from shared.errors import SettingsError
 from tests.worker.conftest import App
 
 PEOPLE = b"WorkerID,Status,Name\n1001,Active,Ann\n1002,Active,Bo\n"
@@ -156,8 +157,23 @@ def test_health_answers_with_what_is_wrong(app: App) -> None:
     answer = ended.returned.value
     told = json.loads(answer.body.value)
     assert answer.status_code == "503"
-    assert told["faults"] == ["staff: no endpoint yet"]
+    assert told["faults"][0] == "staff: no endpoint yet"
     assert told["sources"] == ["staff"]
+
+
+def test_health_names_each_faulty_setting(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = ["DAILY_CALLS: a number is wanted", "DROPS_CONTAINER is missing"]
+
+    def refused() -> None:
+        raise SettingsError(faults)
+
+    monkeypatch.setattr(sys.modules["function_app"], "house", refused)
+    ended = app.worker.invoke("health", wire.http("GET", "http://127.0.0.1/api/health"))
+    assert ended.failure is None
+    assert ended.returned is not None
+    answer = ended.returned.value
+    assert answer.status_code == "503"
+    assert json.loads(answer.body.value)["faults"] == faults
 
 
 def test_a_failure_surfaces_so_that_the_platform_tries_again(app: App) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from shared.adapters.log_tables import Unrecognised
-from shared.alerting.findings import JobState, RunWatch, Severity
+from shared.alerting.findings import JobState, RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
+from shared.errors import Damage
 from shared.runs import Figures, RunState
+from shared.sending.stops import SendingStop
 from tests.unit.alerting.world import NOW, ago, found, rules, run, watched
 
 S = RunState
@@ -275,6 +277,40 @@ def test_what_is_not_recognised_names_its_shape_and_is_forgotten_when_it_stops()
     assert "unrecognised" not in rules(watched(unrecognised=(replace(SHAPE, last_at=ago(days=30)),)))
 
 
+DAMAGE = Damage("table runstore, row x", "run x", "its state is not known", "do this", "employees", "x")
+
+
+def test_what_is_damaged_is_named_with_its_place_and_what_to_do() -> None:
+    (seen,) = found(damages=(DAMAGE,))
+    assert (seen.rule, seen.severity, seen.source, seen.run_id) == ("damaged", Severity.CRITICAL, "employees", "x")
+    assert DAMAGE.place in seen.text
+    assert seen.remedy == DAMAGE.remedy
+
+
+def test_each_source_file_that_does_not_read_is_one_alert() -> None:
+    seen = found(source_faults=("a.yaml:1: no", "a.yaml:7: no", "b.yaml:1: no"))
+    assert {each.key for each in seen} == {"source-file|a.yaml", "source-file|b.yaml"}
+    assert all("a.yaml:7" in each.text for each in seen if each.key.endswith("a.yaml"))
+
+
+@pytest.mark.parametrize(("minutes", "is_named"), [(9, False), (10, True)])
+def test_a_job_that_cannot_be_read_is_named_when_it_lasts(minutes: int, is_named: bool) -> None:
+    unread = Unread(ago(minutes=minutes), "no answer")
+    assert ("job-unreadable" in rules(watched(job=None, job_unread=unread))) is is_named
+
+
+@pytest.mark.parametrize(
+    ("attempts", "began", "taken", "is_named"),
+    [(3, 61, None, True), (3, 59, None, False), (3, 200, 30, False), (3, 200, 90, True), (0, 200, None, False)],
+)
+def test_a_run_of_which_entra_takes_nothing_is_named_after_an_hour(
+    attempts: int, began: int, taken: int | None, is_named: bool
+) -> None:
+    sending = run(S.SENDING, sending_at=ago(minutes=began), attempts=attempts)
+    seen = rules(watched(RunWatch(sending, taken_at=ago(minutes=taken) if taken else None)))
+    assert ("sending-fails" in seen) is is_named
+
+
 def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
     everything = [
         watched(run(S.HELD), run(S.BLOCKED), run(S.REJECTED)),
@@ -287,8 +323,21 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(RunWatch(run(S.SENDING), unresolved_managers=99, calls_needed=9_999), limits=LATE),
         watched(sent(5)),
         watched(run(figures=answered(unanswered=3, held_by_entra=2, deleted=1)), unrecognised=(SHAPE,)),
+        watched(run(S.SENDING, attempts=9, sending_at=ago(hours=9)), job=None, job_unread=Unread(ago(hours=1), "no")),
     ]
-    assert set(rules(*everything, used=2_000)) == set(NAMES)
+    stop = SendingStop("", "Anna", ago(days=1), "wrong file")
+    more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,), "stops": (stop,)}
+    assert set(rules(*everything, used=2_000, **more)) == set(NAMES)
+
+
+def test_a_stop_is_an_alert_with_who_why_and_the_command_that_lifts_it() -> None:
+    stops = (SendingStop("", "Anna", ago(days=1), "wrong file"), SendingStop("employees", "Bo", ago(days=2), "audit"))
+    for_all, for_one = found(stops=stops)
+    assert (for_all.source, for_one.source) == ("", "employees")
+    assert (for_all.severity, for_all.key == for_one.key) == (Severity.WARNING, False)
+    assert "Anna" in for_all.text
+    assert "wrong file" in for_all.text
+    assert for_one.remedy.endswith("rollcall resume --source employees")
 
 
 def test_the_keys_of_what_is_found_at_one_time_differ() -> None:

@@ -40,10 +40,10 @@ def watched(*runs: Run | RunWatch, **fields: Any) -> SourceWatch:
     return replace(SourceWatch("employees", limits, found, RUNNING, ago(minutes=1)), **fields)
 
 
-def found(*sources: SourceWatch, used: int = 0, believed: int | None = None) -> list[Finding]:
+def found(*sources: SourceWatch, used: int = 0, believed: int | None = None, **more: Any) -> list[Finding]:
     spent = (Spent(ago(minutes=5), used),) if used else ()
     budget = Budget(2_000, spent, 0, believed, NOW if believed is not None else None)
-    return findings(Watch(sources, budget, NOW))
+    return findings(Watch(sources, budget, NOW, **more))
 
 
 def rules(*sources: SourceWatch, **fields: Any) -> list[str]:

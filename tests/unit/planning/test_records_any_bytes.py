@@ -3,6 +3,8 @@ another one its place."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,9 +154,11 @@ def test_a_bad_line_leaves_its_neighbours_as_they_are(name: str, bad: bytes, pla
     assert len(after) <= len(good) + 1
 
 
+SEPARATED = ["x;=1", "x;'=1", 'x\t"=1"', "x|'-1;; =2", "' =1", "x\n+1", ";;;", "a;b"]
 cells = st.text(max_size=30) | st.sampled_from(
-    ["=1+1", "'=1", "''x", "@x", "-5", "+49 30", "\t=x", '"', " x ", "'", "a\r\nb", "\r"]
+    ["=1+1", "'=1", "''x", "@x", "-5", "+49 30", "\t=x", '"', " x ", "'", "a\r\nb", "\r", *SEPARATED]
 )
+names = cells.map(str.strip).filter(bool)
 
 
 @given(st.data(), st.sampled_from(NAMES), st.sampled_from(["auto", "cp1252", "utf-8", "utf-16"]))
@@ -167,6 +171,39 @@ def test_cells_of_rejected_records_read_again_as_they_were(data: st.DataObject, 
     table = read_records([content], source.csv.model_copy(update={"encoding": encoding}))
     assert list(table.header) == [*header, "line", "reason"]
     assert [record.cells[:-2] for record in table.records] == rows
+
+
+@given(
+    st.lists(names, min_size=1, max_size=5),
+    st.data(),
+    st.sampled_from([",", ";", "\t", "|", "auto"]),
+    st.sampled_from([",", ";", "\t", "|"]),
+)
+def test_rejected_records_read_again_whatever_the_source_or_a_spreadsheet_separates_with(
+    header: list[str], data: st.DataObject, stated: str, saved: str
+) -> None:
+    rows = data.draw(st.lists(st.lists(cells, min_size=len(header), max_size=len(header)), min_size=1, max_size=3))
+    written = csv_line([*header, "line", "reason"])
+    written += b"".join(
+        csv_line([*row, number, "a reason; with semicolon"]) for number, row in enumerate(rows, start=2)
+    )
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=saved).writerows(csv.reader(io.StringIO(written.decode(), newline="")))
+    table = read_records([text.getvalue().encode()], Csv(delimiter=stated, encoding="utf-8"), ["line"])
+    assert list(table.header) == [*header, "line", "reason"]
+    assert [record.cells[:-2] for record in table.records] == rows
+
+
+def test_what_looks_like_a_guard_within_a_cell_stays_where_others_wrote_the_file() -> None:
+    content = b"id,name\n1,Lee;'-x\n2,'=1\n"
+    assert [record.cells for record in read_records([content], Csv()).records] == [["1", "Lee;'-x"], ["2", "=1"]]
+
+
+def test_a_correction_that_a_spreadsheet_has_made_wider_is_one() -> None:
+    content = b"id,name,line,reason,,\n1,x;'=1,2,a reason,,\n"
+    table = read_records([content], Csv())
+    assert table.is_correction
+    assert [record.cells[:2] for record in table.records] == [["1", "x;=1"]]
 
 
 def test_a_corrected_rejection_is_a_user_when_it_is_dropped_again() -> None:

@@ -1,6 +1,7 @@
 """Parts of chunks: halving ends at the bad operation, wherever it is and whenever one stops."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,17 @@ def test_of_a_split_part_the_halves_are_sent() -> None:
         Part(whole.chunk, 0, 4),
         Part(whole.chunk, 4, 7),
     ]
+
+
+def test_a_part_whose_call_was_not_made_begins_when_its_first_call_leaves() -> None:
+    part = Part(chunk(7), 0, 7)
+    not_made = replace(receipt(part, Answer.NOT_TAKEN), attempt=0, started_at=NOW)
+    made = replace(not_made, attempt=1)
+    later = NOW + timedelta(days=3)
+    (one,) = parts_to_send([part.chunk], [not_made])
+    (other,) = parts_to_send([part.chunk], [made])
+    assert (one.started(later, "x").started_at, one.started(later, "x").attempt) == (later, 1)
+    assert (other.started(later, "x").started_at, other.started(later, "x").attempt) == (NOW, 2)
 
 
 @given(st.integers(1, 50), st.data())

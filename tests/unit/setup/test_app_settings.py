@@ -37,13 +37,37 @@ def test_more_properties_of_a_row_are_kept() -> None:
     assert merged(before, Office().wanted, with_domain=False, entered={})[0]["@odata.type"] == "x"
 
 
-@pytest.mark.parametrize("mask", ["", "*", "******", None])
-def test_a_mask_is_never_put_back(mask: str | None) -> None:
-    before = [{"key": "SecretToken", "value": mask}]
+MASKS = ["*", "******", " ***** ", "•", "••••••••", "●●●●●", "· · ·", "•*•", "∙∙∙"]
+
+
+@pytest.mark.parametrize("key", ["SecretToken", "Password", "BaseAddress", "ThingThatIsNew", "SyncAll"])
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_mask_is_never_put_back_whatever_its_key(mask: str, key: str) -> None:
+    before = [row("SkipOutOfScopeDeletions", "True"), row(key, mask)]
+    with pytest.raises(ConfigurationError, match=f"ROLLCALL_SECRET_{key}"):
+        merged(before, Office().wanted, with_domain=False, entered={})
+    after = merged(before, Office().wanted, with_domain=False, entered={key: "s"})
+    assert values(after)[key] == "s"
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_a_secret_that_is_shown_as_nothing_is_masked(nothing: str | None) -> None:
+    before = [{"key": "SecretToken", "value": nothing}]
     with pytest.raises(ConfigurationError, match="ROLLCALL_SECRET_SecretToken"):
         merged(before, Office().wanted, with_domain=False, entered={})
-    after = merged(before, Office().wanted, with_domain=False, entered={"SecretToken": "s"})
-    assert values(after)["SecretToken"] == "s"
+
+
+@pytest.mark.parametrize("value", ["*.contoso.com", "5*", "a•b", "**bold**x", "0", "-"])
+def test_a_value_with_more_than_stars_is_put_back(value: str) -> None:
+    after = merged([row("SecretToken", value)], Office().wanted, with_domain=False, entered={})
+    assert values(after)["SecretToken"] == value
+
+
+def test_settings_that_were_masked_and_given_anew_are_what_is_merged() -> None:
+    given = {NOTIFY: '{"Enabled":true,"Recipients":"old@contoso.com","Other":1}'}
+    after = values(merged([row(NOTIFY, "*****")], Office().wanted, with_domain=False, entered=given))
+    assert json.loads(after[NOTIFY])["Other"] == 1
+    assert json.loads(after[NOTIFY])["Recipients"] == "hr@contoso.com"
 
 
 def test_the_refusal_tells_no_secret() -> None:
@@ -54,8 +78,10 @@ def test_the_refusal_tells_no_secret() -> None:
     assert "hidden" not in str(told.value)
 
 
-def test_an_empty_value_that_is_no_secret_is_put_back() -> None:
-    assert merged([row("BaseAddress", "")], Office().wanted, with_domain=False, entered={})[0] == row("BaseAddress", "")
+@pytest.mark.parametrize("nothing", ["", None])
+def test_an_empty_value_that_is_no_secret_is_put_back(nothing: str | None) -> None:
+    before = [{"key": "BaseAddress", "value": nothing}]
+    assert merged(before, Office().wanted, with_domain=False, entered={})[0] == before[0]
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[1]", "null"])
