@@ -76,7 +76,7 @@ def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
     waits = old.state in (RunState.HELD, RunState.PLANNED, RunState.BLOCKED)
     if old.resend and not waits:
         raise NotPossible(f"run {run_id} sends people of {old.again_of} again; plan or resend that one")
-    if waits and ledger.receipts(run_id):
+    if waits and any(receipt.attempt for receipt in ledger.receipts(run_id)):
         raise NotPossible(
             f"something of run {run_id} was sent already; rollcall cancel {run_id}, then rollcall replan {run_id}"
         )

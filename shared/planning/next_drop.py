@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.errors import Missing
+from shared.errors import Damaged, Missing
+from shared.planning.as_planned import people_of, read_plan
 from shared.planning.people import KnownPerson
-from shared.planning.plan import PEOPLE, read_people
 from shared.runs import TO_SEND, Artefacts, Ledger, Run
 
 
@@ -69,6 +69,7 @@ def run_under_way(ledger: Ledger, artefacts: Artefacts, source: str, key: str) -
 
 def _sends(artefacts: Artefacts, run: Run, key: str) -> bool:
     try:
-        return any(person.key == key and person.chunk for person in read_people(artefacts.read(run, PEOPLE)))
-    except Missing:
+        people = list(people_of(artefacts, run, read_plan(artefacts, run)))
+    except (Missing, Damaged):
         return False
+    return any(person.key == key and person.chunk for person in people)

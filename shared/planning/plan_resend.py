@@ -45,6 +45,8 @@ from shared.sources import Source
 PROTECTED = "protected in the source file, and the newest record disables"
 NEWER = "another run may have sent a newer record: the next drop sends this person, or resend that run"
 OTHER_MAPPING = "only the old run has a record, and the mapping has changed since: the next drop sends this person"
+_NAMED_BY = ("protected", "endpoint")  # parts of a source file that such a plan is made from
+_JUDGED_BY = ("protected", "gates", "endpoint")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def plan_resend(
     """
     before = read_plan(artefacts, old)
     reversal = Reversal(run.revert, old, people, source) if run.revert else None
-    named = None if run.in_doubt or reversal else _Named(run, old, before, people, artefacts, source)
+    named = _Named(run, old, before, people, artefacts, source)
     tally = Tally()
     with ExitStack() as files:
         requests = files.enter_context(artefacts.writer(run, REQUESTS))
@@ -81,17 +83,16 @@ def plan_resend(
         cutter = ChunkCutter(run.run_id, requests, written)
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
         if reversal:
-            listing = files.enter_context(artefacts.writer(run, REVERT))
-            persons = people_of(artefacts, old, before)
+            listing, persons = files.enter_context(artefacts.writer(run, REVERT)), people_of(artefacts, old, before)
             resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
         else:
-            resent = named.resent() if named else _in_doubt(people, source)
+            resent = _in_doubt(people, source) if run.in_doubt else named.resent()
         for each in resent:
             cutter.add(each.lane, each.planned)
             tally.add(each.change)
         chunks = cutter.finish()
     plan = _plan(run, before, chunks, tally, people, source, now)
-    plan = replace(plan, people_sha256=written.sha256, left_out=named.left_out if named else {})
+    plan = replace(plan, people_sha256=written.sha256, left_out=named.left_out)
     if reversal:
         plan = replace(plan, gates=(reversal.gate(), *plan.gates), reverted=reversal.listed())
     body = encode_plan(plan)
@@ -212,9 +213,7 @@ def _plan(
         version=formats.FORMAT,
         absent_sha256="",
         records_sha256="",
-        source_parts=parts_of(
-            source, ("protected", "gates", "endpoint") if run.in_doubt or run.revert else ("protected", "endpoint")
-        ),
+        source_parts=parts_of(source, _JUDGED_BY if run.in_doubt or run.revert else _NAMED_BY),
         endpoint=source.endpoint,
         protected=source.protected,
     )

@@ -189,9 +189,9 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
 def _resend_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
     old, source = planner.ledger.get(run.again_of), planner.source(run.source)
     receipts = planner.ledger.receipts(old.run_id) if run.revert else []
+    now = run.planning_at or planner.now()
     with planner.people.open(run.source) as people:
         try:
-            now = run.planning_at or planner.now()
             return plan_resend(run, old, people, planner.artefacts, now, source, receipts)
         except Damaged as error:
             if error.damage.run_id != old.run_id:

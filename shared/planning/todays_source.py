@@ -52,8 +52,10 @@ def why_not(run: Run, plan: Plan, source_of: Callable[[str], Source]) -> str:
         changed = changed_parts(plan, source_of(run.source))
     except ConfigurationError as error:
         return str(error)
-    told = f"the source file has changed since this plan ({', '.join(changed)}): rollcall replan {run.run_id}"
-    return told if changed else ""
+    way_out = f"rollcall replan {run.run_id}"
+    if run.revert:
+        way_out = f"rollcall cancel {run.run_id}, then rollcall revert {run.again_of}"
+    return f"the source file has changed since this plan ({', '.join(changed)}): {way_out}" if changed else ""
 
 
 def why_not_further(run: Run, plan: Plan, source: Source) -> str:

@@ -40,12 +40,13 @@ _Started = tuple[Receipt, Reply]  # what was written before the call, and what c
 
 
 class _NotCalled(Exception):
-    """The call was not made: its receipt could not be written, or sending is stopped, or may be.
+    """The call was not made: its receipt could not be written, sending is stopped, or may be, or the source file has
+    just been changed (no cause: what is to be done is decided when the part is looked at again).
 
     `started` is the receipt that was written for it: it says nothing that happened.
     """
 
-    def __init__(self, cause: RollcallError | SendingStop, started: Receipt | None = None) -> None:
+    def __init__(self, cause: RollcallError | SendingStop | None, started: Receipt | None = None) -> None:
         self.cause = cause
         self.started = started
         super().__init__(str(cause))
@@ -156,18 +157,17 @@ class Flight:
         if not self._may_launch() or self.waiting[0] is not part or len(self._under_way) >= self._room:
             return
         self.lease.keep()
-        if not self._may_leave(part):  # the source file may have been changed while this call waited
-            return
-        body = part.body(self._line(part))
+        line = self._line(part)
         self.waiting.popleft()
         self._taken_for = None
         self.calls += 1
         call = _Call(part, self.calls, self._token)
-        self._under_way[pool.submit(self._post, part, booking, body)] = call
+        self._under_way[pool.submit(self._post, part, booking, line)] = call
 
-    def _post(self, part: Part, booking: Booking, body: bytes) -> _Started:
-        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped,
-        nor without the lease. Both are looked at last, so a call begins after a stop only where it was under way.
+    def _post(self, part: Part, booking: Booking, line: bytes) -> _Started:
+        """In a thread of the pool: no call without a receipt that says it starts, nor while sending is stopped, nor
+        against today's source file, nor without the lease. These are looked at last, so a call begins after a change
+        only where it was under way already.
 
         Raises _NotCalled with StaleRun, StorageError or LeaseLost.
         """
@@ -188,8 +188,10 @@ class Flight:
             raise _NotCalled(error, started) from error
         if stop is not None:
             raise _NotCalled(stop, started)
+        if self._forbidden(part, line) is not None:
+            raise _NotCalled(None, started)
         try:
-            reply = self.sender.upload.post(self.endpoint, body, leaving)
+            reply = self.sender.upload.post(self.endpoint, part.body(line), leaving)
         except RollcallError as error:  # the receipt stays as it is: another process may have the lease by now
             raise _NotCalled(error) from error
         was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
@@ -208,21 +210,29 @@ class Flight:
     def _may_leave(self, part: Part) -> bool:
         """Whether a part is what was planned, and what today's source file permits. Who must be left out is."""
         try:
-            source, line = self.sender.source_of(self.run.source), self._line(part)
+            fault = self._forbidden(part, self._line(part))
         except Missing as error:
-            self._halt(Stop(f"what was planned is gone: {error}", self._later, blocked=True))
-            return False
-        except (ConfigurationError, Damaged) as error:
-            self._halt(Stop(str(error), self._later, blocked=True))
-            return False
-        if fault := why_not_further(self.run, self.plan, source):
+            fault = f"what was planned is gone: {error}"
+        except Damaged as error:
+            fault = str(error)
+        if fault:
             self._halt(Stop(fault, self._later, blocked=True))
-            return False
+        elif fault is not None:
+            self._leave_out(part)
+        return fault is None
+
+    def _forbidden(self, part: Part, line: bytes) -> str | None:
+        """Why today's source file does not permit this part: "" where people are to be left out of it, None where it
+        may leave.
+        """
+        try:
+            source = self.sender.source_of(self.run.source)
+        except ConfigurationError as error:
+            return str(error)
+        if fault := why_not_further(self.run, self.plan, source):
+            return fault
         protects = newly_protected(self.plan, source)
-        if protects is None or not part.disables(line, protects):
-            return True
-        self._leave_out(part)
-        return False
+        return "" if protects is not None and part.disables(line, protects) else None
 
     def _line(self, part: Part) -> bytes:
         """The bulk request of the part's chunk. Raises Missing, Damaged."""
@@ -278,10 +288,11 @@ class Flight:
 
     def _not_called(self, part: Part, fault: _NotCalled) -> None:
         """The part waits again; the receipt of a call that was not made says so. Raises what kept it from being made,
-        but for a stop, which ends the flight.
+        but for a stop, which ends the flight, and a source file that was changed.
         """
         if isinstance(fault.cause, SendingStop):
             self._halt(Stop(alone=True))
+        if not isinstance(fault.cause, RollcallError):
             self.sender.quota.put_back()
         if fault.started is not None:
             began = fault.started

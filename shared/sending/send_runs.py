@@ -139,7 +139,7 @@ class _Tick:
         sender = self.sender
         self.done = replace(self.done, runs=(*self.done.runs, run.run_id))
         receipts = sender.ledger.receipts(run.run_id)
-        found = self._plan_of(run, is_begun=bool(receipts))
+        found = self._plan_of(run, is_begun=any(receipt.attempt for receipt in receipts))
         if isinstance(found, Stop):
             stop = found
             save_on_the_way(sender.ledger, run, lambda run: self._stopped(run, stop, run.attempts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from shared.errors import NotPossible
 from shared.planning.decide import cancel, replan, resend
 from shared.planning.plan import PLAN, encode_plan, plan_hash
 from shared.planning.todays_source import NOT_COMPARED, PARTS, parts_of
-from shared.runs import Answer, Run, RunState
+from shared.runs import Answer, Receipt, Run, RunState
 from shared.sources import Source, read_source
 from tests.support.desk import ATTRIBUTES, Desk, Row, desk, people
 from tests.support.graph import BUCKET_FULL, endpoint, entry, status
@@ -310,6 +311,49 @@ def test_who_is_protected_between_two_calls_of_one_tick_is_left_out(begun: Desk)
     assert begun.run(run).state is S.SENT
     assert "p0060" not in disabled(begun)
     assert len(disabled(begun)) == 79
+
+
+class _Eager:
+    """A ledger behind which something happens as soon as a receipt says that a call starts."""
+
+    def __init__(self, plain: object, happens: Callable[[], None]) -> None:
+        self.plain, self.happens = plain, happens
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.plain, name)
+
+    def record(self, run_id: str, receipt: Receipt) -> Receipt:
+        kept: Receipt = self.plain.record(run_id, receipt)  # type: ignore[attr-defined]
+        if receipt.answer is Answer.STARTED:
+            self.happens()
+        return kept
+
+
+def test_who_is_protected_between_the_receipt_and_the_call_is_left_out(begun: Desk) -> None:
+    run = begun.drop(leavers(20), "b.csv")
+    ledger = _Eager(begun.rollcall.house.ledger, lambda: begun.source(f"protected: [p0007]\n{OPEN}"))
+    begun.rollcall.with_sender(ledger=ledger).send_runs()
+    assert begun.run(run).state is S.SENT
+    assert disabled(begun) == {row.id for row in people(20)} - {"p0007"}
+    assert begun.run(run).figures.not_sent == 1
+    with begun.rollcall.house.people.open("employees") as known:
+        assert not any(person.send_again for person in known)
+
+
+def test_an_endpoint_that_is_changed_between_the_receipt_and_the_call_gets_none(begun: Desk) -> None:
+    run = begun.drop(leavers(20), "b.csv")
+    ledger = _Eager(begun.rollcall.house.ledger, lambda: begun.source(OPEN, url=OTHER))
+    calls = len(begun.graph.calls)
+    begun.rollcall.with_sender(ledger=ledger).send_runs()
+    assert begun.run(run).state is S.BLOCKED
+    assert len(begun.graph.calls) == calls
+    begun.clock.advance(minutes=20)
+    begun.send()
+    assert f"rollcall replan {run.run_id}" in begun.run(run).reasons[0]  # no call was made
+    new = planned_again(begun, run)
+    begun.send()
+    assert begun.run(new).state is S.SENT
+    assert {call.url for call in begun.graph.calls[calls:]} == {OTHER}
 
 
 def test_everybody_may_be_left_out(begun: Desk) -> None:

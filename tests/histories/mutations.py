@@ -379,8 +379,6 @@ MUTATIONS = (
         with_protected_leavers,
     ),
     Mutation("resends overtake", resends_overtake, frozenset({"I2 older", "I1 lost"}), with_resends),
-    Mutation("calls leave after a stop", calls_leave_after_a_stop, frozenset({"I4 stopped"}), with_stops),
-    Mutation("reverts overtake", reverts_overtake, frozenset({"I4 reverted"}), with_reverts),
     Mutation("edited files are sent", edited_files_are_sent, frozenset({"I4 not planned"}), with_edited_files),
     Mutation(
         "the source file is looked at by planning alone",
@@ -389,6 +387,8 @@ MUTATIONS = (
         with_late_protection,
     ),
     Mutation("endpoints are followed", endpoints_are_followed, frozenset({"I4 endpoint"}), with_moves),
+    Mutation("calls leave after a stop", calls_leave_after_a_stop, frozenset({"I4 stopped"}), with_stops),
+    Mutation("reverts overtake", reverts_overtake, frozenset({"I4 reverted"}), with_reverts),
     Mutation("the quota is not kept", the_quota_is_not_kept, frozenset({"I5 quota"}), with_few_calls),
     Mutation("newer state is not refused", newer_state_is_not_refused, frozenset({"I6 raised"})),
     Mutation("changes are overlooked", changes_are_overlooked, frozenset({"I3 unchanged", "I1 lost"})),

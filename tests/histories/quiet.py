@@ -57,8 +57,8 @@ def _round(world: World, wait: int) -> None:
         is_wanted = world.setup.releases_at_end and not world.is_older_than_sent(run)
         if not is_wanted:
             world.decide("cancel", run)
-        elif not world.decide("approve", run):
-            world.decide("replan", run)  # the source file has changed, or the plan
+        elif not world.decide("approve", run) and not world.decide("replan", run):
+            world.decide("cancel", run)  # the source file has changed, or the plan
     world.follow_reasons()
     world.step(0, None, lambda house: house.send_runs())
     world.tenant.cycle()
