@@ -473,7 +473,7 @@ def test_the_checkpoint_moves_only_after_everything_is_safe(sending: Sending, po
     sending.clock.advance(minutes=5)
     collected = sending.rollcall.with_collector(**{port: broken}).collect_logs()
     assert "gave no answer" in collected.faults[0]
-    assert house.collector.checkpoints.get(JOB) is None
+    assert house.checkpoints.get(JOB) is None
     sent_run.settle()
     assert sent_run.outcomes == {"created": 1}
     assert len(list(house.collector.store.by_day(JOB, MORNING))) == 1  # type: ignore[attr-defined]
