@@ -10,7 +10,7 @@ _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def elapsed() -> float:
-    """Seconds since some moment: for durations inside this process. Nobody sets it; it counts suspension."""
+    """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
@@ -18,11 +18,11 @@ class SystemClock:
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The time of day, in UTC. Somebody may set it: it is for what is stored or compared with another process."""
+        """The time of day, in UTC. It may be set: it is for what is stored or compared with another process."""
         return datetime.now(UTC)
 
     def elapsed(self) -> float:
-        """Seconds since some moment: for durations inside this process. Nobody sets it; it counts suspension."""
+        """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
         return elapsed()
 
     def sleep(self, seconds: float) -> None:

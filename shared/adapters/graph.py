@@ -45,7 +45,7 @@ class Clock(Protocol):
         ...
 
     def elapsed(self) -> float:
-        """Seconds since some moment, by a clock that nobody sets."""
+        """Seconds since some moment, by a clock that is never set."""
         ...
 
     def sleep(self, seconds: float) -> None:

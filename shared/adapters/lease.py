@@ -1,6 +1,6 @@
 """A lease as its holder keeps it: renewed now and then, and given up once it may be over. Thread-safe.
 
-The service counts the lease's minute by its own clock. The holder measures with one that nobody sets and that counts
+The service counts the lease's minute by its own clock. The holder measures with one that is never set and that counts
 suspension: a process that stood still renews before it goes on.
 """
 

@@ -80,7 +80,7 @@ class Progress:
             return ()
         if self.stretches is None:
             return (Stretch(self.until - reach.again, self.until, 1, self.until - reach.again),)
-        until = self.until  # somebody may have set it back, to have the log read again from there
+        until = self.until  # it may have been set back, to have the log read again from there
         return tuple(replace(each, until=min(each.until, until)) for each in self.stretches if each.since < until)
 
 

@@ -200,7 +200,7 @@ class _Tick:
             self.faults += runs.faults
         if read is not None and not self.is_unfinished:
             if read.gap is not None:
-                self._tell_gap(job_id, sources, read.gap)
+                self._name_gap(job_id, sources, read.gap)
             collector.checkpoints.finish(job_id, read.until, reader, read.stretches)
 
     def _must_read(self, sources: list[str]) -> None:
@@ -222,7 +222,7 @@ class _Tick:
             runs.join_all = True
             runs.join(entry for entry in kept if any(each.book.is_lost(entry.external_id) for each in lost))
 
-    def _tell_gap(self, job_id: str, sources: list[str], gap: Gap) -> None:
+    def _name_gap(self, job_id: str, sources: list[str], gap: Gap) -> None:
         self.collector.checkpoints.note_gap(job_id, gap)
         since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.since, gap.until))
         text = f"its entries from {since} to {until} UTC were not read, and Graph does not give them any more"

@@ -147,10 +147,12 @@ class LogReading:
             window = self.window
             if window is None:
                 break
-            since = self._since(window, everything=everything)
+            since, until = self._since(window, everything=everything), window.until
+            if everything:  # the reading that was interrupted may have gone farther, by a clock that was ahead of ours
+                until = max(until, (self.progress.until or self.first) + self.reach.longest)
             oldest = oldest_readable(self.now, self._minimum)
             try:
-                look, new = self._look(Window(max(since - timedelta(seconds=1), oldest), window.until))
+                look, new = self._look(Window(max(since - timedelta(seconds=1), oldest), until))
             except LogMinimum as error:
                 refused, self._minimum = error, error.minimum + _MARGIN
                 continue
@@ -206,20 +208,21 @@ class LogReading:
             self._minimum = error.minimum + _MARGIN
             return readable([stretch], self._minimum), False, 1
         except Refused as error:
+            whole = replace(stretch, following="", began=None)
             if not stretch.following:
                 return self._put_off(stretch, read_to, error)
             try:  # the address of the next page does not hold so long: read all of it at once
-                return self._read_stretch(replace(stretch, following="", began=None), read_to, stretch.pages)
+                return self._read_stretch(whole, read_to, stretch.pages)
             except GraphError as again:
-                return self._put_off(stretch, read_to, again)
-        except GraphError as error:
+                return self._put_off(whole, read_to, again)
+        except GraphError as error:  # no answer, or too many calls: a reading in parts goes on where it was
             return self._put_off(stretch, read_to, error)
 
     def _put_off(self, stretch: Stretch, read_to: datetime, error: GraphError) -> tuple[list[Stretch], bool, int]:
         """It takes its turn again, after the others."""
         since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (stretch.since, stretch.until))
         self.faults.append(f"entries that came late between {since} and {until} UTC were not looked for: {error}")
-        return [replace(stretch, read_to=read_to, following="", began=None)], False, stretch.pages
+        return [replace(stretch, read_to=read_to)], False, stretch.pages
 
     def _read_stretch(self, stretch: Stretch, read_to: datetime, left: int) -> tuple[list[Stretch], bool, int]:
         began = stretch.began or read_to

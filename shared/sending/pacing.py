@@ -18,7 +18,7 @@ LONGEST_BACKOFF = 300.0
 
 @dataclass
 class Booking:
-    """When a call may be made, and once it was made, when it was: in seconds of a clock that nobody sets."""
+    """When a call may be made, and once it was made, when it was: in seconds of a clock that is never set."""
 
     at: float
 

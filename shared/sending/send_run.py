@@ -27,7 +27,7 @@ class Clock(Protocol):
         ...
 
     def elapsed(self) -> float:
-        """Seconds since some moment: for durations inside this process. Nobody sets it; it counts suspension."""
+        """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
         ...
 
     def sleep(self, seconds: float) -> None:

@@ -230,6 +230,6 @@ class _Tick:
 
 def _is_paused(run: Run, now: datetime) -> bool:
     """Whether the run waits for its time. A pause that began in the future was written by a clock that was wrong, or
-    ours was set back since: nobody knows its end, and a call too early does no harm.
+    ours was set back since: its end is not known, and a call too early does no harm.
     """
     return run.not_before is not None and now < run.not_before and run.changed_at <= now + _CLOCKS_DIFFER

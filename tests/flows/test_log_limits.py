@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from shared.adapters.graph_log_pages import log_minimum
+from shared.collecting.entries import read_entry
 from shared.errors import StorageError
 from shared.runs import Run, RunState
 from tests.browser.scene import TOKEN, made_desk, staff
@@ -316,3 +317,19 @@ def test_a_minimum_that_moves_on_while_we_read_is_learnt_once(tmp_path: Path) ->
     (fault,) = before.rollcall.house.collect_logs().faults
     assert "were not read" in fault
     assert calls[:2] == [400, 200]
+
+
+def test_what_a_killed_reading_stored_is_joined_also_by_a_clock_that_is_behind(sending: Sending) -> None:
+    run = sent(sending)
+    sending.rollcall.house.collector.checkpoints.begin(JOB, "first")
+    sending.rollcall.house.checkpoints.finish(JOB, MORNING - timedelta(hours=3), "first", ())
+    sending.graph.log.extend([GOOD, entry("p00001", MORNING + timedelta(seconds=6))])
+    sending.clock.advance(minutes=10)
+    house = sending.rollcall.house
+    house.checkpoints.begin(JOB, "killed")
+    house.log.keep([read_entry(raw) for raw in sending.graph.log])
+    behind = sending.rollcall.with_collector(now=lambda: sending.clock.now() - timedelta(hours=1))
+    behind.collect_logs()
+    for _ in range(3):
+        collect(sending)
+    assert created(sending, run) == 2

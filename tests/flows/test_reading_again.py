@@ -237,6 +237,22 @@ def test_a_reading_in_parts_whose_address_does_not_hold_is_read_at_once(tmp_path
     assert made.collect().calls == 1
 
 
+def test_a_reading_in_parts_that_is_throttled_goes_on_where_it_was(tmp_path: Path) -> None:
+    made = reader(tmp_path, log_page_size=100)
+    made.write(2_000, 0)
+    made.collect(minutes=3)
+    while not any(each.following for each in made.open):
+        made.collect()
+    links = {each.following for each in made.open}
+    made.before.entra.plan_fault(
+        route="provisioningLog", kind="status", status=429, retry_after=3_600.0, times=1, skip=1
+    )
+    assert "were not looked for" in made.collect().collected.faults[0]
+    assert {each.following for each in made.open} == links
+    assert made.collect().collected.faults == ()
+    assert {each.following for each in made.open} != links
+
+
 def test_a_stretch_that_cannot_be_read_again_is_named_and_keeps_nothing_else_from_being_read(tmp_path: Path) -> None:
     made = reader(tmp_path, log_page_size=100)
     made.write(2_000, 600)

@@ -73,8 +73,8 @@ def _check_minimum(call: Call, found: Filter) -> None:
     if dials.log_minimum == "400":
         oldest = oldest.replace(hour=0, minute=0, second=0)
         midnight = f"{oldest.month}/{oldest.day}/{oldest.year} 12:00:00 AM"
-        told = f"Minimum allowed time for activityDateTime is {midnight}"
-        text = f"Specified argument was out of the range of valid values. (Parameter '{told}')"
+        inner = f"Minimum allowed time for activityDateTime is {midnight}"
+        text = f"Specified argument was out of the range of valid values. (Parameter '{inner}')"
     if dials.log_minimum != "none" and found.after is not None and found.after < oldest:
         raise bad_request(text)
 

@@ -151,3 +151,15 @@ def test_no_window_of_24_hours_ever_holds_more_calls_than_the_tenant_has(
     for place, (at, lane) in enumerate(made, 1):
         window = [when for when, _ in made[:place] if at - DAY < when]  # a later call may be of the same moment
         assert len(window) <= (15 if lane is Lane.LEAVERS else 15 - kept)
+
+
+@pytest.mark.parametrize("hours", [1, 2])
+def test_a_doubt_that_a_clock_ahead_wrote_is_tested_at_once(hours: int) -> None:
+    clock, table = FakeClock(), MemoryTable()
+    clock.set_wall(hours=hours)
+    held = Quota(QuotaTable(table, 20, 0), clock.now)
+    assert held.take(Lane.OTHERS)
+    held.doubt()
+    assert not held.take(Lane.OTHERS)
+    clock.set_wall(hours=-hours)
+    assert Quota(QuotaTable(table, 20, 0), clock.now).take(Lane.OTHERS)
