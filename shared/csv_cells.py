@@ -23,15 +23,18 @@ _ANY = f"[{_BLANK}{_CUT}\"']"  # what may stand before a formula: a run of these
 _PIECE = f"(?<!{_ANY})((?:\\A'*+[{_BLANK}{_CUT}\"]|[{_BLANK}\"']*+[{_CUT}]){_ANY}*%s)%s(?=[{_RUN}])"
 _GUARDED_PIECE = re.compile(_PIECE % ("", "'"))
 _OPEN_PIECE = re.compile(_PIECE % ("+", ""))
+_RUNS = re.compile(f"[{_RUN}\t\r\n]")
 _AT_THE_START = re.compile(f"'*[{_RUN}\t\r\n]")
-_MAY_BE_OPEN = re.compile(
-    f"[{_RUN}\t\r\n](?:(?<=[\t\r\n])|(?<={_ANY}[{_RUN}]))"
-)  # quick, and never wrong where it finds none
+# These are quick, and where they find nothing there is nothing
+_MAY_BE_OPEN = re.compile(f"[{_RUN}\t\r\n](?:(?<=[\t\r\n])|(?<={_ANY}[{_RUN}]))")
+_HAS_PIECES = re.compile(f"[{_CUT}]|\\A'*+[{_BLANK}\"]")
 
 
 def guarded(cell: str) -> str:
     """The cell as it may stand in a CSV that a person opens with a spreadsheet, whatever separator it reads."""
-    if _MAY_BE_OPEN.search(cell):
+    if not _RUNS.search(cell):
+        return cell
+    if _MAY_BE_OPEN.search(cell) and _HAS_PIECES.search(cell):
         cell = _OPEN_PIECE.sub(r"\1'", cell)
     return "'" + cell if _AT_THE_START.match(cell) else cell
 

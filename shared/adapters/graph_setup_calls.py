@@ -54,7 +54,7 @@ class GraphCalls:
         self._fresh.add(identity)
 
     def get(self, path: str, doing: str, **headers: str) -> Json:
-        """Read an object. Raises GraphError, also where there is none: empty does not say that nothing is there."""
+        """Read an object. Raises GraphError, also where it is no object: empty does not say that nothing is there."""
         response = self._asked("GET", path, None, doing, headers)
         if not response.content:
             raise another_shape(doing, "the answer is empty", response)
