@@ -248,7 +248,7 @@ class Receipt:
     started_at: datetime | None = None  # by our clock: when the first call left. None before release 0.2
     attempt: int = 1  # calls that were made, or were about to be
     in_doubt: bool = False  # an earlier call got no answer: Entra may have taken that one
-    skew: float | None = None  # seconds that our clock was ahead of Entra's when it answered
+    skew: float | None = None  # seconds that our clock was ahead of Entra's when the call left; None: not known
     sender: str = ""  # which tick wrote it; it separates two of the same moment
     etag: str = field(default="", compare=False)
 

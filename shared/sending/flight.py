@@ -179,6 +179,7 @@ class Flight:
             booking.left(clock.elapsed())
 
         try:
+<<<<<<< HEAD
             started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name))
         except RollcallError as error:
             raise _NotCalled(error) from error
@@ -196,6 +197,19 @@ class Flight:
             raise _NotCalled(error) from error
         was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
         return started, reply if reply.skew is None else replace(reply, skew=reply.skew - was_set)
+=======
+            skew = self.sender.entra.skew(began, elapsed)
+            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name, skew))
+            reply = self.sender.upload.post(self.endpoint, body, leaving)
+        except RollcallError as error:
+            raise _NotCalled(error) from error
+        if reply.skew is None:
+            return started, replace(reply, skew=skew)
+        now, passed = clock.now(), clock.elapsed() - elapsed
+        self.sender.entra.learn(reply.skew, now, elapsed + passed)
+        was_set = (now - began).total_seconds() - passed  # our clock, during the call
+        return started, replace(reply, skew=reply.skew - was_set)
+>>>>>>> log
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""

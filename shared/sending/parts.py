@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared import scim
 from shared.runs import Answer, Chunk, Receipt
@@ -46,16 +46,22 @@ class Part:
         middle = (self.start + self.stop + 1) // 2
         return Part(self.chunk, self.start, middle), Part(self.chunk, middle, self.stop)
 
-    def started(self, now: datetime, sender: str) -> Receipt:
-        """The receipt that is written before its next call leaves."""
-        fresh = Receipt(self.chunk.number, self.start, self.stop, Answer.STARTED, now, started_at=now, sender=sender)
+    def started(self, now: datetime, sender: str, skew: float | None = None) -> Receipt:
+        """The receipt that is written before its next call leaves, by a clock so many seconds ahead of Entra's."""
+        fresh = Receipt(
+            self.chunk.number, self.start, self.stop, Answer.STARTED, now, started_at=now, skew=skew, sender=sender
+        )
         before = self.before
         if before is None:
             return fresh
         return replace(
             fresh,
+<<<<<<< HEAD
             # no call left before this one, or a clock that was ahead wrote when it did
             started_at=min(before.started_at or before.at, now) if before.attempt else now,
+=======
+            started_at=min(_by_our_clock(before, skew), now),  # a clock that was ahead may have written it
+>>>>>>> log
             attempt=before.attempt + 1,
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,
@@ -104,6 +110,14 @@ def parts_to_close(chunks: Iterable[Chunk], receipts: Iterable[Receipt]) -> Iter
     known = {receipt.part: receipt for receipt in receipts}
     for chunk in chunks:
         yield from (part for part in _parts(Part(chunk, 0, chunk.operations), known) if part.before is None)
+
+
+def _by_our_clock(before: Receipt, skew: float | None) -> datetime:
+    """When the first call of a part left: by our clock, where both clocks are known."""
+    first = before.started_at or before.at
+    if before.skew is None or skew is None:
+        return first
+    return first + timedelta(seconds=skew - before.skew)
 
 
 def _is_to_send(part: Part) -> bool:

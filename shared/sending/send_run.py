@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -62,6 +62,22 @@ class Lease(Protocol):
         ...
 
 
+class EntraClock:
+    """What time it is by Entra's clock, as its last answer said. Thread-safe: it is one number."""
+
+    def __init__(self) -> None:
+        self._ahead_of_elapsed: float | None = None  # seconds
+
+    def learn(self, skew: float, now: datetime, elapsed: float) -> None:
+        """Our clock was ahead of Entra's by so many seconds at that moment."""
+        self._ahead_of_elapsed = now.timestamp() - skew - elapsed
+
+    def skew(self, now: datetime, elapsed: float) -> float | None:
+        """Seconds that our clock is ahead of Entra's at this moment; None before the first answer."""
+        ahead = self._ahead_of_elapsed
+        return None if ahead is None else now.timestamp() - (ahead + elapsed)
+
+
 @dataclass(frozen=True)
 class Sender:
     """Everything sending needs, and nothing else."""
@@ -82,6 +98,7 @@ class Sender:
     source_of: Callable[[str], Source]  # by name, as its file is now; raises ConfigurationError
     concurrency: int = 8
     budget: timedelta = timedelta(seconds=240)
+    entra: EntraClock = field(default_factory=EntraClock)
 
 
 @dataclass(frozen=True)

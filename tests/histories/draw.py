@@ -365,7 +365,7 @@ class _Draw:
             (8, Cycle),
             (8, lambda: Cancel(0)),
             (5, self._tamper),
-            (5, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
+            (7, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
             (6, lambda: StopSending(self.one(("", *SOURCES)))),
             (6, Resume),

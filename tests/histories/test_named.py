@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.histories.actions import (
+    Approve,
     Cancel,
     Cycle,
     Drop,
@@ -103,6 +104,23 @@ NAMED: dict[str, History] = {
             SetClock(seconds=-20),
             Drop("full", edits=(Edit("e03", "manager", "e11"),)),
             Step("send"),
+        ),
+    ),
+    "a run is sent by a clock that is behind, and the only call of the next run gets no answer": History(
+        Setup(seed=70785, releases_at_end=False),
+        (
+            Drop("full"),
+            Step("send"),
+            Cycle(),
+            Wait(300),
+            Step("collect"),
+            SetClock(seconds=-3600),
+            Drop("full", edits=(Edit("e02", "status", "Left"),)),
+            Step("send"),
+            Drop("full", "reverted", instance=1),
+            Approve(),
+            Step("send", trouble=Kill(Spot("http"))),
+            Drop("full", instance=1),
         ),
     ),
     "a sender's clock is set back while it stands still, and the other instance sends a newer drop": History(

@@ -1,6 +1,9 @@
 """Parts of chunks: halving ends at the bad operation, wherever it is and whenever one stops."""
 
+<<<<<<< HEAD
 from dataclasses import replace
+=======
+>>>>>>> log
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -74,3 +77,13 @@ def test_the_body_of_a_part_is_its_operations() -> None:
     line = scim.bulk_request(operations)
     assert Part(chunk(5), 0, 5).body(line) is line
     assert scim.operations_of(Part(chunk(5), 3, 5).body(line)) == operations[3:]
+
+
+def test_when_the_first_call_left_is_told_by_the_clock_of_the_last_one() -> None:
+    now = datetime(2026, 11, 2, 8, tzinfo=UTC)
+    first = Part(chunk(50), 0, 50).started(now, "one", 3_600.0)
+    assert (first.started_at, first.skew) == (now, 3_600.0)
+    again = Part(chunk(50), 0, 50, first)
+    later = now - timedelta(minutes=50)  # ten minutes later, by a clock that is right
+    assert again.started(later, "two", 0.0).started_at == now - timedelta(hours=1)
+    assert again.started(later, "two").started_at == later  # not after the present
