@@ -179,8 +179,8 @@ class Flight:
             booking.left(clock.elapsed())
 
         try:
-<<<<<<< HEAD
-            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name))
+            skew = self.sender.entra.skew(began, elapsed)
+            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name, skew))
         except RollcallError as error:
             raise _NotCalled(error) from error
         try:
@@ -195,21 +195,12 @@ class Flight:
             reply = self.sender.upload.post(self.endpoint, part.body(line), leaving)
         except RollcallError as error:  # the receipt stays as it is: another process may have the lease by now
             raise _NotCalled(error) from error
-        was_set = (clock.now() - began).total_seconds() - (clock.elapsed() - elapsed)  # our clock, during the call
-        return started, reply if reply.skew is None else replace(reply, skew=reply.skew - was_set)
-=======
-            skew = self.sender.entra.skew(began, elapsed)
-            started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name, skew))
-            reply = self.sender.upload.post(self.endpoint, body, leaving)
-        except RollcallError as error:
-            raise _NotCalled(error) from error
         if reply.skew is None:
             return started, replace(reply, skew=skew)
         now, passed = clock.now(), clock.elapsed() - elapsed
         self.sender.entra.learn(reply.skew, now, elapsed + passed)
         was_set = (now - began).total_seconds() - passed  # our clock, during the call
         return started, replace(reply, skew=reply.skew - was_set)
->>>>>>> log
 
     def _within_quota(self, lane: int) -> bool:
         """Whether the tenant has a call left for this lane; one that was taken and not made is used first."""

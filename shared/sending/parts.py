@@ -56,12 +56,8 @@ class Part:
             return fresh
         return replace(
             fresh,
-<<<<<<< HEAD
             # no call left before this one, or a clock that was ahead wrote when it did
-            started_at=min(before.started_at or before.at, now) if before.attempt else now,
-=======
-            started_at=min(_by_our_clock(before, skew), now),  # a clock that was ahead may have written it
->>>>>>> log
+            started_at=min(_by_our_clock(before, skew), now) if before.attempt else now,
             attempt=before.attempt + 1,
             in_doubt=before.in_doubt or before.answer is Answer.STARTED,
             etag=before.etag,

@@ -364,7 +364,7 @@ class _Draw:
             (16, lambda: replace(self._drop(), trouble=None)),
             (8, Cycle),
             (8, lambda: Cancel(0)),
-            (5, self._tamper),
+            (7, self._tamper),
             (7, lambda: OlderRelease(self.one(("plan", "send", "sweep", "collect")))),
             (8, lambda: Approve(0)),
             (6, lambda: StopSending(self.one(("", *SOURCES)))),

@@ -1,9 +1,6 @@
 """Parts of chunks: halving ends at the bad operation, wherever it is and whenever one stops."""
 
-<<<<<<< HEAD
 from dataclasses import replace
-=======
->>>>>>> log
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
