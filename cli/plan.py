@@ -24,7 +24,7 @@ from cli.gates import gates_table
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
 from shared.csv_cells import unguarded
-from shared.errors import DropError, Missing
+from shared.errors import Damage, DropError, Missing
 from shared.planning.mapping import Mapping, Rejection
 from shared.planning.people import PeopleStore
 from shared.planning.plan import REJECTED, Plan
@@ -73,6 +73,9 @@ class Nowhere:
     def etag(self, run: Run, name: str) -> str:
         """There is no file."""
         raise Missing(f"a plan that is only looked at keeps no {name}")
+
+    def note(self, run: Run, name: str, damage: Damage) -> None:
+        """There is no file that could be damaged."""
 
 
 @dataclass(frozen=True)

@@ -350,3 +350,7 @@ class Artefacts(Protocol):
     def etag(self, run: Run, name: str) -> str:
         """Which version of the file is there: another one after each writing. Raises Missing."""
         ...
+
+    def note(self, run: Run, name: str, damage: Damage) -> None:
+        """The file does not read, or is not what was written: it is named until another version of it is there."""
+        ...

@@ -349,7 +349,7 @@ def assemble(
         settings, storage, connect, tokens, clock, chance, hosts, sources,
         Endpoints(sources, hosts),
         TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table)),
-        RunFiles(storage.runs),
+        RunFiles(storage.runs, damages),
         LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
         CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),
         OutcomeTable(table("outcomes_table", settings.outcomes_table)),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from shared.adapters.container import Container
-from shared.adapters.decoded import REPAIR, Damages, NotNoted, Spot
+from shared.adapters.noting import REPAIR, Damages, NotNoted, Spot
 from shared.errors import Damage, Damaged, Missing, Present
 from shared.reporting.access import Door
 from shared.settings import Settings

@@ -6,9 +6,11 @@ Also what is built on it once for both: the files of a run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
+from shared.adapters.noting import Damages, NotNoted, Spot
+from shared.errors import Damage, StorageError
 from shared.planning.plan import file_path
 from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, Writer
@@ -77,8 +79,9 @@ class Container(Protocol):
 class RunFiles:
     """The files of runs in one container."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, damages: Damages | None = None) -> None:
         self._container = container
+        self._damages = damages or NotNoted()
 
     def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
         """Write a file of this run, with `over` only over this version of it."""
@@ -95,6 +98,11 @@ class RunFiles:
     def etag(self, run: Run, name: str) -> str:
         """Which version of a file of this run is there. Raises Missing."""
         return self._container.drop(self.path(run, name)).version.etag
+
+    def note(self, run: Run, name: str, damage: Damage) -> None:
+        """A file of this run does not read, or is not what was written."""
+        with suppress(StorageError):  # it is noted when it is read the next time
+            self._damages.note(damage, Spot("runs", self.etag(run, name), path=self.path(run, name)))
 
     def names(self, run: Run) -> list[str]:
         """The files this run has."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from shared.adapters.decoded import DecodedTable, Kind, Spot
+from shared.adapters.decoded import DecodedTable, Kind
+from shared.adapters.noting import Spot
 from shared.adapters.table import Query, Row, joined, pieces, table_key
 from shared.errors import Damage, StorageError
 from shared.formats import RELEASE

@@ -5,45 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from shared.adapters.container import Container
+from shared.adapters.noting import DEPLOY, REPAIR, Damages, NotNoted, Spot
 from shared.adapters.table import Entity, Query, Row, Table
 from shared.errors import Damage, Damaged, Missing, NewerState, RollcallError
 
 T = TypeVar("T")
-DEPLOY = "Deploy the release that wrote it"
-PUT_BACK = "Put back an earlier version of the blob (docs/operations.md, What is damaged)"
-REPAIR = "Run `rollcall state repair`"
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-
-
-@dataclass(frozen=True)
-class Spot:
-    """One version of a stored thing: a row of a table, or a blob of a container."""
-
-    store: str  # the field of Storage
-    etag: str
-    partition: str = ""
-    row: str = ""
-    path: str = ""
-
-
-class Damages(Protocol):
-    """What was found damaged."""
-
-    def note(self, damage: Damage, spot: Spot) -> None:
-        """Remember it until this version of the thing is gone."""
-        ...
-
-
-class NotNoted:
-    """For tools that show damage themselves, or not at all."""
-
-    def note(self, damage: Damage, spot: Spot) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)

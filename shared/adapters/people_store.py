@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.adapters.container import Container
-from shared.adapters.decoded import PUT_BACK, Damages, NotNoted, Spot
+from shared.adapters.noting import PUT_BACK, Damages, NotNoted, Spot
 from shared.errors import Changed, Damage, Damaged, DropChanged, Missing, Present, StorageError
 from shared.planning.people import DamagedPeople, People
 

@@ -15,8 +15,9 @@ import msgspec
 
 from shared import formats
 from shared.adapters.container import Lease
-from shared.adapters.decoded import REPAIR, Damages, NotNoted, Spot, fault_of
+from shared.adapters.decoded import fault_of
 from shared.adapters.ledger import TableLedger
+from shared.adapters.noting import REPAIR, Damages, NotNoted, Spot
 from shared.adapters.storage import Storage
 from shared.adapters.table import Entity, Query, Table, table_key
 from shared.adapters.versioned import VersionedTable

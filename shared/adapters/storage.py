@@ -11,8 +11,8 @@ from azure.storage.blob import BlobServiceClient
 
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.container import Container
-from shared.adapters.decoded import Spot
 from shared.adapters.memory import MemoryContainer, MemoryTable
+from shared.adapters.noting import Spot
 from shared.adapters.table import Table
 from shared.adapters.tables import StorageTable
 from shared.errors import Missing

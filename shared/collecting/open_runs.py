@@ -140,7 +140,7 @@ class OpenRun:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if offset in wanted:
-                    yield checked_line(self.run, wanted[offset], line)
+                    yield checked_line(self.artefacts, self.run, wanted[offset], line)
                 offset += len(line) + 1
 
     def refuse(self) -> None:

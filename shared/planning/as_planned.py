@@ -46,15 +46,15 @@ def read_plan(artefacts: Artefacts, run: Run) -> Plan:
     try:
         plan = decode_plan(body)
     except (ValueError, msgspec.DecodeError):
-        raise damaged(run, PLAN, "it is no plan") from None
+        raise damaged(artefacts, run, PLAN, "it is no plan") from None
     except NewerState:
         if is_planned:
             raise
-        raise damaged(run, PLAN, OTHER) from None
+        raise damaged(artefacts, run, PLAN, OTHER) from None
     if plan.run_id != run.run_id:
-        raise damaged(run, PLAN, f"it is the plan of run {plan.run_id}")
+        raise damaged(artefacts, run, PLAN, f"it is the plan of run {plan.run_id}")
     if not is_planned:
-        raise damaged(run, PLAN, OTHER)
+        raise damaged(artefacts, run, PLAN, OTHER)
     return plan
 
 
@@ -70,13 +70,13 @@ def plan_to_show(artefacts: Artefacts, run: Run) -> tuple[Plan | None, str]:
 
 def chunk_line(artefacts: Artefacts, run: Run, chunk: Chunk) -> bytes:
     """The bulk request of a chunk. Raises Missing, Damaged."""
-    return checked_line(run, chunk, artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length))
+    return checked_line(artefacts, run, chunk, artefacts.read_range(run, REQUESTS, chunk.offset, chunk.length))
 
 
-def checked_line(run: Run, chunk: Chunk, line: bytes) -> bytes:
+def checked_line(artefacts: Artefacts, run: Run, chunk: Chunk, line: bytes) -> bytes:
     """This line of requests.ndjson, where it is the chunk's. Raises Damaged."""
     if not _is_planned(chunk, line):
-        raise damaged(run, REQUESTS, f"chunk {chunk.number} is not what was planned")
+        raise damaged(artefacts, run, REQUESTS, f"chunk {chunk.number} is not what was planned")
     return line
 
 
@@ -91,17 +91,17 @@ def _is_planned(chunk: Chunk, line: bytes) -> bool:
 
 def people_of(artefacts: Artefacts, run: Run, plan: Plan) -> Iterator[PlannedPerson]:
     """The people of a run. Raises Missing, and Damaged at the end at the latest: act when all were read."""
-    return _readable(run, PEOPLE, read_people, _hashed(artefacts, run, PEOPLE, plan.people_sha256))
+    return _readable(artefacts, run, PEOPLE, read_people, _hashed(artefacts, run, PEOPLE, plan.people_sha256))
 
 
 def absent_of(artefacts: Artefacts, run: Run, plan: Plan) -> Iterator[str]:
     """The keys of people whom a full drop does not hold. Raises as `people_of` does."""
-    return _readable(run, ABSENT, read_absent, _hashed(artefacts, run, ABSENT, plan.absent_sha256))
+    return _readable(artefacts, run, ABSENT, read_absent, _hashed(artefacts, run, ABSENT, plan.absent_sha256))
 
 
 def records_of(artefacts: Artefacts, run: Run, plan: Plan) -> Iterator[tuple[str, bytes]]:
     """The records of unchanged people that were not kept. Raises as `people_of` does."""
-    return _readable(run, RECORDS, read_records_of, _hashed(artefacts, run, RECORDS, plan.records_sha256))
+    return _readable(artefacts, run, RECORDS, read_records_of, _hashed(artefacts, run, RECORDS, plan.records_sha256))
 
 
 def check_people(artefacts: Artefacts, run: Run, plan: Plan) -> None:
@@ -114,19 +114,15 @@ def check_people(artefacts: Artefacts, run: Run, plan: Plan) -> None:
             deque(_hashed(artefacts, run, name, sha256) if sha256 else found, maxlen=0)
 
 
-def damaged(run: Run, name: str, fault: str) -> Damaged:
-    """A file of a run that must not be acted upon."""
+def damaged(artefacts: Artefacts, run: Run, name: str, fault: str) -> Damaged:
+    """The error for a file of a run that must not be acted upon. It is noted."""
     version = f"Restore the version of {run.planned_at:%Y-%m-%d %H:%M} UTC" if run.planned_at else "Restore it"
     other = f", or `rollcall cancel {run.run_id}` and drop the file again"
     remedy = version + (other if RunState.CANCELLED in run.next_states else "")
-    return Damaged(Damage(
-        place=f"blob runs/{file_path(run, name)}",
-        what=f"{name} of run {run.run_id}",
-        fault=fault,
-        remedy=f"{remedy}.",
-        source=run.source,
-        run_id=run.run_id,
-    ))  # fmt: skip
+    place, what = f"blob runs/{file_path(run, name)}", f"{name} of run {run.run_id}"
+    damage = Damage(place, what, fault, remedy, run.source, run.run_id)
+    artefacts.note(run, name, damage)
+    return Damaged(damage)
 
 
 def _hashed(artefacts: Artefacts, run: Run, name: str, sha256: str) -> Iterator[bytes]:
@@ -136,13 +132,13 @@ def _hashed(artefacts: Artefacts, run: Run, name: str, sha256: str) -> Iterator[
         digest.update(piece)
         yield piece
     if sha256 and digest.hexdigest() != sha256:
-        raise damaged(run, name, OTHER)
+        raise damaged(artefacts, run, name, OTHER)
 
 
 def _readable(
-    run: Run, name: str, read: Callable[[Iterator[bytes]], Iterator[T]], content: Iterator[bytes]
+    artefacts: Artefacts, run: Run, name: str, read: Callable[[Iterator[bytes]], Iterator[T]], content: Iterator[bytes]
 ) -> Iterator[T]:
     try:
         yield from read(content)
     except _UNREADABLE:
-        raise damaged(run, name, "it does not read") from None
+        raise damaged(artefacts, run, name, "it does not read") from None

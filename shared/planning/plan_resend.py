@@ -127,14 +127,21 @@ class _Named:
 
     def resent(self) -> Iterator[_Resent]:
         """Those who are sent, in the order of the old run."""
-        keys_of = replace(self.run, run_id=self.run.keys_of or self.run.run_id)
-        wanted = set(msgspec.json.decode(b"".join(self.artefacts.read(keys_of, KEYS)), type=list[str]))
+        wanted = self._wanted()
         in_chunks: dict[int, list[PlannedPerson]] = {}
         for person in people_of(self.artefacts, self.old, self.before):
             if person.chunk and person.key in wanted:
                 in_chunks.setdefault(person.chunk, []).append(person)
         for chunk in self.before.chunks:
             yield from self._of_chunk(chunk, in_chunks.get(chunk.number, []))
+
+    def _wanted(self) -> set[str]:
+        keys_of = replace(self.run, run_id=self.run.keys_of or self.run.run_id)
+        body = b"".join(self.artefacts.read(keys_of, KEYS))
+        try:
+            return set(msgspec.json.decode(body, type=list[str]))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise damaged(self.artefacts, keys_of, KEYS, "it does not read") from None
 
     def _of_chunk(self, chunk: Chunk, persons: list[PlannedPerson]) -> Iterator[_Resent]:
         known = {person.key: _newest(self.people, person.key) for person in persons}
@@ -143,7 +150,8 @@ class _Named:
             of_run, record = known[person.key]
             if not record:
                 if person.key not in old:
-                    raise damaged(self.old, REQUESTS, f"chunk {chunk.number} does not hold who is in people.csv")
+                    fault = f"chunk {chunk.number} does not hold who is in people.csv"
+                    raise damaged(self.artefacts, self.old, REQUESTS, fault)
                 of_run, record = self.old.run_id, old[person.key]
             if reason := self._why_not(person.key, record):
                 self.left_out[person.key] = reason

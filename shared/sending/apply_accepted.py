@@ -149,7 +149,7 @@ def _uploaded(
         elif number in uploads:
             users, persons = scim.encoded_users(chunk_line(artefacts, run, chunks[number])), list(group)
             if [person.key for person in persons] != [key for key, _ in users]:
-                raise damaged(run, PEOPLE, f"chunk {number} holds other people than requests.ndjson")
+                raise damaged(artefacts, run, PEOPLE, f"chunk {number} holds other people than requests.ndjson")
             for place, (person, (_, user)) in enumerate(zip(persons, users, strict=True)):
                 if place in uploads[number]:
                     yield person, user, uploads[number][place]

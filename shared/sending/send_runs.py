@@ -100,9 +100,22 @@ class _Tick:
         except LeaseLost:
             self.done = replace(self.done, stood_back=True)
             return None
+        except Damaged as error:
+            return self._set_aside(run, error)
         except Exception as error:  # noqa: BLE001 - raised when every run had its chance
             self.error = self.error or error
             return None
+
+    def _set_aside(self, run: Run, error: Damaged) -> Stop | None:
+        """Something stored that a run needs does not read: the run waits, and says why; one that ended waits, too."""
+        if run.state not in TO_SEND:
+            return None
+        stop = Stop(str(error), self.sender.clock.now() + BLOCKED_FOR, blocked=True)
+        with suppress(RollcallError):  # it is tried again at the next tick
+            fresh = self.sender.ledger.get(run.run_id)
+            if fresh.state in TO_SEND:
+                save_on_the_way(self.sender.ledger, fresh, lambda each: self._stopped(each, stop, each.attempts))
+        return stop
 
     def _close_ended(self, run: Run) -> None:
         """A run that was superseded or cancelled while it was sent: close what was not sent, remember what was.
