@@ -11,13 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from shared.errors import NotPossible
 from shared.planning.decide import cancel, replan, resend
 from shared.planning.plan import PLAN, encode_plan, plan_hash
 from shared.planning.todays_source import NOT_COMPARED, PARTS, parts_of
 from shared.runs import Answer, Receipt, Run, RunState
-from shared.sources import Source, read_source
+from shared.sources import Gates, Source, read_source
 from tests.support.desk import ATTRIBUTES, Desk, Row, desk, people
 from tests.support.graph import BUCKET_FULL, endpoint, entry, status
 from tests.support.house import fitted
@@ -148,9 +149,18 @@ def test_every_key_of_a_source_file_is_a_part_or_is_named_as_none() -> None:
 
 def test_a_key_that_a_later_release_knows_changes_no_hash() -> None:
     """What a file does not say is not hashed, so an upgrade stops no run."""
+
+    class LaterGates(Gates):
+        renames: int = 10
+
+    class LaterSource(Source):
+        gates: LaterGates = LaterGates()
+        order: str = "any"
+
     text = "source: x\nkey: id\nattributes: {userName: id, active: {constant: true}}\n"
     plain, said = read_source(text, "x.yaml"), read_source(text + "gates: {floor: 5, disables: 5%}\n", "x.yaml")
-    assert parts_of(plain) == parts_of(said)
+    later = LaterSource.model_validate(yaml.safe_load(text))
+    assert parts_of(plain) == parts_of(said) == parts_of(later)
 
 
 # A source file that does not read
@@ -375,15 +385,20 @@ def test_active_records_of_the_protected_are_sent(begun: Desk) -> None:
     assert begun.run(run).figures.not_sent == 0
 
 
-def test_who_may_have_been_disabled_before_is_in_doubt(begun: Desk) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("count", [1, 20])
+def test_who_may_have_been_disabled_before_is_in_doubt(begun: Desk, count: int, at_once: bool) -> None:
     """The call got no answer, the person is protected, and the call is not made again."""
-    run = begun.drop(leavers(20), "b.csv")
+    leaver = [replace(row, status="Left") if row.id == "p0007" else row for row in people(100)]
+    run = begun.drop(leavers(count) if count > 1 else leaver, "b.csv")
 
     def taken(request: httpx.Request) -> httpx.Response:
         begun.graph._upsert(request)
+        if at_once:
+            begun.source(f"protected: [p0007]\n{OPEN}")
         raise httpx.RemoteProtocolError("cut", request=request)
 
-    begun.graph.script.extend([taken, status(503, Retry_After="900")])
+    begun.graph.script.extend([taken] if at_once else [taken, status(503, Retry_After="900")])
     begun.rollcall.house.send_runs()
     begun.clock.advance(minutes=20)
     begun.source(f"protected: [p0007]\n{OPEN}")
