@@ -197,6 +197,7 @@ class _Tick:
             self._put_out_of_order(runs)
             self._send_released(endpoint, runs, read_to, now)
             self._settle_lost(runs, now)
+            self._note_damaged(runs)
             self.faults += runs.faults
         if read is not None and not self.is_unfinished:
             if read.gap is not None:
@@ -213,14 +214,25 @@ class _Tick:
         """Where what the log has said of people does not read any more, learn it from the entries that are kept."""
         for run_id in self.collector.lost():
             runs.open_by_id(run_id)
-        lost = [each for each in runs.to_write(read_to, self.collector.outcome_wait) if each.book.has_lost]
+        for run in runs.waiting:
+            if run.join_again:
+                runs.open(run)
+        opened = list(runs.to_write(read_to, self.collector.outcome_wait))
+        lost = [each for each in opened if each.run.join_again or each.book.has_lost]
         if lost:
             began = min(each.run.sending_at or each.run.changed_at for each in lost)
             first = (began - _CLOCKS_DIFFER).astimezone(UTC).date()
             days = (first + timedelta(days=number) for number in range((now.astimezone(UTC).date() - first).days + 1))
             kept = (entry.in_short for day in days for entry in self.collector.store.by_day(job_id, day))
             runs.join_all = True
-            runs.join(entry for entry in kept if any(each.book.is_lost(entry.external_id) for each in lost))
+            runs.join(entry for entry in kept if any(each.lacks(entry.external_id) for each in lost))
+
+    def _note_damaged(self, runs: JobRuns) -> None:
+        """What came while a run's files did not read is joined once they read."""
+        for run in runs.waiting:
+            is_damaged = bool(runs.damage_of(run))
+            if run.sending_at and is_damaged != run.join_again and not self.is_unfinished:
+                self._save(run, partial(replace, join_again=is_damaged))
 
     def _name_gap(self, job_id: str, sources: list[str], gap: Gap) -> None:
         self.collector.checkpoints.note_gap(job_id, gap)
