@@ -35,7 +35,7 @@ def play(this: World, thing: Thing, damage: str) -> Seen | None:
     was = DAMAGES[damage](this, thing)
     if was is None:
         return None
-    this.rollcall = this.rollcall.restarted()  # nothing is remembered from before
+    this.restart()  # nothing is remembered from before
     seen = Seen()
     _second_works(this, seen)
     _look(this, was, seen)

@@ -122,7 +122,7 @@ def test_an_identity_endpoint_that_does_not_answer_stops_no_tick_and_is_named(tm
     def silent(*_: str, **__: object) -> AccessToken:
         raise ServiceRequestError("no route to the identity endpoint")
 
-    this.rollcall = this.rollcall.restarted()
+    this.restart()
     identity.get_token = silent  # type: ignore[method-assign]
     for name in SOURCES:
         this.drop(name, staff(name, 10), "day2.csv")

@@ -42,7 +42,7 @@ def damaged(folder: Path, moment: Callable[[Path], World], label: str, damage: s
     """A world in which one thing is damaged, and every timer has fired since."""
     this = moment(folder)
     assert DAMAGES[damage](this, things(this)[label])
-    this.rollcall = this.rollcall.restarted()
+    this.restart()
     this.pass_time(1)
     this.visitor.get("log", source=FIRST, day=f"{this.clock.now():%Y-%m-%d}")
     this.visitor.post("people", source=FIRST, key="e000")
@@ -91,7 +91,7 @@ def test_a_blob_that_can_be_made_again_is_put_right(tmp_path: Path, label: str) 
     this = damaged(tmp_path / "sources", planned, label, "cut")
     code, told = repair(this)
     assert (code, len(told)) == (0, 1)
-    this.rollcall = this.rollcall.restarted()
+    this.restart()
     must_arrive(this)
 
 

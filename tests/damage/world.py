@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from shared.adapters.memory import MemoryContainer
 from shared.adapters.storage import Storage
 from shared.collecting.entries import read_entry
 from shared.planning.decide import approve, resend
+from shared.reporting.rendering import Pages
 from shared.runs import Run, RunState
 from tests.flows.test_sending_emulator import READ_LOG, UPLOAD, EmulatedIdentity
 from tests.support.clock import FakeClock
 from tests.support.console import Visitor
 from tests.support.graph import endpoint, entry
 from tests.support.hooks import HOOKS
-from tests.support.house import Rollcall, rollcall
+from tests.support.house import Rollcall, fitted, rollcall
 
 FIRST, SECOND = "employees", "contractors"  # the damage is the first one's
 SOURCES = (FIRST, SECOND)
@@ -45,6 +46,7 @@ attributes:
 OVER = frozenset({RunState.SETTLED, RunState.REJECTED, RunState.SUPERSEDED})
 TOKEN = "a-token-of-a-laptop"
 PEOPLE = 55  # two chunks
+PAGES = Pages()  # its templates are compiled once
 
 
 class Transport(httpx.BaseTransport):
@@ -76,6 +78,10 @@ class World:
     wanted: dict[str, dict[str, tuple[str, bool]]] = field(default_factory=dict)
     raised: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # of an operator who is signed in
+
+    def restart(self) -> None:
+        """Another process takes over; nothing is remembered."""
+        self.rollcall = quick(self.rollcall.restarted())
 
     @property
     def storage(self) -> Storage:
@@ -160,7 +166,7 @@ def world(folder: Path) -> World:
     identity.roles = [UPLOAD, READ_LOG, READ_JOB]
     transport = Transport(entra)
     settings = HOOKS | {"CONSOLE_TOKEN": TOKEN, "SEND_CONCURRENCY": "1", "OUTCOME_WAIT_MINUTES": "240"}
-    made = rollcall(folder, transport, clock, identity, **settings)
+    made = quick(rollcall(folder, transport, clock, identity, **settings))
     apps = {name: entra.add_app(name) for name in SOURCES}
     this = World(made, entra, clock, transport, identity, apps)
     for name in SOURCES:
@@ -184,6 +190,12 @@ def world(folder: Path) -> World:
     _rare_rows(this)
     assert not this.raised, this.raised
     return this
+
+
+def quick(made: Rollcall) -> Rollcall:
+    """The same, with templates that are compiled already."""
+    house = made.house
+    return replace(made, house=fitted(house, reporter=replace(house.reporter, pages=PAGES)))
 
 
 def _rare_rows(this: World) -> None:
