@@ -76,14 +76,9 @@ def sweep(timer: func.TimerRequest) -> None:
 @app.route(route="health", methods=["GET"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
-    from shared.errors import SettingsError
+    from shared.adapters.console_http import answer_health
 
-    try:
-        state = house().health()
-    except SettingsError as error:
-        state = {"healthy": False, "sources": [], "faults": list(error.faults)}
-    status = 200 if state["healthy"] else 503
-    return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
+    return answer_health(house)
 
 
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -91,10 +86,7 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
     from shared.adapters.console_http import answer_http
 
-    try:
-        return answer_http(house().console, req)
-    finally:
-        house().damages.keep()
+    return answer_http(house(), req)
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

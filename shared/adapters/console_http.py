@@ -1,18 +1,61 @@
-"""The console's trigger: what Functions hands over becomes a request, and a response becomes what Functions sends."""
+"""HTTP triggers: what Functions hands over becomes a request, and a response becomes what Functions sends."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from shared.errors import SettingsError
 from shared.reporting.console import Console, answer
 from shared.reporting.exchange import Request
 
 
-def answer_http(console: Console, handed: func.HttpRequest) -> func.HttpResponse:
-    """Answer a request of the route `console/{*path}`."""
-    response = answer(console, read_request(handed))
+class Kept(Protocol):
+    """What was found damaged."""
+
+    def keep(self) -> None:
+        """Write what was noted since."""
+        ...
+
+
+class App(Protocol):
+    """The app, as HTTP triggers use it."""
+
+    @property
+    def console(self) -> Console:
+        """The pages."""
+        ...
+
+    @property
+    def damages(self) -> Kept:
+        """What was found damaged."""
+        ...
+
+    def health(self) -> dict[str, object]:
+        """Whether the app can work."""
+        ...
+
+
+def answer_health(app: Callable[[], App]) -> func.HttpResponse:
+    """Answer a request of the route `health`: 200, or 503 with what is wrong. Faulty settings are named as well."""
+    try:
+        state = app().health()
+    except SettingsError as error:
+        state = {"healthy": False, "sources": [], "faults": list(error.faults)}
+    status = 200 if state["healthy"] else 503
+    return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
+
+
+def answer_http(app: App, handed: func.HttpRequest) -> func.HttpResponse:
+    """Answer a request of the route `console/{*path}`. Damage that a page has found is kept."""
+    try:
+        response = answer(app.console, read_request(handed))
+    finally:
+        app.damages.keep()
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=response.media_type
     )
