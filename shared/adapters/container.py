@@ -72,7 +72,7 @@ class Container(Protocol):
         ...
 
     def lease(self, path: str, elapsed: Callable[[], float] = ...) -> Lease | None:
-        """A lease on a (possibly new) blob; None while somebody else holds it. `elapsed`: the holder's clock."""
+        """A lease on a (possibly new) blob; None while another process holds it. `elapsed`: the holder's clock."""
         ...
 
 

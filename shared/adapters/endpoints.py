@@ -35,8 +35,8 @@ class Endpoints:
         """The source of that name, as its file is now. Raises ConfigurationError where there is none that reads."""
         source = self._sources.sources().get(name)
         if source is None:
-            told = "; ".join(self._sources.faults()) or "its file is gone; put it back"
-            raise ConfigurationError(f"there is no source file of {name} that reads: {told}")
+            why = "; ".join(self._sources.faults()) or "its file is gone; put it back"
+            raise ConfigurationError(f"there is no source file of {name} that reads: {why}")
         return source
 
     def of(self, name: str) -> Endpoint:

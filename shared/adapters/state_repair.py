@@ -1,6 +1,6 @@
 """Damage that Rollcall can put right itself, when an operator says so. The rest is named with what a person has to do.
 
-A row that only tells of something (an alert, an entry of the log, a minute of the quota) is deleted. A run is written
+A row that only reports something (an alert, an entry of the log, a minute of the quota) is deleted. A run is written
 again from its plan and its receipts: nothing of it is sent any more, what was sent is remembered and gets its answers.
 """
 

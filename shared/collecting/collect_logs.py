@@ -225,7 +225,10 @@ class _Tick:
             days = (first + timedelta(days=number) for number in range((now.astimezone(UTC).date() - first).days + 1))
             kept = (entry.in_short for day in days for entry in self.collector.store.by_day(job_id, day))
             runs.join_all = True
-            runs.join(entry for entry in kept if any(each.lacks(entry.external_id) for each in lost))
+            everything = any(each.run.join_again for each in lost)  # other runs have waited for its people, too
+            runs.join(
+                entry for entry in kept if everything or any(each.book.is_lost(entry.external_id) for each in lost)
+            )
 
     def _note_damaged(self, runs: JobRuns) -> None:
         """What came while a run's files did not read is joined once they read."""

@@ -92,10 +92,6 @@ class OpenRun:
         """Whether Entra has, or may have, taken a record of this person from this run."""
         return key in self._uploads
 
-    def lacks(self, key: str) -> bool:
-        """Whether log entries of this person came while the run, or what was known of the person, did not read."""
-        return self.book.is_lost(key) or (self.run.join_again and self.has_sent(key))
-
     def sent_at(self, key: str) -> datetime:
         """When the first call left that may have brought this person's record to Entra: by Entra's clock, as far as
         its answers said the time. Ours may have been set between two runs.

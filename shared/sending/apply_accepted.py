@@ -103,8 +103,8 @@ def _apply(people: People, run_id: str, person: PlannedPerson, user: bytes, uplo
 
 
 def doubt_all(run: Run, plan: Plan | None, receipts: list[Receipt], artefacts: Artefacts, store: PeopleStore) -> None:
-    """Of a run that has ended, and whose files are not what was planned: whoever it may have sent is in doubt, with the
-    record where that is certain. Where nobody can tell who that is, everybody known is.
+    """Of a run that has ended, and whose files are not what was planned: everyone whom it may have sent is in doubt,
+    with the record where that is certain. Where that cannot be said, everyone known is.
     """
     uploads = uploads_of(receipts)
     chunks = {chunk.number: chunk for chunk in plan.chunks} if plan else {}
@@ -127,7 +127,7 @@ def doubt_all(run: Run, plan: Plan | None, receipts: list[Receipt], artefacts: A
 
 
 def _keys_of(run: Run, plan: Plan | None, chunks: set[int], artefacts: Artefacts) -> list[str] | None:
-    """Who stands in these chunks; None where nobody can tell."""
+    """Who stands in these chunks; None where that cannot be said."""
     try:
         people = people_of(artefacts, run, plan) if plan else None
         return [person.key for person in people if person.chunk in chunks] if people else None

@@ -120,7 +120,7 @@ class _Tick:
     def _close_ended(self, run: Run) -> None:
         """A run that was superseded or cancelled while it was sent: close what was not sent, remember what was.
 
-        Where its files are not what was planned, the run says so, and whoever it may have sent is in doubt. So
+        Where its files are not what was planned, the run says so, and everyone whom it may have sent is in doubt. So
         nothing that does not match is learned, and the source goes on.
         """
         if run.sending_at and not run.folded:

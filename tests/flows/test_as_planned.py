@@ -372,7 +372,7 @@ def test_nothing_is_attributed_to_a_run_whose_people_are_not_what_was_planned(ma
     put_back()
     made.rollcall.house.collect_logs()
     assert made.run(run).state is S.SETTLED
-    assert made.run(run).figures.unknown == 60  # their answers were read while nobody knew whom the run had sent
+    assert (made.run(run).figures.created, made.run(run).figures.unknown) == (60, 0)  # learned from what was kept
 
 
 def test_a_record_that_is_not_what_was_planned_says_nothing_about_an_answer(made: Desk) -> None:
@@ -402,6 +402,27 @@ def test_an_answer_that_may_be_of_a_damaged_run_answers_no_other_one(made: Desk)
         made.rollcall.house.collect_logs()
     assert made.run(first).state is S.SETTLED
     assert (made.run(first).figures.failed, made.run(first).figures.unknown) == (1, 59)
+
+
+def test_what_came_while_a_run_was_damaged_is_learned_once_its_file_is_put_back(made: Desk) -> None:
+    made.settle(made.sent(people(60), "a.csv"))
+    made.clock.advance(minutes=5)
+    second = made.sent(boss(people(60)), "b.csv")
+    put_back = edit(made, second, PEOPLE, EDITS["same length"])
+    made.clock.advance(minutes=5)
+    for number in range(1, 61):
+        made.graph.log.append(entry(f"p{number:04d}", made.clock.now(), "update"))
+    for _ in range(2):
+        made.clock.advance(minutes=10)
+        made.rollcall.house.collect_logs()
+    assert not made.run(second).figures.updated
+    put_back()
+    for _ in range(3):
+        made.clock.advance(minutes=10)
+        made.rollcall.house.collect_logs()
+    sent = made.run(second).figures.sent
+    assert (made.run(second).state, made.run(second).figures.updated) == (S.SETTLED, sent)
+    assert not made.run(second).join_again
 
 
 # Sending people again
