@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import typer
 from rich.text import Text
 
 from cli import console
 from shared.adapters.state_repair import Repair
+from shared.errors import RollcallError
 from shared.wiring import House
 
 
@@ -19,13 +22,23 @@ def repair(house: House, *, yes: bool, as_json: bool) -> int:
     is_meant = bool(to_do) and (
         yes or (not as_json and typer.confirm(f"Repair {console.counted(len(to_do), 'thing')}?"))
     )
-    for each in to_do if is_meant else ():
-        house.repairs.carry_out(each)
+    failed = {each.damage.place: fault for each in to_do if is_meant and (fault := _fault(house, each))}
     if as_json:
-        console.print_json([_json(each, is_meant) for each in found])
+        console.print_json([_json(each, failed, is_meant=is_meant) for each in found])
     elif is_meant:
-        console.out().print(f"repaired {console.counted(len(to_do), 'thing')}")
-    return int(len(found) > (len(to_do) if is_meant else 0))
+        console.out().print(f"repaired {console.counted(len(to_do) - len(failed), 'thing')}")
+        for fault in failed.values():
+            console.out().print(Text(f"not repaired: {fault}"))
+    return int(len(found) > (len(to_do) - len(failed) if is_meant else 0))
+
+
+def _fault(house: House, repair: Repair) -> str:
+    """Carry it out; why it could not be, or "". One that fails keeps no other from being carried out."""
+    try:
+        house.repairs.carry_out(repair)
+    except RollcallError as error:
+        return str(error)
+    return ""
 
 
 def _show(found: list[Repair]) -> None:
@@ -38,7 +51,7 @@ def _show(found: list[Repair]) -> None:
         screen.print(Text(f"repair    {each.what}" if each.act else f"to do     {each.damage.remedy}"))
 
 
-def _json(repair: Repair, is_repaired: bool) -> dict[str, object]:
+def _json(repair: Repair, failed: Mapping[str, str], *, is_meant: bool) -> dict[str, object]:
     damage = repair.damage
     return {
         "what": damage.what,
@@ -48,5 +61,6 @@ def _json(repair: Repair, is_repaired: bool) -> dict[str, object]:
         "run_id": damage.run_id,
         "repair": repair.what,
         "remedy": "" if repair.act else damage.remedy,
-        "repaired": bool(repair.act) and is_repaired,
+        "repaired": bool(repair.act) and is_meant and damage.place not in failed,
+        "failure": failed.get(damage.place, ""),
     }

@@ -40,7 +40,10 @@ def resume(rollcall: House, source: str | None, by: str, *, as_json: bool) -> No
         console.print_json({"resumed": stop_json(lifted), "stopped": [stop_json(stop) for stop in left]})
         return
     of = f" of {lifted.source}" if lifted.source else ""
-    console.out().print(Text(f"sending{of} is resumed by {by}; runs go on at the next tick"))
+    is_held = any(not stop.source or stop.source == lifted.source for stop in left)
+    then = "another stop still holds, so nothing is sent" if is_held else "runs go on at the next tick"
+    console.out().print(Text(f"sending{of} is resumed by {by}; {then}"))
+    console.out().print(Text(f"lifted    {lifted.sentence}"))
     for line in stop_lines(left):
         console.out().print(line)
 

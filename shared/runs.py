@@ -179,6 +179,7 @@ class Run:
     resend: bool = False  # only some people are sent again, with records that Entra accepted before
     in_doubt: bool = False  # of these: the people who are in doubt, not those in a keys.json
     revert: Revert | None = None  # of these: the people whom `again_of` changed get the record of before
+    endpoint: str = ""  # where its first call went
     join_again: bool = False  # log entries came while its files did not read: they are joined once these read
     marked: bool = False  # its records carry the run's mark, which Entra may show in its log
     outcomes_at: datetime | None = None  # when outcome.csv was last written

@@ -171,7 +171,8 @@ class House:
         """What is damaged, and what can be done about it."""
         from shared.adapters.state_repair import Repairs
 
-        return Repairs(self.storage, self.ledger, self.files, self.state, self.damages, self.clock.now)
+        stores = self.storage, self.ledger, self.files, self.people
+        return Repairs(*stores, self.state, self.damages, self.clock.now)
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -337,7 +338,7 @@ def assemble(
 ) -> House:
     """The house over these things."""
     sources, hosts = SourceFolder(settings.sources_folder), TrustedHosts(settings.local_graph_url)
-    damages = DamageTable(clock.now, lambda spot: version_of(storage, spot))
+    damages = DamageTable(clock.now, lambda spot: version_of(storage, spot), lambda damage: ledger.is_beyond(damage))
 
     def table(field: str, name: str) -> VersionedTable:
         return VersionedTable(getattr(storage, field), field, name, damages)
@@ -345,10 +346,11 @@ def assemble(
     alerts = table("alerts_table", settings.alerts_table)
     damages.use(alerts)
     quota = table("quota_table", settings.quota_table)
+    ledger = TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table))
     return House(
         settings, storage, connect, tokens, clock, chance, hosts, sources,
         Endpoints(sources, hosts),
-        TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table)),
+        ledger,
         RunFiles(storage.runs, damages),
         LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
         CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -36,11 +35,16 @@ class Noted(msgspec.Struct, frozen=True):
 class DamageTable:
     """What was found damaged. Noting costs nothing; `keep` writes it, so that other processes show it as well."""
 
-    def __init__(self, now: Callable[[], datetime], version_of: Callable[[Spot], str]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        version_of: Callable[[Spot], str],
+        is_over: Callable[[Damage], bool] = lambda damage: False,  # whether nothing depends on it any more
+    ) -> None:
         self._now = now
         self._version_of = version_of
+        self._is_over = is_over
         self._noted: dict[str, Noted] = {}
-        self._kept: dict[str, str] = {}
         self._lock = threading.Lock()
         self._table: DecodedTable
 
@@ -56,14 +60,15 @@ class DamageTable:
     def keep(self) -> None:
         """Write what was noted since. Where storage fails it is written later."""
         with self._lock:
-            new = [each for place, each in self._noted.items() if self._kept.get(place) != each.spot.etag]
+            new, self._noted = self._noted, {}
         if not new:
             return
-        with suppress(StorageError):
+        try:
             there = {each.damage.place: each for each in self._rows()}
-            self._table.upsert(_entity(each) for each in new if not _is_same(there.get(each.damage.place), each))
+            self._table.upsert(_entity(each) for place, each in new.items() if not _is_same(there.get(place), each))
+        except StorageError:
             with self._lock:
-                self._kept.update({each.damage.place: each.spot.etag for each in new})
+                self._noted = new | self._noted
 
     def found(self) -> list[Damage]:
         """Everything that was damaged when it was last read. Raises StorageError."""
@@ -73,7 +78,7 @@ class DamageTable:
         """The same with where each is. Raises StorageError."""
         found = {each.damage.place: each for each in self._rows()}
         with self._lock:
-            found |= {place: each for place, each in self._noted.items() if place not in self._kept}
+            found |= self._noted
         return [found[place] for place in sorted(found)]
 
     def runs_in(self, store: str) -> set[str]:
@@ -81,16 +86,16 @@ class DamageTable:
         return {each.damage.run_id for each in self.notes() if each.spot.store == store}
 
     def look_again(self) -> None:
-        """Forget what was put right: another version is there, or none. Another release judges for itself."""
-        for each in list(self._rows()):
-            if each.release != RELEASE or self._version(each.spot) != each.spot.etag:
+        """Forget what was put right: another version is there, or none; or this release can read what it is."""
+        for each in self._rows():
+            is_for_this_one = each.damage.newer and each.release != RELEASE
+            if is_for_this_one or self._version(each.spot) != each.spot.etag or self._is_over(each.damage):
                 self.forget(each.damage)
 
     def forget(self, damage: Damage) -> None:
         """It was put right."""
         with self._lock:
             self._noted.pop(damage.place, None)
-            self._kept.pop(damage.place, None)
         self._table.delete([(_DAMAGED, table_key(damage.place))])
 
     def _version(self, spot: Spot) -> str:

@@ -38,6 +38,14 @@ class BlobKind:
     remedy: str
 
 
+class Lacks(Exception):
+    """A blob that a row names is missing."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path)
+
+
 class DecodedTable:
     """A table whose rows are decoded one by one. `store` is its field of Storage, `name` what the account calls it."""
 
@@ -67,32 +75,36 @@ class DecodedTable:
             raise
         except NewerState as error:
             raise self.damaged(row, kind, str(error), newer=True) from None
-        except Missing as error:
-            raise self.damaged(row, kind, f"{error}, which it names") from None
+        except Lacks as error:
+            raise self.damaged(
+                row, kind, f"the blob {error.path}, which it names, is missing", lacks=error.path
+            ) from None
         except RollcallError:
             raise  # something else that decoding needs could not be read
         except Exception as error:  # noqa: BLE001 - a damaged row may raise anything
             raise self.damaged(row, kind, fault_of(error)) from None
 
-    def damaged(self, row: Row, kind: Kind[T], fault: str, *, newer: bool = False) -> Damaged:
+    def damaged(self, row: Row, kind: Kind[T], fault: str, *, newer: bool = False, lacks: str = "") -> Damaged:
         """The error for a row, which is noted."""
         entity = row.entity
         partition, key = str(entity["PartitionKey"]), str(entity["RowKey"])
         place = f"table {self._name}, partition {partition}, row {key}"
         remedy = DEPLOY if newer else kind.remedy
         damage = Damage(place, kind.what(entity), fault, remedy, kind.source(entity), kind.run_id(entity), newer)
-        self._damages.note(damage, Spot(self._store, row.etag, partition, key))
+        self._damages.note(damage, Spot(self._store, row.etag, partition, key, lacks=lacks))
         return Damaged(damage)
 
     def blob(self, container: Container, path: str, decode: Callable[[bytes], T], kind: BlobKind) -> T:
-        """The value of a blob that a row names. Raises Missing; Damaged, which is noted."""
-        content, etag = container.get(path)
+        """The value of a blob that a row names. Raises Lacks; Damaged, which is noted."""
+        try:
+            content, etag = container.get(path)
+        except Missing:
+            raise Lacks(path) from None
         try:
             return decode(content)
         except Exception as error:  # noqa: BLE001 - a damaged blob may raise anything
-            damage = Damage(
-                f"blob {path} of the container of the {kind.store}", kind.what, fault_of(error), kind.remedy
-            )
+            place = f"blob {path} of the container of the {kind.store}"
+            damage = Damage(place, kind.what, fault_of(error), kind.remedy)
             self._damages.note(damage, Spot(kind.store, etag, path=path))
             raise Damaged(damage) from None
 

@@ -19,7 +19,7 @@ import msgspec
 from shared.adapters.decoded import Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, joined, pieces, table_key
 from shared.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
-from shared.runs import HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
+from shared.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
 
 _TURN = "~turn"
 
@@ -73,6 +73,19 @@ class TableLedger:
                 except Damaged as error:
                     found.append(error.damage)
         return found
+
+    def is_beyond(self, damage: Damage) -> bool:
+        """Whether it is a file of a run that was cancelled, superseded or rejected, and waits for nothing."""
+        if not damage.run_id or not damage.place.startswith("blob runs/"):
+            return False
+        try:
+            run = self.get(damage.run_id)
+        except UnknownRun:
+            return True
+        except Damaged:
+            return False
+        is_ended = run.state in ENDED_ON_THE_WAY or run.state is RunState.REJECTED
+        return is_ended and (run.settled_at is not None or run.sending_at is None)
 
     def must_read(self) -> None:
         """Raise Damaged where a run does not read: for those who must not leave one out."""
@@ -147,7 +160,7 @@ class TableLedger:
 
     def forget(self, run: Run) -> None:
         """Take out its receipts, then the run."""
-        rows = self._chunks.rows(Query(partition=table_key(run.run_id), select=("answer",)))
+        rows = self._chunks.stored(Query(partition=table_key(run.run_id), select=("answer",)))
         self._chunks.delete([(str(row.entity["PartitionKey"]), str(row.entity["RowKey"])) for row in rows])
         self._runs.delete([(table_key(run.source), table_key(run.run_id))])
 
@@ -176,8 +189,9 @@ class TableLedger:
             return self.get(run_id).state in HAS_THE_TURN
         except UnknownRun:
             return False
-        except Damaged:
-            return True  # it may have
+        except Damaged:  # its column says so, too
+            row = self._runs.stored_one(table_key(source_of(run_id)), table_key(run_id))
+            return row.entity.get("state") not in _OVER
 
     @staticmethod
     def _won(write: Any) -> bool:

@@ -21,6 +21,7 @@ class Spot:
     partition: str = ""
     row: str = ""
     path: str = ""
+    lacks: str = ""  # a blob of the state's container that the row names, and that is missing
 
 
 class Damages(Protocol):

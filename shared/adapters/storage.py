@@ -43,6 +43,8 @@ def version_of(storage: Storage, spot: Spot) -> str:
     try:
         if spot.path:
             return cast("Container", store).drop(spot.path).version.etag
+        if spot.lacks and next(iter(storage.state.versions(spot.lacks)), None) is not None:
+            return ""
         return cast("Table", store).get(spot.partition, spot.row).etag
     except Missing:
         return ""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.alerting.findings import Finding, RunWatch, Severity, SourceWatch, Watch
+from shared.errors import Damage
 from shared.planning.gates import exceeds
 from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.sending.quota import finished_at
@@ -18,6 +19,7 @@ from shared.sending.quota import finished_at
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
 NOT_TAKEN_FOR = timedelta(hours=1)
+MOST_DAMAGES = 5  # of one place and source that are an alert each
 UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
 
@@ -295,13 +297,27 @@ def source_files(watch: Watch) -> Iterator[Finding]:
 
 
 def damaged(watch: Watch) -> Iterator[Finding]:
-    """Something stored does not read. What does not depend on it goes on."""
+    """Something stored does not read. What does not depend on it goes on. Many things of one place are one finding."""
+    together: dict[tuple[str, str], list[Damage]] = {}
     for each in watch.damages:
-        text = f"{each.what} does not read: {each.fault} ({each.place})"
-        yield Finding(
-            f"damaged|{each.place}", Severity.CRITICAL, "damaged", each.source, "Something stored does not read", text,
-            each.remedy, each.run_id,
-        )  # fmt: skip
+        together.setdefault((each.place.partition(",")[0], each.source), []).append(each)
+    for (place, source), damages in together.items():
+        if len(damages) > MOST_DAMAGES:
+            text = f"{len(damages)} things in {place} do not read, such as {damages[0].what}: {damages[0].fault}"
+            yield Finding(
+                f"damaged|{place}|{source}", Severity.CRITICAL, "damaged", source, "Stored things do not read",
+                f"{text} ({damages[0].place})", damages[0].remedy,
+            )  # fmt: skip
+        else:
+            yield from map(_damage, damages)
+
+
+def _damage(each: Damage) -> Finding:
+    text = f"{each.what} does not read: {each.fault} ({each.place})"
+    return Finding(
+        f"damaged|{each.place}", Severity.CRITICAL, "damaged", each.source, "Something stored does not read", text,
+        each.remedy, each.run_id,
+    )  # fmt: skip
 
 
 def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from shared.endpoint import Endpoint
 from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
 from shared.planning.changes import Action
-from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Run
+from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
@@ -86,7 +86,7 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
     plan = plan_to_show(watcher.artefacts, run)[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
-    receipts = watcher.ledger.receipts(run.run_id) if run.state in TO_SEND else []
+    receipts = _receipts(watcher, run) if run.state in TO_SEND else []
     return RunWatch(
         run,
         unresolved_managers=len(plan.unresolved_managers),
@@ -95,6 +95,12 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
         calls_needed=calls_left(plan.chunks, receipts) if run.state in TO_SEND else 0,
         taken_at=max((receipt.at for receipt in receipts if receipt.answer is Answer.ACCEPTED), default=None),
     )
+
+
+def _receipts(watcher: Watcher, run: Run) -> list[Receipt]:
+    with suppress(Damaged):  # it is among the damages
+        return watcher.ledger.receipts(run.run_id)
+    return []
 
 
 def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | Unread:

@@ -196,7 +196,7 @@ class _Tick:
                 self._write_back(opened, read_to, now, rewrite=is_interrupted)
             self._put_out_of_order(runs)
             self._send_released(endpoint, runs, read_to, now)
-            self._settle_lost(runs, now)
+            self._settle_lost(runs, read_to, now)
             self._note_damaged(runs)
             self.faults += runs.faults
         if read is not None and not self.is_unfinished:
@@ -212,12 +212,16 @@ class _Tick:
 
     def _join_lost(self, runs: JobRuns, job_id: str, read_to: datetime | None, now: datetime) -> None:
         """Where what the log has said of people does not read any more, learn it from the entries that are kept."""
-        for run_id in self.collector.lost():
+        damaged = set(self.collector.lost())
+        for run_id in damaged:
             runs.open_by_id(run_id)
         for run in runs.waiting:
             if run.join_again:
                 runs.open(run)
         opened = list(runs.to_write(read_to, self.collector.outcome_wait))
+        for each in opened:  # what is to be written whole is read whole: a bucket may not read although its tally does
+            if each.run.run_id in damaged or each.is_over(read_to, self.collector.outcome_wait):
+                each.book.read_all()
         lost = [each for each in opened if each.run.join_again or each.book.has_lost]
         if lost:
             began = min(each.run.sending_at or each.run.changed_at for each in lost)
@@ -341,10 +345,12 @@ class _Tick:
             if released:
                 self._save(run, lambda run: replace(run, released_at=now))
 
-    def _settle_lost(self, runs: JobRuns, now: datetime) -> None:
+    def _settle_lost(self, runs: JobRuns, read_to: datetime | None, now: datetime) -> None:
         """A run that ended before anything was sent, and whose folder is gone or damaged, waits for nothing."""
         for run in runs.waiting:
-            if run.state in ENDED_ON_THE_WAY and run.sending_at is None and runs.is_lost(run):
+            waited = read_to is not None and read_to >= run.changed_at + self.collector.outcome_wait
+            is_over = run.sending_at is None or (run.folded and waited)
+            if run.state in ENDED_ON_THE_WAY and is_over and runs.is_lost(run):
                 damage = runs.damage_of(run)
                 reasons = (*run.reasons, damage) if damage else run.reasons
                 self._save(run, partial(replace, settled_at=now, reasons=reasons))

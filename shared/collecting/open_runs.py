@@ -175,7 +175,8 @@ class OpenRun:
             return False  # the sender closes it first
         if self.not_sent == len(self.people):
             return True
-        ended_at = run.sent_at or run.changed_at
+        behind = timedelta(seconds=max(0.0, -(self._skew or 0.0)))  # of Entra's clock, which read_to goes by
+        ended_at = (run.sent_at or run.changed_at) + behind
         if read_to is None or read_to < ended_at:
             return False
         return (self.is_answered and not self.book.has_learned) or read_to >= ended_at + wait

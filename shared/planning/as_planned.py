@@ -114,6 +114,14 @@ def check_people(artefacts: Artefacts, run: Run, plan: Plan) -> None:
             deque(_hashed(artefacts, run, name, sha256) if sha256 else found, maxlen=0)
 
 
+def has_its_requests(artefacts: Artefacts, run: Run) -> bool:
+    """Whether the requests are those of a plan without hashes. A gigabyte of them need not be read for that."""
+    try:
+        return artefacts.etag(run, REQUESTS) == run.requests_etag
+    except Missing:
+        return False
+
+
 def damaged(artefacts: Artefacts, run: Run, name: str, fault: str) -> Damaged:
     """The error for a file of a run that must not be acted upon. It is noted."""
     version = f"Restore the version of {run.planned_at:%Y-%m-%d %H:%M} UTC" if run.planned_at else "Restore it"

@@ -12,8 +12,8 @@ from datetime import datetime
 import msgspec
 
 from shared.errors import Damaged, Missing, NotPossible
-from shared.planning.as_planned import read_plan
-from shared.planning.plan import KEYS, PLAN, REQUESTS, Plan, plan_hash
+from shared.planning.as_planned import has_its_requests, read_plan
+from shared.planning.plan import KEYS, PLAN, Plan, plan_hash
 from shared.planning.todays_source import why_not
 from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
 from shared.sources import Source
@@ -42,7 +42,7 @@ def approve(
         raise NotPossible("an approval needs a reason; it is kept with the run")
     digest, plan = _digest(artefacts, run), _plan(artefacts, run)
     is_shown = digest == run.plan_hash and digest.startswith(shown)
-    if not is_shown or plan is None or not (plan.has_hashes or _has_its_requests(artefacts, run)):
+    if not is_shown or plan is None or not (plan.has_hashes or has_its_requests(artefacts, run)):
         raise NotPossible(
             f"the plan of run {run_id} is not the one that was shown; look at it again (rollcall show {run_id}), "
             f"or plan it again (rollcall replan {run_id}) if it was changed since it was made"
@@ -169,14 +169,6 @@ def _plan(artefacts: Artefacts, run: Run) -> Plan | None:
         return read_plan(artefacts, run)
     except Damaged:
         return None
-
-
-def _has_its_requests(artefacts: Artefacts, run: Run) -> bool:
-    """Whether the requests are those of a plan without hashes. A gigabyte of them need not be read for that."""
-    try:
-        return artefacts.etag(run, REQUESTS) == run.requests_etag
-    except Missing:
-        return False
 
 
 def _digest(artefacts: Artefacts, run: Run) -> str:

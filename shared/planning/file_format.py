@@ -60,7 +60,9 @@ class Format:
     @property
     def is_correction(self) -> bool:
         """Whether these are lines of a rejected.csv, as Rollcall or a spreadsheet has saved it."""
-        return _is_of_correction(self.first_row)
+        rows = [row for _, row in self.head]
+        is_declared = bool(rows) and _DECLARED.fullmatch(self.delimiter.join(rows[0])) is not None
+        return _is_of_correction(next(iter(rows[is_declared:]), ()))
 
 
 def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Format:
@@ -75,7 +77,7 @@ def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Form
     declared = _DECLARED.fullmatch(lines[0]) if lines else None
     above = max(reading.skip_lines, 1 if declared else 0)
     text = "".join(lines[above:]) or whole
-    delimiter: str = _of_correction(whole) or (declared[1] if declared else reading.delimiter)
+    delimiter: str = _of_correction(text if declared else whole) or (declared[1] if declared else reading.delimiter)
     if delimiter == "auto" or len(_first_row(text, delimiter)) == 1:
         delimiter = _delimiter(text)
     head = tuple(_head(whole, delimiter))

@@ -38,8 +38,8 @@ user_name=excluded.user_name, active=excluded.active, run_id=excluded.run_id, ca
 send_again=''
 """
 _EARLIER = """
-INSERT OR IGNORE INTO earlier
-SELECT key, run_id FROM people WHERE key=:key AND run_id NOT IN ('', :run_id)
+INSERT OR IGNORE INTO earlier (key, run_id, outcome)
+SELECT key, run_id, outcome FROM people WHERE key=:key AND run_id NOT IN ('', :run_id)
     AND outcome NOT IN ('created', 'updated', 'disabled', 'enabled', 'unchanged')
 """
 _NO_MORE_THAN = """
@@ -120,7 +120,7 @@ class People(PeopleReads):
             "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?, ?, ?)",
             (key, run_id, at.astimezone(UTC).isoformat(), active, self._packed_record(user)),
         )
-        self._db.execute("INSERT OR IGNORE INTO earlier VALUES (?, ?)", (key, run_id))
+        self._db.execute("INSERT OR IGNORE INTO earlier (key, run_id) VALUES (?, ?)", (key, run_id))
         self._keep_row(key, b"")
         self._count = None
 
@@ -172,6 +172,7 @@ class People(PeopleReads):
         """
         given_up = 0
         for key, outcome in outcomes:
+            self._db.execute("UPDATE earlier SET outcome=? WHERE key=? AND run_id=?", (outcome, key, run_id))
             if outcome == "unknown":
                 given_up += self._no_answer(key, run_id)
             elif outcome == "failed":
@@ -279,6 +280,10 @@ class People(PeopleReads):
 
     def _keep_record(self, key: str, user: bytes, run_id: str) -> None:
         """This record is the last accepted one; the one before it is kept, too, unless it is of the same run."""
+        newest = self.records(key)[:1]
+        if newest and newest[0][1] == user:  # the same again: the one before it stays as it is
+            self._db.execute("UPDATE records SET run_id = ? WHERE key = ? AND position = 0", (run_id, key))
+            return
         self._db.execute(
             "INSERT OR REPLACE INTO records SELECT key, 1, run_id, record FROM records"
             " WHERE key = ? AND position = 0 AND run_id <> ?",

@@ -121,6 +121,11 @@ class PeopleReads(PeopleDb):
         """Whether a record of this person had no certain answer when a newer one was sent."""
         return self._db.execute("SELECT 1 FROM earlier WHERE key = ?", (key,)).fetchone() is not None
 
+    def has_failed(self, key: str, run_id: str) -> bool:
+        """Whether the log said that the record of an earlier run failed."""
+        query = "SELECT 1 FROM earlier WHERE key = ? AND run_id = ? AND outcome = 'failed'"
+        return self._db.execute(query, (key, run_id)).fetchone() is not None
+
     def records(self, key: str) -> list[tuple[str, bytes]]:
         """The last accepted records of this person with their runs, at most two, the newest first."""
         rows = self._db.execute("SELECT run_id, record FROM records WHERE key = ? ORDER BY position", (key,))

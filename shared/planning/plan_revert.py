@@ -33,6 +33,7 @@ class What(StrEnum):
     DISABLED = "disabled"
     CREATED = "created"
     THERE_BEFORE = "there_before"
+    NOT_CERTAIN = "not_certain"
     CHANGED_SINCE = "changed_since"
     SAME = "same"
     NO_RECORD = "no_record"
@@ -45,6 +46,7 @@ REASONS = {
     What.DISABLED: "sent first by the run; the account is disabled, as was asked",
     What.CREATED: "sent first by the run; the account stays as it is",
     What.THERE_BEFORE: "sent first by the run, but Entra had the account before; it stays as it is",
+    What.NOT_CERTAIN: "sent first by the run, and the log does not say that it created the account; it stays as it is",
     What.CHANGED_SINCE: "the last record is another run's, or may be; the account stays as it is",
     What.SAME: "Entra has the record of before; nothing is sent",
     What.NO_RECORD: "the record of before is not kept, or not certain; the account stays as it is",
@@ -111,6 +113,8 @@ class Reversal:
 
     def _judged(self, person: PlannedPerson) -> _Judged:
         judged = self._before(person)
+        if judged.what is What.CREATED and self._revert.created == DISABLE and not self._is_created(person.key):
+            return _Judged(What.NOT_CERTAIN)
         if judged.what is What.CREATED and self._revert.created == DISABLE:
             user = msgspec.json.decode(judged.record) | {"active": False}
             judged = _Judged(What.DISABLED, msgspec.json.encode(user), self._old.run_id)
@@ -122,6 +126,11 @@ class Reversal:
         if compare(self._people, person.key, user).action is Action.UNCHANGED:
             return _Judged(What.SAME)
         return judged
+
+    def _is_created(self, key: str) -> bool:
+        """Whether the log says so: else Entra may have had the account before."""
+        known = self._people.get(key)
+        return known is not None and known.outcome == "created" and not self._people.doubts(key)
 
     def _before(self, person: PlannedPerson) -> _Judged:
         """What stood before the run, from the known people."""
@@ -136,7 +145,8 @@ class Reversal:
         if doubts and not known.is_accepted:
             return _Judged(What.CREATED, doubts[0].record)
         if doubts:
-            return _Judged(What.REVERTED, records[0][1], records[0][0]) if records else _Judged(What.NO_RECORD)
+            is_kept = bool(records) and known.outcome != "failed"
+            return _Judged(What.REVERTED, records[0][1], records[0][0]) if is_kept else _Judged(What.NO_RECORD)
         if not records or records[0][0] != mine:
             return _Judged(What.NO_RECORD)
         if _may_be_of_a_failed_creation(person, records) and known.outcome != "created":
@@ -144,7 +154,9 @@ class Reversal:
         if _is_first(person, known, records):
             what = What.THERE_BEFORE if known.outcome in _THERE_BEFORE else What.CREATED
             return _Judged(what, records[0][1])
-        return _Judged(What.REVERTED, records[1][1], records[1][0]) if records[1:] else _Judged(What.NO_RECORD)
+        if not records[1:] or self._people.has_failed(key, records[1][0]):
+            return _Judged(What.NO_RECORD)
+        return _Judged(What.REVERTED, records[1][1], records[1][0])
 
 
 def _is_first(person: PlannedPerson, known: KnownPerson, records: list[tuple[str, bytes]]) -> bool:

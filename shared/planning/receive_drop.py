@@ -83,7 +83,8 @@ def plan_waiting(planner: Planner, source: str) -> int:
 def _say_why_they_wait(planner: Planner, source: str, error: Damaged) -> None:
     for run in planner.ledger.runs(source, WAITING):
         with suppress(StaleRun):
-            if run.reasons != (str(error),):
+            is_claimed = run.claimed_until is not None and run.claimed_until > planner.now()
+            if run.reasons != (str(error),) and not is_claimed:
                 planner.ledger.save(replace(run, reasons=(str(error),)))
 
 
@@ -121,6 +122,9 @@ def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
             return planner.ledger.save(planned)
     except StaleRun:
         return None  # somebody cancelled or superseded it, or took it over when the claim was over
+    except Damaged:  # this attempt has written nothing that anyone reads; the next one has the same number
+        _give_back(planner, replace(run, plan_attempt=max(1, attempt - 1)))
+        raise
     except BaseException:
         _give_back(planner, run)
         raise

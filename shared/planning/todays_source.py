@@ -60,7 +60,8 @@ def why_not(run: Run, plan: Plan, source_of: Callable[[str], Source]) -> str:
 
 def why_not_further(run: Run, plan: Plan, source: Source) -> str:
     """Why a run of which something was sent must not go on; "" where it may."""
-    if not plan.endpoint or _address(plan.endpoint) == _address(source.endpoint):
+    began_with = run.endpoint or plan.endpoint
+    if not began_with or _address(began_with) == _address(source.endpoint):
         return ""
     return (
         "the endpoint in the source file is another one than when this run began: put it back, "

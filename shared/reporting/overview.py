@@ -16,7 +16,7 @@ from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
 from shared.reporting.job_facts import JobFacts
-from shared.reporting.run_view import Progress, progress_of
+from shared.reporting.run_view import Progress, progress_of, receipts_of
 from shared.reporting.verdict import TONES, Verdict, verdict
 from shared.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
 from shared.sending.quota import Budget
@@ -179,7 +179,7 @@ def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 
 def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
     plan = plan_to_show(lookout.artefacts, run)[0] if run.state in TO_SEND else None
-    receipts = lookout.ledger.receipts(run.run_id) if run.state in AWAITING_OUTCOMES else []
+    receipts = receipts_of(lookout.ledger, run) if run.state in AWAITING_OUTCOMES else []
     progress = progress_of(run, plan, receipts, budget, now)
     return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from shared.errors import Damaged
 from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
 from shared.planning.plan import Plan
@@ -92,13 +94,20 @@ class RunView:
     damage: str = ""  # why there is no plan to show
 
 
+def receipts_of(ledger: Ledger, run: Run) -> list[Receipt]:
+    """The receipts of a run; none where one does not read, which is among the damages."""
+    with suppress(Damaged):
+        return ledger.receipts(run.run_id)
+    return []
+
+
 def run_view(
     ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
 ) -> RunView:
     """The run as it stands. `stop` keeps its source from sending."""
     is_planned = run.planned_at is not None or run.state is RunState.HELD
     plan, damage = plan_to_show(folder, run) if is_planned else (None, "")
-    receipts = ledger.receipts(run.run_id)
+    receipts = receipts_of(ledger, run)
     progress = progress_of(run, plan, receipts, budget, now)
     lines = tuple(_chunk_lines(plan.chunks, receipts)) if plan else ()
     there = set(folder.names(run))

@@ -31,6 +31,7 @@ from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
 from shared.sending.stops import SendingStop, holding
 
 SAVE_EVERY = 5.0  # seconds
+LOOK_AGAIN = 1.0  # seconds after which a call that has not left looks again whether it may
 DOUBTFUL = 5  # throttles in a row, each after its pause, that the pace does not explain
 HOPELESS = MAX_OPERATIONS  # operations refused one after the other, and none accepted: it is not the people
 _LOOK_UP = 0.25  # seconds between two looks at the calls under way
@@ -79,6 +80,7 @@ class Flight:
     _under_way: dict[Future[_Started], _Call] = field(default_factory=dict)
     _ready: tuple[Part, bytes] | None = None  # the next part, and the line of its chunk
     _resume_at: float | None = None
+    _pause_of_job: bool = False
     _calls_at_pause: int = 0
     _token: int = 0
     _token_is_proven: bool = True
@@ -102,7 +104,7 @@ class Flight:
         self._safely(self._receipts.keep_all)
         if self.stop is not None and self._resume_at is not None and self._resume_at > self.sender.clock.elapsed():
             self._halt(
-                Stop(until=self._by_the_wall(self._resume_at))
+                Stop(until=self._by_the_wall(self._resume_at), alone=self._pause_of_job)
             )  # a pause that Entra asked for outlasts what ended the flight
         if self._taken_for is not None:
             self.sender.quota.put_back()
@@ -173,24 +175,29 @@ class Flight:
         """
         clock = self.sender.clock
         began, elapsed = clock.now(), clock.elapsed()
+        looked = [elapsed]
 
         def leaving() -> None:
             self.lease.keep()  # the process may have stood still since the receipt was written
+            if clock.elapsed() - looked[0] > LOOK_AGAIN:
+                look()
             booking.left(clock.elapsed())
+
+        def look() -> None:
+            looked[0] = clock.elapsed()
+            try:
+                stop = holding(self.sender.stops.all(), self.run.source)
+            except RollcallError as error:
+                raise _NotCalled(error, started) from error
+            if stop is not None or self._forbidden(part, line) is not None:
+                raise _NotCalled(stop, started)
 
         try:
             skew = self.sender.entra.skew(began, elapsed)
             started = self.sender.ledger.record(self.run.run_id, part.started(began, self._name, skew))
         except RollcallError as error:
             raise _NotCalled(error) from error
-        try:
-            stop = holding(self.sender.stops.all(), self.run.source)
-        except RollcallError as error:
-            raise _NotCalled(error, started) from error
-        if stop is not None:
-            raise _NotCalled(stop, started)
-        if self._forbidden(part, line) is not None:
-            raise _NotCalled(None, started)
+        look()
         try:
             reply = self.sender.upload.post(self.endpoint, part.body(line), leaving)
         except RollcallError as error:  # the receipt stays as it is: another process may have the lease by now
@@ -369,6 +376,7 @@ class Flight:
         resume_at = clock.elapsed() + pause
         self._resume_at = max(resume_at, self._resume_at or resume_at)
         bucket_full = reply.verdict is Verdict.BUCKET_FULL  # of this job: others have buckets of their own
+        self._pause_of_job = bucket_full
         if bucket_full or self._resume_at >= self.deadline:
             self._halt(Stop(f"Entra answers {reply.told}", self._by_the_wall(self._resume_at), alone=bucket_full))
         self._send_later(call.part, reply)
@@ -378,7 +386,8 @@ class Flight:
         before = self.stop or stop
         until = max((each.until for each in (before, stop) if each.until), default=None)
         chosen = stop if stop.blocked and not before.blocked else before
-        self.stop = replace(chosen, until=until)
+        is_alone = chosen.alone and (stop.alone or stop.until is None)  # a pause of the service is for every run
+        self.stop = replace(chosen, until=until, alone=is_alone)
 
     def _by_the_wall(self, moment: float | None) -> datetime | None:
         """A moment of this process as the time of day, for the processes that come after it."""

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 
 from shared.endpoint import Endpoint
 from shared.errors import ConfigurationError, Damaged, LeaseLost, Missing, RollcallError, StaleRun
-from shared.planning.as_planned import check_people, read_plan
+from shared.planning.as_planned import check_people, has_its_requests, read_plan
 from shared.planning.plan import Plan
 from shared.planning.todays_source import why_not, why_not_further
 from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
@@ -163,7 +163,7 @@ class _Tick:
             self.done = replace(self.done, runs=self.done.runs[:-1])
             return Stop(alone=True)
         calls = sum(receipt.attempt for receipt in receipts)
-        run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, calls))
+        run = save_on_the_way(sender.ledger, run, lambda run: self._begun(run, calls, endpoint))
         flight = Flight(sender, run, plan, endpoint, self.lease, self.deadline, parts, failures=run.attempts)
         flight.fly()
         self.done = replace(
@@ -186,15 +186,21 @@ class _Tick:
                 fault = why_not_further(run, plan, sender.source_of(run.source))
             elif not (fault := why_not(run, plan, sender.source_of)):
                 check_people(sender.artefacts, run, plan)
+                if not plan.has_hashes and run.requests_etag and not has_its_requests(sender.artefacts, run):
+                    fault = (
+                        f"requests.ndjson was changed since the plan was made: rollcall replan {run.run_id}, "
+                        f"or rollcall cancel {run.run_id} and drop the file again"
+                    )
         except (ConfigurationError, Missing, Damaged) as error:
             return Stop(str(error), later, blocked=True)
         return Stop(fault, later, blocked=True) if fault else (endpoint, plan)
 
-    def _begun(self, run: Run, started: int) -> Run:
+    def _begun(self, run: Run, started: int, endpoint: Endpoint) -> Run:
         """A process that was killed may have made calls it could not count; the receipts know of each."""
         now = self.sender.clock.now()
         calls = max(run.figures.calls, started)
-        return run.counted(calls=calls).moved(RunState.SENDING, now, not_before=None, sending_at=run.sending_at or now)
+        run = replace(run, sending_at=run.sending_at or now, endpoint=run.endpoint or endpoint.url)
+        return run.counted(calls=calls).moved(RunState.SENDING, now, not_before=None)
 
     def _land(self, flight: Flight, plan: Plan) -> None:
         """Enter the run as it stands after the flight. Raises what ended the flight, if it was no answer of Entra."""
