@@ -22,7 +22,7 @@ from shared.sending.replies import Reply
 
 _MINIMUM = re.compile(
     r"Minimum allowed time for activityDateTime is\s+"
-    r"(\d{4}-\d\d-\d\dT[\d:.]+Z?|\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d:\d\d(?: [AP]M)?)",
+    r"(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d:\d\d(?: [AP]M)?)",
     re.IGNORECASE,
 )
 _TIMES = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")  # as .NET writes them where no culture is set

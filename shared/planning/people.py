@@ -93,9 +93,10 @@ class People(PeopleReads):
         name, active = decoded.get("userName", ""), bool(decoded["active"])
         self._keep_earlier(key, run_id)
         self._db.execute(_PUT, (key, fingerprint(decoded), self._packed(decoded), name, active, run_id, calls))
+        if self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,)).rowcount:
+            self._db.execute("DELETE FROM records WHERE key = ?", (key,))  # they are of an account that was never made
         self._keep_record(key, user, run_id)
         self._keep_row(key, row)
-        self._db.execute("DELETE FROM forgotten WHERE key = ?", (key,))
         self._db.execute("DELETE FROM doubts WHERE key = ?", (key,))
         self._forgotten = self._count = None
 

@@ -15,7 +15,6 @@ import msgspec
 from shared.csv_cells import csv_line
 from shared.planning.changes import EXAMPLES, Action, Change
 from shared.planning.compare import compare, is_protected
-from shared.planning.fingerprints import fingerprint
 from shared.planning.gates import Tripped
 from shared.planning.lanes import Lane, Planned
 from shared.planning.people import KnownPerson, People
@@ -149,8 +148,6 @@ class Reversal:
             return _Judged(What.REVERTED, records[0][1], records[0][0]) if is_kept else _Judged(What.NO_RECORD)
         if not records or records[0][0] != mine:
             return _Judged(What.NO_RECORD)
-        if _may_be_of_a_failed_creation(person, records) and known.outcome != "created":
-            return _Judged(What.NO_RECORD)
         if _is_first(person, known, records):
             what = What.THERE_BEFORE if known.outcome in _THERE_BEFORE else What.CREATED
             return _Judged(what, records[0][1])
@@ -164,17 +161,6 @@ def _is_first(person: PlannedPerson, known: KnownPerson, records: list[tuple[str
     if person.action == Action.NEW:
         return True
     return known.outcome == "created" and (len(records) == 1 or person.action == Action.AGAIN)
-
-
-def _may_be_of_a_failed_creation(person: PlannedPerson, records: list[tuple[str, bytes]]) -> bool:
-    """Whether the record of before may be one with which the creation failed: then nothing stood before.
-
-    A person who was sent `again` with another record was forgotten before. Entra may have had the account all the same.
-    """
-    if person.action != Action.AGAIN or len(records) == 1:
-        return False
-    this, before = (fingerprint(msgspec.json.decode(record)) for _, record in records)
-    return this != before
 
 
 def _taken(persons: Iterable[PlannedPerson], receipts: Iterable[Receipt]) -> Iterator[PlannedPerson]:

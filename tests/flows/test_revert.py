@@ -185,13 +185,6 @@ def test_who_is_in_doubt_by_a_newer_run_is_left(made: Desk) -> None:
     assert listed(made, asked(made, bad))["p0001"] == ("changed_since", newer.run_id)
 
 
-def test_a_change_without_effect_is_not_sent_back(made: Desk) -> None:
-    made.settle(made.sent(people(3), "a.csv"))
-    made.settle(made.sent(titled(3, "Boss"), "b.csv"), failed=["p0001"])
-    again = made.settle(made.sent(titled(3, "Boss"), "c.csv"))
-    assert whats(made, asked(made, again)) == {"p0001": "same"}
-
-
 # Created
 
 
@@ -206,8 +199,8 @@ def test_people_whom_the_run_created_stay_unless_asked(made: Desk, created: str)
 
 @pytest.mark.parametrize(("created", "what"), [("", "created"), (DISABLE, "disabled")])
 def test_people_whom_entra_created_are_listed_and_disabled_only_when_asked(made: Desk, created: str, what: str) -> None:
-    made.sent(people(3), "a.csv")
-    bad = made.sent(people(5), "b.csv")
+    made.settle(made.sent(people(3), "a.csv"))
+    bad = made.settle(made.sent(people(5), "b.csv"), created=["p0004", "p0005"])
     run = asked(made, bad, created)
     assert whats(made, run) == dict.fromkeys(["p0004", "p0005"], what)
     before = last_sent(made, "p0004")
@@ -259,11 +252,37 @@ def test_who_may_have_been_sent_gets_the_accepted_record(made: Desk) -> None:
         assert len(known.doubts("p0004")) == 1
 
 
-def test_who_may_have_been_created_is_disabled_when_asked(made: Desk) -> None:
+@pytest.mark.parametrize("answer", ["", "skipped", "update"])
+def test_who_is_not_known_to_be_created_stays_also_when_asked(made: Desk, answer: str) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    bad = made.sent(people(4), "b.csv")
+    if answer:
+        made.clock.advance(minutes=5)
+        outcome = {"outcome": "skipped"} if answer == "skipped" else {}
+        made.graph.log.append(entry("p0004", made.clock.now(), "update" if answer == "update" else "create", **outcome))
+        made.clock.advance(minutes=10)
+        made.rollcall.house.collect_logs()
+    assert whats(made, asked(made, bad, DISABLE))["p0004"] in ("not_certain", "there_before")
+
+
+def test_who_may_have_been_created_by_a_call_without_an_answer_stays(made: Desk) -> None:
     made.sent(people(3), "a.csv")
     bad = cut_off(made, people(4), "b.csv")
-    sent(made, asked(made, bad, DISABLE))
-    assert last_sent(made, "p0004")["active"] is False
+    assert whats(made, asked(made, bad, DISABLE))["p0004"] == "not_certain"
+
+
+def test_a_record_that_failed_is_not_sent_back(made: Desk) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    made.settle(made.sent([replace(people(1)[0], status="Left"), *people(2, 2)], "b.csv"), failed=["p0001"])
+    bad = made.settle(made.sent(titled(3, "Boss"), "c.csv"))
+    assert whats(made, asked(made, bad))["p0001"] == "no_record"
+
+
+def test_the_same_record_sent_again_is_reverted_to_the_one_before_it(made: Desk) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    made.settle(made.sent(titled(3, "Boss"), "b.csv"), failed=["p0001"])
+    again = made.settle(made.sent(titled(3, "Boss"), "c.csv"))
+    assert whats(made, asked(made, again))["p0001"] == "reverted"
 
 
 def test_who_was_not_sent_is_not_looked_at(made: Desk) -> None:
@@ -298,8 +317,8 @@ def test_a_protected_person_is_not_disabled_by_a_revert(made: Desk) -> None:
 
 
 def test_a_protected_person_whom_the_run_created_is_not_disabled(made: Desk) -> None:
-    made.sent(people(3), "a.csv")
-    bad = made.sent(people(4), "b.csv")
+    made.settle(made.sent(people(3), "a.csv"))
+    bad = made.settle(made.sent(people(4), "b.csv"), created=["p0004"])
     made.source(ABSENCE + OPEN + "\nprotected: [p0004]")
     assert whats(made, asked(made, bad, DISABLE)) == {"p0004": "protected"}
 

@@ -173,14 +173,15 @@ class Desk:
         today, now = house.endpoints.today, self.clock.now()
         return approve(house.ledger, house.files, run.run_id, "Anna", reason, now, shown, source=today)
 
-    def settle(self, run: Run, failed: Collection[str] = ()) -> Run:
+    def settle(self, run: Run, failed: Collection[str] = (), created: Collection[str] = ()) -> Run:
         """Entra's log answers everybody of a run, and the run is settled."""
         self.clock.advance(minutes=5)
         at = self.clock.now()
         for person in self.people(run):
             if person.chunk:
                 outcome = "failure" if person.key in failed else "success"
-                self.graph.log.append(entry(person.key, at, "update", outcome, code="X", reason="no"))
+                action = "create" if person.key in created else "update"
+                self.graph.log.append(entry(person.key, at, action, outcome, code="X", reason="no"))
         for _ in range(5):
             self.clock.advance(minutes=30)
             self.rollcall.house.collect_logs()

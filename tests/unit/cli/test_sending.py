@@ -121,7 +121,7 @@ def test_revert_makes_a_held_run_that_show_explains(made: Desk, rollcall: Rollca
 
 
 def test_revert_disables_whom_the_run_created_when_asked(made: Desk, rollcall: Rollcall) -> None:
-    bad = made.sent(people(3), "a.csv")
+    bad = made.settle(made.sent(people(3), "a.csv"), created=["p0001", "p0002", "p0003"])
     made.clock.advance(seconds=1)
     run_id = answer_of(rollcall, "revert", bad.run_id, "--created", "disable")["run_id"]
     made.sweep()
