@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from cli.environment import Surroundings
 from cli.main import app
+from shared.adapters.table import Query
+from shared.adapters.versioned import VERSION
+from shared.planning.decide import cancel
 from shared.runs import RunState
+from shared.sending.stops import SendingStop
 from tests.damage.things import DAMAGES, things
 from tests.damage.world import FIRST, SOURCES, World, planned, sent, staff
 
@@ -111,3 +116,92 @@ def test_what_a_newer_release_wrote_is_left(tmp_path: Path) -> None:
 def test_where_nothing_is_damaged_it_says_so(tmp_path: Path) -> None:
     this = planned(tmp_path / "sources")
     assert repair(this) == (0, [])
+
+
+def test_a_stop_that_does_not_read_stays_a_stop(tmp_path: Path) -> None:
+    this = planned(tmp_path / "sources")
+    house = this.rollcall.house
+    house.stops.add(SendingStop("", "Anna", this.clock.now(), "wrong file"))
+    (row,) = house.storage.quota_table.rows(Query(partition="stops"))
+    house.storage.quota_table.upsert([{"PartitionKey": "stops", "RowKey": row.entity["RowKey"], "body": "?"}])
+    this.pass_time(1)
+    code, told = repair(this)
+    assert (code, [each["repair"] for each in told]) == (1, [""])
+    assert [stop.holds for stop in house.stops.all()] == [True]
+
+
+def test_a_run_whose_receipts_a_newer_release_wrote_is_not_written_again(tmp_path: Path) -> None:
+    """Nobody could say what it has sent."""
+    this = sent(tmp_path / "sources")
+    found = things(this)
+    DAMAGES["garbage"](this, found["runs_table SOURCE RUN[sent]"])
+    DAMAGES["newer"](this, found["chunks_table RUN[sent] 0-0-0"])
+    this.restart()
+    this.pass_time(1)
+    code, told = repair(this)
+    assert code == 1
+    assert not any(each["repaired"] for each in told)
+
+
+def test_a_repaired_run_puts_no_older_record_in_the_place_of_a_newer_one(tmp_path: Path) -> None:
+    this = sent(tmp_path / "sources")
+    this.until_settled([FIRST])
+    older = this.runs(FIRST)[1].run_id  # of the first day
+    table = this.storage.runs_table
+    row = table.get(FIRST, older)
+    table.upsert([{"PartitionKey": FIRST, "RowKey": older, "state": "?", "body": "?"}])
+    this.restart()
+    this.pass_time(1)
+    with this.rollcall.house.people.open(FIRST) as people:
+        before = {each.key: people.records(each.key)[0] for each in people}
+    assert repair(this)[0] == 0
+    this.pass_time(1)
+    with this.rollcall.house.people.open(FIRST) as people:
+        assert {each.key: people.records(each.key)[0] for each in people} == before
+    assert row.entity["state"] == "settled"
+    must_arrive(this)
+
+
+def test_a_receipt_of_a_newer_release_stops_neither_alerts_nor_pages(tmp_path: Path) -> None:
+    this = planned(tmp_path / "sources")
+    this.transport.spoiler = lambda request: (
+        httpx.Response(403, request=request) if request.method == "POST" and len(this.transport.calls) % 2 else None
+    )
+    this.rollcall.house.send_runs()
+    receipts = [row for row in this.storage.chunks_table.rows(Query()) if "day2" not in row.entity]
+    newest = max(receipts, key=lambda row: str(row.entity["PartitionKey"]))
+    this.storage.chunks_table.upsert([{**newest.entity, VERSION: 99}])
+    this.restart()
+    this.pass_time(1)
+    assert not this.raised
+    assert this.visitor.get("").status == 200
+    assert any(alert.finding.rule == "damaged" for alert in this.rollcall.house.alerts.open())
+
+
+def test_another_release_leaves_the_notes_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    this = damaged(tmp_path / "sources", planned, "state known-people/SOURCE.db", "cut")
+    with monkeypatch.context() as other:
+        other.setattr("shared.adapters.damage_table.RELEASE", "0.0.9")
+        assert [each["repair"] for each in repair(this)[1]] == [""]
+    this.pass_time(1)
+    assert not this.rollcall.house.health()["healthy"]
+
+
+def test_many_damaged_things_of_one_place_are_one_alert(tmp_path: Path) -> None:
+    this = planned(tmp_path / "sources")
+    rows = [{"PartitionKey": "calls", "RowKey": f"2026110{n:02d}", "calls": "?"} for n in range(60)]
+    this.storage.quota_table.upsert(rows)
+    this.pass_time(1)
+    named = [each.finding for each in this.rollcall.house.alerts.open() if each.finding.rule == "damaged"]
+    assert len(named) == 1
+    assert " things in table quota" in named[0].text
+
+
+def test_the_files_of_a_cancelled_run_are_named_no_more_once_it_is_over(tmp_path: Path) -> None:
+    this = damaged(tmp_path / "sources", planned, "runs SOURCE/RUN[planned]/requests.ndjson", "edited")
+    house = this.rollcall.house
+    run = next(run for run in this.runs(FIRST) if run.state is RunState.BLOCKED)
+    cancel(house.ledger, run.run_id, "Anna", "", this.clock.now())
+    this.until_settled(SOURCES)
+    this.pass_time(3)
+    assert house.health()["healthy"], house.health()
