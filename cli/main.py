@@ -263,13 +263,13 @@ def revert(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run that was sent, or sent in part.")],
     created: Annotated[
-        Created | None, typer.Option("--created", help="Disable whom RUN created. [default: they stay]")
+        Created | None, typer.Option("--created", help="Disable accounts that RUN created, as the log says. [default: they stay]")
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the new run.")] = "",
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Send everybody whom RUN changed the record of before, in a new run that is held until it is approved."""
+    """Undo RUN: send each person the record they had before it, in a new run that is held until it is approved."""
     from cli.decide import revert
     from cli.options import who
     from shared.runs import Revert

@@ -60,9 +60,13 @@ class Format:
     @property
     def is_correction(self) -> bool:
         """Whether these are lines of a rejected.csv, as Rollcall or a spreadsheet has saved it."""
-        rows = [row for _, row in self.head]
-        is_declared = bool(rows) and _DECLARED.fullmatch(self.delimiter.join(rows[0])) is not None
-        return _is_of_correction(next(iter(rows[is_declared:]), ()))
+        rows = [row for _, row in self.head[self.is_declared :]]
+        return _is_of_correction(rows[0] if rows else ())
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the first line says which separator the others have (`sep=;`)."""
+        return _DECLARED.fullmatch(self.delimiter.join(self.first_row)) is not None
 
 
 def recognise(sample: bytes, reading: Csv, wanted: Collection[str] = ()) -> Format:

@@ -129,7 +129,8 @@ def _table(text: Text, reading: Csv, wanted: Collection[str], wrapping: list[str
     form = recognise(sample, reading, wanted)
     lines = Lines(chain([sample], pieces), form.encoding)
     is_correction = form.is_correction
-    skipped = 0 if is_correction else _skip(lines, form.above)
+    above = int(form.is_declared) if is_correction else form.above
+    skipped = _skip(lines, above) if above or not is_correction else 0
     reader = Reader(lines, form, 1 + skipped)
     row = reader.first() if reading.header is None or is_correction else None
     header = header_of(row, _undo(form)) if reading.header is None or is_correction else tuple(reading.header)

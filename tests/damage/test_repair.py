@@ -19,7 +19,7 @@ from shared.planning.decide import cancel
 from shared.runs import RunState
 from shared.sending.stops import SendingStop
 from tests.damage.things import DAMAGES, things
-from tests.damage.world import FIRST, SOURCES, World, planned, sent, staff
+from tests.damage.world import FIRST, SECOND, SOURCES, World, planned, sent, staff, world
 
 CASES = [
     (planned, "runs_table SOURCE RUN[planned]", RunState.CANCELLED),
@@ -205,3 +205,46 @@ def test_the_files_of_a_cancelled_run_are_named_no_more_once_it_is_over(tmp_path
     this.until_settled(SOURCES)
     this.pass_time(3)
     assert house.health()["healthy"], house.health()
+
+
+def test_a_run_goes_to_one_endpoint_also_where_its_plan_was_made_without_one(tmp_path: Path) -> None:
+    this = world(tmp_path / "sources")
+    files = {name: tmp_path / "sources" / f"{name}.yaml" for name in SOURCES}
+    texts = {name: file.read_text() for name, file in files.items()}
+    lines = {name: next(line for line in text.splitlines() if "endpoint:" in line) for name, text in texts.items()}
+    files[FIRST].write_text(texts[FIRST].replace(lines[FIRST] + "\n", ""))
+    this.clock.advance(hours=1)
+    this.drop(FIRST, staff(FIRST, 53), "day2.csv")
+    files[FIRST].write_text(texts[FIRST])
+    this.approve_all()
+    this.clock.advance(hours=1)
+    uploads = iter(range(9))
+    this.transport.spoiler = lambda request: (
+        httpx.Response(403, request=request) if request.method == "POST" and next(uploads) else None
+    )
+    this.rollcall.house.send_runs()
+    this.transport.spoiler = None
+    files[FIRST].write_text(texts[FIRST].replace(lines[FIRST], lines[SECOND]))
+    this.clock.advance(hours=2)
+    del this.transport.calls[:]
+    this.rollcall.house.send_runs()
+    assert not [url for method, url in this.transport.calls if method == "POST"]
+    assert this.runs(FIRST)[-1].state is RunState.BLOCKED
+
+
+@pytest.mark.parametrize("moment", [planned, sent])
+def test_answers_whose_figures_read_are_learned_again_as_well(tmp_path: Path, moment: Callable[[Path], World]) -> None:
+    this = moment(tmp_path / "sources")
+    if moment is sent:
+        this.until_settled([FIRST])
+    (row, *_) = this.storage.outcomes_table.rows(Query())
+    run_id = str(row.entity["PartitionKey"]).removesuffix("_people")
+    before = this.rollcall.house.ledger.get(run_id).figures
+    this.storage.outcomes_table.upsert([{**row.entity, "people": "?"}])
+    this.restart()
+    source = run_id.split("-")[0]
+    this.visitor.post("people", source=source, key=f"{source[0]}000")
+    this.pass_time(3)
+    assert len(this.rollcall.house.outcomes.of(run_id)) == 55
+    assert this.rollcall.house.ledger.get(run_id).figures == before
+    assert this.rollcall.house.health()["healthy"], this.rollcall.house.health()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.runs import RunState
-from tests.support.desk import NO_GATES, Desk, as_csv, desk, people
+from tests.support.desk import NO_GATES, Desk, Row, as_csv, desk, people
 from tests.support.graph import entry
 
 BAD_LINES = b"p0004,,Name 4,Clerk,\np0005,Active,Name 5\np0006,Active,Name 6,Clerk,,,surplus\n"
@@ -123,3 +123,21 @@ def test_cells_that_hold_formulas_are_sent_as_they_were_when_a_correction_is_dro
     made.sent(text.getvalue().encode(), "rejected-monday.csv")
     assert [made.graph.users[key]["displayName"] for key in ("p2", "p3")] == [FORMULAS[0], FORMULAS[2]]
     assert [made.graph.users[key]["title"] for key in ("p2", "p3")] == [FORMULAS[1], FORMULAS[3]]
+
+
+@pytest.mark.parametrize("declared", ["", "sep=;\r\n", "sep=,\r\n"])
+def test_a_correction_below_a_declared_separator_is_sent_as_it_was(tmp_path: Path, declared: str) -> None:
+    made = desk(tmp_path / "sources", NO_GATES, SEND_CONCURRENCY="1")
+    made.sent(people(3), "a.csv")
+    bad = Row("", name="Anna;=B", title="x\ty;+z")
+    run = made.drop([*people(3), bad], "b.csv")
+    made.send()
+    header, record, *_ = csv.reader(io.StringIO(made.file(run, "rejected.csv").decode(), newline=""))
+    record[0] = "p0009"
+    text = io.StringIO()
+    csv.writer(text, delimiter=";" if ";" in declared else ",").writerows([header, record])
+    made.clock.advance(seconds=5)
+    made.drop((declared + text.getvalue()).encode(), "rejected.csv")
+    made.send()
+    sent = made.graph.users["p0009"]
+    assert (sent["displayName"], sent["title"]) == ("Anna;=B", "x\ty;+z")

@@ -425,3 +425,28 @@ def test_a_stop_outlives_processes_and_days(sending: Sending) -> None:
     (held,) = later.house.stops.all()
     assert held.at is not None
     assert later.clock.now() - held.at > timedelta(days=39)
+
+
+class _Frozen:
+    """The stops; the process stands still right after one of the looks, and sending is stopped meanwhile."""
+
+    def __init__(self, sending: Sending, at: int) -> None:
+        self._stops = sending.rollcall.house.stops
+        self._sending, self._at, self._looks = sending, at, 0
+
+    def all(self) -> tuple[SendingStop, ...]:
+        found = self._stops.all()
+        self._looks += 1
+        if self._looks == self._at:
+            self._stops.add(SendingStop("", "Anna", self._sending.clock.now(), "wrong file"))
+            self._sending.clock.advance(hours=1)
+        return found
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_process_that_stood_still_after_its_look_makes_no_call(tmp_path: Path, at: int) -> None:
+    sending = scripted(tmp_path / "sources", SEND_CONCURRENCY="1")
+    run = sending.rollcall.drop(120)
+    sending.rollcall.with_sender(stops=_Frozen(sending, at)).send_runs()
+    assert sending.graph.calls == []
+    assert not any(receipt.was_taken for receipt in sending.rollcall.receipts(run))
