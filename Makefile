@@ -19,8 +19,8 @@ demo: install-cli azurite ## drop 1,000 people into the whole cloud on this mach
 up: install-cli azurite ## keep the whole cloud up on this machine until Ctrl+C
 	@$(BIN)/rollcall up $(ARGS)
 
-test: install-dev azurite kusto ## run every test (ARGS are pytest's)
-	@$(BIN)/python -m pytest $(ARGS)
+test: install-dev azurite kusto ## run every test in a few processes (ARGS are pytest's; -n 0: in one)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 chaos: install-dev azurite ## kill a process that plans and sends 100 times in a storm, and print what it kept
 	@$(BIN)/python -m tests.faults.storm --kills 100 --people 2000 $(ARGS)

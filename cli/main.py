@@ -263,7 +263,8 @@ def revert(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run that was sent, or sent in part.")],
     created: Annotated[
-        Created | None, typer.Option("--created", help="Disable accounts that RUN created, as the log says. [default: they stay]")
+        Created | None,
+        typer.Option("--created", help="Disable accounts that the log says RUN created. [default: they stay]"),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the new run.")] = "",
     by: By = "",

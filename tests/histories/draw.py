@@ -205,7 +205,7 @@ class _Draw:
             (16, lambda: [Cancel(which)]),
             (14, lambda: [Replan(which)]),
             (14, lambda: [Resend(which, self._keys(self.one(SOURCES), 5))]),
-            (14, lambda: [self._edit_source(source)]),
+            (17, lambda: [self._edit_source(source)]),
             (8, lambda: [self._protect()]),
             (4, lambda: [MoveEndpoint(source)]),
             (10, lambda: self._stop(self.one(("", source)))),
