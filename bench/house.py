@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from bench.feeds import source
-from shared.errors import Missing
+from shared.errors import Damage, Missing
 from shared.planning.people import People
 from shared.planning.plan import Plan
 from shared.planning.plan_drop import plan_drop
@@ -60,6 +60,9 @@ class House:
     def etag(self, run: Run, name: str) -> str:
         """Which version of a file of a run is there."""
         return str((self.folder / run.run_id / name).stat().st_mtime_ns)
+
+    def note(self, run: Run, name: str, damage: Damage) -> None:
+        """Nothing is damaged here."""
 
     @contextmanager
     def open(self, source: str) -> Iterator[People]:

@@ -67,6 +67,7 @@ DIALS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("log_scatter", (0.0, 300.0, 3600.0)),
     ("log_shuffle", (True, True, False)),
     ("log_page_size", (3, 7, 1000)),
+    ("log_retention", (10_800.0, 2_592_000.0)),  # with days that cannot be read any more
     ("log_redundant", (False, True)),
     ("import_details", ("externalId", "full")),
     ("cycle_order", ("shuffled", "received")),

@@ -168,6 +168,7 @@ class Facts:
     restless: tuple[str, ...]  # runs that did not come to their end
     calls: tuple[Call, ...] = ()
     stops: tuple[Stopped, ...] = ()
+    gaps: tuple[tuple[datetime, datetime], ...] = ()  # of the log, as the checkpoints name them
 
 
 class Journal:

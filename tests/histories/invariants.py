@@ -23,6 +23,7 @@ from tests.histories.hr import Content
 from tests.histories.model import Expected, Model
 from tests.histories.truth import SUCCESS, TROUBLES, Truth, differences
 
+_NEAR_A_GAP = timedelta(minutes=5)
 _NOBODY_ELSE = timedelta(hours=3)  # an answer is plain when nothing else of the person arrived so near
 _PLAIN = frozenset({"create", "update", "unchanged"})
 _ENDED = (SUPERSEDED, CANCELLED)
@@ -319,6 +320,10 @@ class Check:
         if not all(self._is_said(each) for each in others if each.order < own[0].order):
             return False  # the next entry may be an older record's
         done = self.truth.processed[own[0].change_id]
+        if any(
+            since - _NEAR_A_GAP < each.at < until + _NEAR_A_GAP for each in done for since, until in self.facts.gaps
+        ):
+            return False  # Graph gave those entries no more, and the gap is named
         near = [each.at for each in others] + [
             event.at for each in others for event in self.truth.processed[each.change_id]
         ]

@@ -151,6 +151,11 @@ class Tenant:
             job.staged.extend(waiting)
             job.code = job.schedule = "Active"
 
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The ids of the jobs."""
+        return tuple(app.job.id for app in self._apps)
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self.entra.clear_faults()
@@ -231,7 +236,7 @@ class Tenant:
 
 
 def _dials(setup: Setup) -> Dials:
-    return Dials(daily_quota=setup.daily_calls, escrow_base=100_000, echo_source_id=setup.echoes)
+    return Dials(daily_quota=setup.daily_calls, escrow_base=100_000, echo_source_id=setup.echoes, log_minimum="400-iso")
 
 
 def _app(entra: Entra, name: str) -> App:

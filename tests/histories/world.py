@@ -431,6 +431,9 @@ class World:
             restless=tuple(self.restless),
             calls=tuple(self.journal.calls),
             stops=tuple(self.stops),
+            gaps=tuple(
+                (gap.since, gap.until) for job in self.tenant.jobs for gap in self._outside.checkpoints.gaps(job)
+            ),
         )
 
     def _run_facts(self, run: Run) -> RunFacts:
