@@ -152,7 +152,8 @@ def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
     if plan.reverted:
         console.print_table(screen, listed_table(plan))
     if run.state is RunState.HELD:
-        console.print_table(screen, gates_table(plan))
+        if plan.gates:
+            console.print_table(screen, gates_table(plan))
         screen.print(f"plan hash {run.plan_hash}")
         screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
         if run.revert:

@@ -332,21 +332,6 @@ def test_a_drop_that_stays_empty_is_rejected_in_the_end(made: Desk) -> None:
     assert made.states() == ["rejected"]
 
 
-def test_of_two_files_within_one_second_the_one_seen_later_is_planned(made: Desk) -> None:
-    for attempt in range(8):
-        made.clock.advance(minutes=1)
-        paths = [f"employees/{attempt}-{name}.csv" for name in "ba"]
-        for path in paths:
-            made.drops.write(path, as_csv(people(3)))
-        for path in paths:
-            made.clock.advance(seconds=2)
-            silent = replace(planner(made), ledger=Silent(made.rollcall.house.ledger))
-            sweep(silent, [made.drops.drop(path).version])
-        made.sweep()
-        runs = {run.drop.path: run.state for run in made.rollcall.house.ledger.runs("employees")}
-        assert [runs[path] for path in paths] == [RunState.SUPERSEDED, RunState.PLANNED]
-
-
 def test_a_drop_deleted_before_it_is_planned_is_told(made: Desk) -> None:
     version = replace(made.drops.drop(made.put(people(3))).version, path="employees/gone.csv")
     sweep(planner(made), [version])
