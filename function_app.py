@@ -42,9 +42,12 @@ def _built() -> House:
     source=func.BlobSource.EVENT_GRID,
 )
 def plan_drop(client: blob.BlobClient) -> None:
-    """A drop has arrived: plan it."""
+    """A drop has arrived: plan it. The host runs this for events of any container; those of others are no drops."""
     from shared.adapters.blobs import BlobDrop
 
+    if client.container_name != house().settings.drops_container:
+        _event("event_ignored", container=client.container_name)
+        return
     _planned(house().plan_drop(BlobDrop(client), _planned))
 
 
@@ -73,7 +76,7 @@ def sweep(timer: func.TimerRequest) -> None:
     _event("swept", found=found, planned=planned)
 
 
-@app.route(route="health", methods=["GET"])
+@app.route(route="health", methods=["GET", "HEAD"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
     from shared.adapters.console_http import answer_health

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import outcome_table, run_json, state_text
+from cli.drops import must_be_source
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.forecast import forecast
@@ -29,6 +30,8 @@ LAST = "last"
 
 def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
     """Every run, oldest first."""
+    if source is not None:
+        must_be_source(rollcall, source)
     found, stops = rollcall.ledger.runs(source), rollcall.stops.all()
     if as_json:
         console.print_json([_with_drop(run) | _stopped(run, stops) for run in found])

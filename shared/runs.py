@@ -71,10 +71,15 @@ class DropVersion:
     size: int
 
     @property
+    def folder(self) -> str:
+        """The first folder of the path; "" where the file lies in none."""
+        folder, slash, _ = self.path.partition("/")
+        return folder if slash else ""
+
+    @property
     def source(self) -> str:
         """The first folder of the path names the source; `unknown` where it can be no source's name."""
-        folder, slash, _ = self.path.partition("/")
-        return folder if slash and SOURCE_NAME.fullmatch(folder) else "unknown"
+        return self.folder if SOURCE_NAME.fullmatch(self.folder) else "unknown"
 
 
 def run_id_of(drop: DropVersion) -> str:

@@ -19,7 +19,7 @@ class Planner:
     ledger: Ledger
     artefacts: Artefacts
     people: PeopleStore
-    source: Callable[[str], Source]  # by name; raises DropError where there is none that reads
+    source: Callable[[str], Source]  # by the folder that is named after it; raises DropError where none reads
     drop: Callable[[str], Drop]  # by path; raises Missing
     nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]

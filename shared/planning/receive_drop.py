@@ -174,7 +174,7 @@ def _plan(planner: Planner, run: Run) -> tuple[Run, Plan, str]:
 
 
 def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
-    source = planner.source(run.source)
+    source = planner.source(run.drop.folder)
     drop = open_drop(planner, run)
     overtaken = "" if holds_everybody(source, run.drop) else overtaken_by(planner.ledger, run)
     with planner.people.open(run.source) as people:

@@ -227,7 +227,7 @@ def _reads(planner: Planner, run: Run) -> bool:
         return True
     try:
         drop = open_drop(planner, run)
-        source = planner.source(run.source)
+        source = planner.source(run.drop.folder)
         mapping_of(source, read_records(drop.chunks(), source.csv, source.columns))
     except (DropChanged, Missing) as error:
         _end(planner, run, RunState.SUPERSEDED, str(error))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.desk import Desk, Row, as_csv, people
 from tests.unit.cli.conftest import Rollcall
 
@@ -19,6 +21,7 @@ def test_runs_are_listed_with_their_whole_ids(made: Desk, rollcall: Rollcall) ->
     told = json.loads(rollcall("runs", "--json").stdout)
     assert [(run["run_id"], run["state"]) for run in told] == [(first.run_id, "settled"), (second.run_id, "rejected")]
     assert told[0]["outcomes"]["updated"] == told[0]["people"] == 3
+    made.rollcall.add_source("others")
     assert json.loads(rollcall("runs", "--source", "others", "--json").stdout) == []
 
 
@@ -85,6 +88,32 @@ def test_a_dropped_file_says_its_run(made: Desk, rollcall: Rollcall, tmp_path: P
     run = made.rollcall.house.plan_drop(made.drops.drop("employees/today.csv"))
     assert json.loads(told.stdout) == {"run_id": run.run_id}
     assert run.figures.people == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("drop", "FILE"),
+        ("plan", "FILE"),
+        ("local", "FILE"),
+        ("runs",),
+        ("person", "p0001"),
+        ("stop-sending", "--reason", "no"),
+        ("resume",),
+        ("setup", "doctor"),
+    ],
+)
+def test_a_source_that_was_nearly_named_is_shown(
+    made: Desk, rollcall: Rollcall, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "today.csv"
+    file.write_bytes(as_csv(people(2)))
+    arguments = [str(file) if each == "FILE" else each for each in command]
+    more = ["--sources", str(made.rollcall.folder)] if command[0] in ("plan", "local", "setup") else []
+    found = rollcall(*arguments, "--source", "Employees ", *more)
+    assert found.exit_code == 2, found.output
+    assert "'employees' exists" in found.stderr
+    assert "'Employees '" in found.stderr
 
 
 def test_a_drop_for_nobody_is_told_and_not_made(made: Desk, rollcall: Rollcall, tmp_path: Path) -> None:

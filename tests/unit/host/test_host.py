@@ -104,7 +104,7 @@ def test_every_trigger_reaches_its_function(folder: Path, settings: dict[str, st
         assert host.fire("tick")["succeeded"] is True
         assert host.told_by("tick") == ["False"]
         answer = host.client.post("/api/greet/ann/3?how=loud", content="hello")
-        assert (answer.status_code, answer.headers["set-cookie"]) == (201, "a=b; HttpOnly; Path=/")
+        assert (answer.status_code, answer.headers["set-cookie"]) == (201, "a=b; domain=; path=/; httponly")
         assert host.client.get("/api/broken").status_code == 500
         listed = [each["name"] for each in host.client.get("/admin/functions").json()]
         assert listed == [
