@@ -85,8 +85,8 @@ def _with_drop(run: Run) -> dict[str, Any]:
 
 
 def _again(run: Run) -> dict[str, Any]:
-    """Whose people or drop it plans again, and whether it reverts that run."""
-    return {"again_of": run.again_of, "revert": run.revert}
+    """Whose people or drop it plans again, whether it reverts that run, and which runs are of the same second."""
+    return {"again_of": run.again_of, "revert": run.revert, "same_second": list(run.same_second)}
 
 
 def _stopped(run: Run, stops: tuple[SendingStop, ...]) -> dict[str, Any]:

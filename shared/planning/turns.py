@@ -193,7 +193,7 @@ def why_held_beside(ledger: Ledger, run: Run) -> tuple[str, ...]:
 def _why_beside(other: Run) -> str:
     if other.state in (RunState.SENT, RunState.SETTLED):
         return f"{_together_with(other)}, which was sent; {UNKNOWN_ORDER}: approve this one if it is, else cancel it"
-    return f"{_together_with(other)}; {UNKNOWN_ORDER}: approve the newer one, and the other gives way"
+    return f"{_together_with(other)}; {UNKNOWN_ORDER}: the approval of one supersedes the other"
 
 
 def _together_with(other: Run) -> str:

@@ -12,12 +12,14 @@ import pytest
 from shared.errors import NotPossible
 from shared.planning.decide import cancel, replan
 from shared.planning.receive_drop import sweep
+from shared.reporting.report import REPORT
 from shared.runs import Run, RunState, new_run
 from tests.browser.scene import TOKEN
 from tests.support.console import Visitor, text, words
 from tests.support.desk import NO_GATES, Desk, Row, as_csv, desk, people
 from tests.support.dying import Killed, dying
 from tests.support.graph import FORBIDDEN, status
+from tests.support.hooks import hooked
 
 S = RunState
 ONE, OTHER = "sales.csv", "works.csv"  # names that say nothing of their order
@@ -213,6 +215,34 @@ def test_the_console_shows_the_other_run_and_approves_one(tmp_path: Path) -> Non
     answer = visitor.post(f"runs/{one.run_id}/approve", reason="it is newer", shown=one.plan_hash)
     assert answer.status == 303
     assert states(made, ONE, OTHER) == [S.PLANNED, S.SUPERSEDED]
+
+
+def test_the_alerts_of_both_name_the_other_until_one_is_approved(tmp_path: Path) -> None:
+    made, graph = hooked(tmp_path / "sources")
+    made.source(NO_GATES)
+    put(made, ONE, titled("One"))
+    put(made, OTHER, titled("Other"))
+    made.sweep()
+    made.rollcall.house.raise_alerts()
+    raised = {each["run_id"]: each for each in graph.heard["hook.example"]}
+    one, other = run_of(made, ONE), run_of(made, OTHER)
+    assert {each["rule"] for each in raised.values()} == {"run-held"}
+    assert f"employees/{OTHER} (run {other.run_id})" in raised[one.run_id]["text"]
+    assert f"employees/{ONE} (run {one.run_id})" in raised[other.run_id]["text"]
+    made.approve(one)
+    made.rollcall.house.raise_alerts()
+    assert [each["change"] for each in graph.heard["hook.example"]] == ["raised", "raised", "resolved", "resolved"]
+
+
+def test_the_report_names_the_other_drop_and_who_decided(both: Desk) -> None:
+    one, other = run_of(both, ONE), run_of(both, OTHER)
+    both.approve(one, reason="sales is newer")
+    both.send()
+    both.settle(one)
+    report = both.file(one, REPORT).decode()
+    assert f"employees/{OTHER}" in report
+    assert other.run_id in report
+    assert "sales is newer" in report
 
 
 # What is known of the order

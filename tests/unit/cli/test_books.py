@@ -90,6 +90,27 @@ def test_a_dropped_file_says_its_run(made: Desk, rollcall: Rollcall, tmp_path: P
     assert run.figures.people == 2
 
 
+def test_two_drops_of_one_second_name_each_other_until_one_is_approved(made: Desk, rollcall: Rollcall) -> None:
+    for name, title in (("sales.csv", "One"), ("works.csv", "Other")):
+        made.drops.write(f"employees/{name}", as_csv(people(3, title=title)))
+    made.sweep()
+    listed = json.loads(rollcall("runs", "--json").stdout)
+    assert [run["state"] for run in listed] == ["held", "held"]
+    ids = {run["drop"]["path"].removeprefix("employees/"): run["run_id"] for run in listed}
+    one, other = ids["sales.csv"], ids["works.csv"]
+    shown = json.loads(rollcall("show", one, "--json").stdout)
+    assert shown["same_second"] == [other]
+    said = " ".join(rollcall("show", one).stdout.split())
+    assert f"employees/works.csv (run {other})" in said
+    assert f"rollcall approve {one}" in said
+    assert rollcall("approve", other, "--reason", "works is newer").exit_code == 0
+    again = rollcall("approve", one, "--reason", "no, this one")
+    assert again.exit_code != 0
+    shown = json.loads(rollcall("show", one, "--json").stdout)
+    assert shown["state"] == "superseded"
+    assert other in shown["reasons"][0]
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -140,7 +140,10 @@ def test_a_blob_that_fails_every_try_ends_in_the_poison_queue(folder: Path, sett
         account.get_queue_client("webjobs-blobtrigger-poison") as queue,
     ):
         held = [json.loads(base64.b64decode(message.content)) for message in queue.receive_messages()]
-    assert [each["BlobName"] for each in held if each["ContainerName"] == settings["DROPS"]] == ["hr/today.bad"]
+    (told,) = (each for each in held if each["ContainerName"] == settings["DROPS"])
+    assert told["BlobName"] == "hr/today.bad"
+    assert told["ETag"].startswith('"0x')  # with its quotes, as the service writes it
+    assert told["ETag"].endswith('"')
 
 
 def test_asked_to_the_host_delivers_everything_twice(folder: Path, settings: dict[str, str]) -> None:
