@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.storage import LocalError
+from local.npm import LocalError
 from scripts.predict import MADE_FROM, hashes
 from shared.alerting.raise_alerts import Change
 from tests.infra import access, agreement, alerting, delivery, policy, queries
