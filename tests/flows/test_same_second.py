@@ -242,7 +242,7 @@ def test_the_report_names_the_other_drop_and_who_decided(both: Desk) -> None:
     report = both.file(one, REPORT).decode()
     assert f"employees/{OTHER}" in report
     assert other.run_id in report
-    assert "sales is newer" in report
+    assert "Approved by <bdi>Anna</bdi>: <bdi>sales is newer</bdi>" in report
 
 
 # What is known of the order

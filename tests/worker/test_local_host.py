@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from local.feed import Feed, employees, encoded
+from local.npm import NotInstalled
 from local.stack import Stack, Wanted
-from local.storage import StorageNotInstalled
 from shared.planning.decide import approve
 from shared.runs import Run, RunState
 
@@ -34,7 +34,7 @@ def stack(root: Path) -> Iterator[Stack]:
     with ExitStack() as until_end:
         try:
             made = until_end.enter_context(Stack(wanted, {**os.environ, "ROLLCALL_HOST_MASTER_KEY": MASTER}))
-        except StorageNotInstalled as error:
+        except NotInstalled as error:
             pytest.skip(str(error))
         for path in ("top.csv", "Employees/drop.csv"):
             put(made, path)
