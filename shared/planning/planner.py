@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.planning.people import PeopleStore
 from shared.planning.records import Drop
-from shared.runs import Artefacts, Ledger, Run
+from shared.runs import Artefacts, DropVersion, Ledger, Run
 from shared.sources import Source
 
 
@@ -25,3 +25,4 @@ class Planner:
     now: Callable[[], datetime]
     claim: timedelta = timedelta(minutes=15)
     tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended
+    versions: Callable[[str], Iterable[DropVersion]] = field(kw_only=True)  # the drops that lie under a prefix now

@@ -32,6 +32,7 @@ from shared.runs import (
     Ledger,
     Run,
     RunState,
+    new_run,
 )
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
@@ -48,8 +49,9 @@ def candidates(planner: Planner, source: str) -> list[Run]:
     """
     for damage in planner.ledger.damaged(source):
         raise Damaged(damage)
-    waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
-    waiting = [run for run in waiting if not _may_still_be_written(planner, run)]
+    waiting = _waiting(planner, source)
+    if _is_full(planner, source) and _enter_others_of_its_second(planner, waiting):
+        waiting = _waiting(planner, source)
     if any(_is_claimed(planner, run) for run in waiting):
         return []
     if _is_full(planner, source):
@@ -61,6 +63,29 @@ def candidates(planner: Planner, source: str) -> list[Run]:
         return []
     begun = [run for run in waiting if run.state is RunState.PLANNING]
     return [*begun, *[run for run in waiting if run.state is RunState.RECEIVED][:1]]
+
+
+def _waiting(planner: Planner, source: str) -> list[Run]:
+    """Those that wait, the oldest first; without drops that may still be written."""
+    waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
+    return [run for run in waiting if not _may_still_be_written(planner, run)]
+
+
+def _enter_others_of_its_second(planner: Planner, waiting: list[Run]) -> bool:
+    """Enter the runs of full drops that lie beside the newest one that waits, and are of its second: their events may
+    come later than the sender's next tick. Whether there was one that was not entered yet.
+    """
+    drops = [run.drop for run in waiting if not _tells_of_some(run)]
+    if not drops:
+        return False
+    newest = drops[-1]
+    of_its_second = [
+        version
+        for version in planner.versions(f"{newest.folder}/")
+        if version.last_modified == newest.last_modified and version.path != newest.path and not is_correction(version)
+    ]
+    new = [version for version in of_its_second if planner.ledger.add(new_run(version, planner.now()))]
+    return bool(new)
 
 
 def _tells_of_some(run: Run) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import NotPossible
 from shared.planning.decide import cancel, replan
-from shared.planning.receive_drop import sweep
+from shared.planning.receive_drop import receive_drop, sweep
 from shared.reporting.report import REPORT
 from shared.runs import Run, RunState, new_run
 from tests.browser.scene import TOKEN
@@ -52,6 +52,12 @@ def arrives(made: Desk, name: str, rows: Iterable[Row] | bytes) -> Run:
 
 def event(made: Desk, name: str) -> Run:
     return made.rollcall.house.plan_drop(made.drops.drop(f"employees/{name}"))
+
+
+def early_event(made: Desk, name: str) -> Run:
+    """An event that is handled before any other file is there."""
+    planner = replace(made.rollcall.house.planner, versions=lambda prefix: ())
+    return receive_drop(planner, made.drops.drop(f"employees/{name}"))
 
 
 def run_of(made: Desk, name: str) -> Run:
@@ -98,6 +104,27 @@ def test_it_does_not_matter_which_one_is_seen_first(made: Desk, order: tuple[str
         made.clock.advance(seconds=2)
     assert states(made, ONE, OTHER) == [S.HELD, S.HELD]
     assert all(len(run_of(made, name).reasons) == 1 for name in order)
+
+
+def test_a_tick_of_the_sender_between_the_two_events_sends_neither(made: Desk) -> None:
+    put(made, ONE, titled("One"))
+    put(made, OTHER, titled("Other"))
+    event(made, ONE)
+    made.rollcall.house.send_runs()
+    assert states(made, ONE, OTHER) == [S.HELD, S.HELD]
+    assert not made.graph.users
+    event(made, OTHER)
+    assert len(made.rollcall.house.ledger.runs()) == 2
+
+
+def test_what_lies_beside_a_drop_is_left_to_its_event_unless_it_is_a_full_drop_of_that_second(made: Desk) -> None:
+    put(made, "earlier.csv", titled("Earlier"))
+    made.clock.advance(seconds=1)
+    put(made, ONE, titled("One"))
+    put(made, "rejected.csv", b"id,status,name,title,manager,line,reason\np0001,Active,A,Corrected,,2,no\n")
+    made.drops.write(f"employees-eu/{OTHER}", as_csv(titled("Other")))
+    assert event(made, ONE).state is S.PLANNED
+    assert len(made.rollcall.house.ledger.runs()) == 1
 
 
 def test_an_approval_from_before_the_other_one_came_is_over(tmp_path: Path) -> None:
@@ -355,7 +382,7 @@ def test_one_that_comes_while_the_other_is_sent_waits_and_is_held(made: Desk, wa
 def test_one_that_comes_after_the_other_was_sent_is_held(made: Desk, settled: bool) -> None:
     put(made, ONE, titled("One"))
     put(made, OTHER, titled("Other"))
-    one = event(made, ONE)
+    one = early_event(made, ONE)
     made.rollcall.house.send_runs()
     if settled:
         made.clock.advance(minutes=5)
