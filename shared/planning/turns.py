@@ -49,12 +49,12 @@ def candidates(planner: Planner, source: str) -> list[Run]:
     """
     for damage in planner.ledger.damaged(source):
         raise Damaged(damage)
-    waiting = _waiting(planner, source)
-    if _is_full(planner, source) and _enter_others_of_its_second(planner, waiting):
+    waiting, full = _waiting(planner, source), _is_full(planner, source)
+    if full and _enter_others_of_its_second(planner, waiting):
         waiting = _waiting(planner, source)
     if any(_is_claimed(planner, run) for run in waiting):
         return []
-    if _is_full(planner, source):
+    if full:
         some = [run for run in waiting if _tells_of_some(run)]
         drops = [run for run in waiting if not _tells_of_some(run)]
         newest = _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) if drops else []
@@ -197,7 +197,7 @@ def _hold(planner: Planner, run: Run, others: list[Run]) -> None:
         same_second=(*run.same_second, *(other.run_id for other in new)),
         reasons=(*run.reasons, *map(_why_beside, new)),
     )
-    with suppress(StaleRun):  # somebody was quicker; what it is now is seen the next time
+    with suppress(StaleRun):  # another process was quicker; the next look sees what it is now
         held = planner.ledger.save(held)
         if run.state is not RunState.HELD:
             planner.tell(held)

@@ -47,7 +47,7 @@ def test_a_held_run_is_told_once_with_a_link_and_over_when_it_is_approved(made: 
     assert len(graph.heard[TEAMS]) == len(graph.heard[SLACK]) == len(graph.heard[HOOK])
 
 
-def test_a_drop_of_no_source_is_told_until_it_is_old(made: tuple[Desk, Hooked]) -> None:
+def test_a_drop_of_no_source_raises_an_alert_until_it_is_old(made: tuple[Desk, Hooked]) -> None:
     desk, graph = made
     desk.sent(people(20))
     for path in ("Employees/1.csv", "Employees/2.csv", "top.csv"):
