@@ -74,6 +74,11 @@ def test_the_checks_catch_the_faults_that_people_make(
     assert not missed, f"not caught: {', '.join(missed)}"
 
 
+def test_every_fault_can_be_seeded(root: Path) -> None:
+    """Also those that need the compiler to be found."""
+    assert [each.name for each in MUTATIONS if each.before not in Project(root).text(each.path)] == []
+
+
 def catches(mutation: Mutation, root: Path, folder: Path) -> bool:
     """Whether the check that is meant for this fault finds it."""
     return finds(mutation, mutation.seed(root, folder))
