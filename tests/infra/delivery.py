@@ -12,6 +12,7 @@ from tests.infra.project import Project
 
 APP = "modules/function-app.bicep"
 GIVEN_BY_AZD = {"AZURE_SUBSCRIPTION_ID"}  # beside the outputs
+CHOSEN = {"HOOK_PAUSE"}  # has a default
 
 
 def hooks(project: Project) -> Iterator[str]:
@@ -28,7 +29,9 @@ def hooks(project: Project) -> Iterator[str]:
     for hook in ("postdeploy.sh", "postdeploy.ps1"):
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
-        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
+        yield from (
+            f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD - CHOSEN)
+        )
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
         required = {each.name for each in events.of("parameter") if each.value is None}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
@@ -38,8 +41,10 @@ def hooks(project: Project) -> Iterator[str]:
         wanted.removeprefix(">= ") != f"{told[1]}.0"
     ):
         yield f"azure.yaml: azd {wanted or 'of any version'} is taken, and docs/deploy.md tells another"
-    for hook in ("postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
-        for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", project.text(f"infra/hooks/{hook}")):
+    for hook in ("push.sh", "postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
+        for call in re.findall(
+            r"\baz (?:functionapp|deployment|eventgrid|rest) .+", project.text(f"infra/hooks/{hook}")
+        ):
             if not re.search(r'"\$@"|@subscription|AZURE_SUBSCRIPTION_ID', call):
                 yield f"{hook}: azd may work in another subscription than {call!r}"
     yield from _workflow(project, outputs)
