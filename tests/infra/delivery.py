@@ -32,7 +32,7 @@ def hooks(project: Project) -> Iterator[str]:
         yield from (
             f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD - CHOSEN)
         )
-        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
+        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source.partition("--parameters ")[2].partition("\n")[0]))
         required = {each.name for each in events.of("parameter") if each.value is None}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
         yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
