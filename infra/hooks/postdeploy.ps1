@@ -32,7 +32,7 @@ function Get-Key { # the host writes it when it has indexed the trigger, which m
 function Get-Answer { # the host's status; 200 only if the blob trigger has answered
     try {
         $response = Invoke-WebRequest -Uri $webhook -Method Post -Body $handshake -ContentType 'application/json' -TimeoutSec 30 `
-            -SkipHttpErrorCheck -Headers @{ 'x-functions-key' = $key; 'aeg-event-type' = 'SubscriptionValidation' }
+            -SkipHttpErrorCheck -MaximumRedirection 0 -Headers @{ 'x-functions-key' = $key; 'aeg-event-type' = 'SubscriptionValidation' }
     } catch {
         return 'nothing'
     }
@@ -47,7 +47,7 @@ function Sync-Triggers { # Flex Consumption may list no function of a new packag
         --query '[].name' --output tsv --only-show-errors 2>$null
     if (-not $listed) {
         az rest @subscription --method post --output none --only-show-errors `
-            --url "/subscriptions/{subscriptionId}/resourceGroups/$env:AZURE_RESOURCE_GROUP/providers/Microsoft.Web/sites/$env:FUNCTION_APP_NAME/host/default/sync?api-version=2024-11-01" `
+            --url "/subscriptions/{subscriptionId}/resourceGroups/$env:AZURE_RESOURCE_GROUP/providers/Microsoft.Web/sites/$env:FUNCTION_APP_NAME/host/default/sync?api-version=2025-03-01" `
             2>$null | Out-Null
     }
 }
@@ -94,7 +94,7 @@ $longer = $pause
 Wait-Host
 Sync-Triggers
 while ($true) {
-    $words = Deploy-Events | Out-String
+    $words = (Deploy-Events | ForEach-Object { "$_" }) -join "`n" # no formatter, which would break a long line within the key
     if ($LASTEXITCODE -eq 0) { break }
     [Console]::Error.WriteLine($words.Replace($key, '***'))
     if ($tries -ge 5) {

@@ -42,7 +42,7 @@ sync() { # Flex Consumption may list no function of a new package, and then star
     listed=$(az functionapp function list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
         --query "[].name" --output tsv --only-show-errors 2>/dev/null || true)
     [ -n "$listed" ] || az rest "$@" --method post --output none --only-show-errors \
-        --url "/subscriptions/{subscriptionId}/resourceGroups/$AZURE_RESOURCE_GROUP/providers/Microsoft.Web/sites/$FUNCTION_APP_NAME/host/default/sync?api-version=2024-11-01" \
+        --url "/subscriptions/{subscriptionId}/resourceGroups/$AZURE_RESOURCE_GROUP/providers/Microsoft.Web/sites/$FUNCTION_APP_NAME/host/default/sync?api-version=2025-03-01" \
         2>/dev/null || true
 }
 

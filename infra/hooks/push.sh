@@ -15,12 +15,12 @@ push() { # shows what the Azure CLI says while it works, and keeps it with the e
         az functionapp deployment source config-zip ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"} \
             --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --src "$package" --build-remote true 2>&1 ||
             echo $? >"$folder/code"
-    } | tee "$folder/told" >&2
+    } | tee "$folder/said" >&2
     [ ! -e "$folder/code" ]
 }
 
 says() { # whether the Azure CLI said something like this; it quotes the answers of the app as JSON, as Python or as they are
-    sed 's/\\[nrt]/ /g' "$folder/told" | LC_ALL=C tr -s '[:space:]' ' ' | LC_ALL=C grep -qE "$1"
+    sed 's/\\[nrt]/ /g' "$folder/said" | LC_ALL=C tr -s '[:space:]' ' ' | LC_ALL=C grep -qE "$1"
 }
 
 tries=1

@@ -25,13 +25,15 @@ def hooks(project: Project) -> Iterator[str]:
     for kind, options in project.yaml("azure.yaml")["hooks"]["postdeploy"].items():
         if not (project.root / options["run"]).is_file():
             yield f"azure.yaml: the {kind} hook {options['run']} is missing"
+    by_azd = project.yaml("azure.yaml")["infra"]["module"] + ".bicep"
+    passed_on = {each.name for each in project.files[by_azd].of("output")}
     parameters = {each.name for each in events.of("param")}
     for hook in ("postdeploy.sh", "postdeploy.ps1"):
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
-        yield from (
-            f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD - CHOSEN)
-        )
+        read -= GIVEN_BY_AZD | CHOSEN
+        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs))
+        yield from (f"{hook}: {by_azd} has no output {name}" for name in sorted(read - passed_on))
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source.partition("--parameters ")[2].partition("\n")[0]))
         required = {each.name for each in events.of("param") if each.required}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))

@@ -585,6 +585,14 @@ MUTATIONS = (
     Mutation(
         TEXT,
         "hooks",
+        "azd passes no address of the app to the hook",
+        "infra/azd.bicep",
+        "output FUNCTION_APP_URL ",
+        "output FUNCTION_APP_ADDRESS ",
+    ),
+    Mutation(
+        TEXT,
+        "hooks",
         "the workflow keeps a credential",
         ".github/workflows/deploy.yml",
         "vars.AZURE_CLIENT_ID",

@@ -464,18 +464,36 @@ def test_the_hook_for_windows_calls_azure_as_the_other_does(root: Path) -> None:
     assert windows == posix
 
 
+STEPS = {
+    "Get-Key": "key",
+    "Get-Answer": "answer",
+    "Sync-Triggers": "sync",
+    "Wait-Host": "await",
+    "Deploy-Events": "deploy",
+}
+
+
 def rules(source: str) -> dict[str, list[str]]:
-    """What else the two have in common: how often, how long, the request to the host, what is said in which order."""
+    """What else the two have in common: how often, how long, the request to the host, which step follows which."""
     source = source.replace("$env:", "$").replace('\\"', '"').replace('`"', '"')
+    source = re.sub("|".join(STEPS), lambda found: STEPS[found[0]], source).replace("Start-Sleep -Seconds", "sleep")
+    waiting = re.split(r"(?m)^(?:function )?(?:await|deploy)\b.*\{", source)[1]
+    whole = re.split(r"\btries ?= ?1\b", source)[1]
     return {
         "pause": re.findall(r"HOOK_PAUSE\D{1,30}?(\d+)", source),
+        "patience": re.findall(r"(?:--max-time|-TimeoutSec) (\d+)", source),
         "limits": re.findall(r"(?:looks|tries)\"? -ge (\d+)", source),
-        "sync": re.findall(r"looks % (\d+)", source),
+        "synced": re.findall(r"looks % (\d+)", source),
         "growth": re.findall(r"longer \*=? ?(\d+)", source),
         "request": re.findall(r"/runtime/webhooks/\S+(?=\")|rollcall-\w{8}|\[\{\"eventType.*\}\}\]", source),
         "headers": sorted(
             re.findall(r"x-functions-key|aeg-event-type|SubscriptionValidation\b|application/json", source)
         ),
+        "sync": re.findall(r"host/default/sync\S+(?=\")", source),
+        "while it waits": re.findall(r"key(?= \"|\n)|answer(?=\)| \})|sync(?= )|sleep", waiting),
+        "in all": re.findall(r"await|sync|deploy(?= )|sleep|(?<=exit )\d", whole),
+        "hidden": re.findall(r"\*{3}", source),
+        "exits": re.findall(r"exit (\d)", source),
         "words": re.findall(
             r"(?:step \d of 3 failed|What Azure says|where no function|read the log|failed \(try)", source
         ),
