@@ -6,11 +6,6 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $PSNativeCommandUseErrorActionPreference = $false # a failed look is tried again; what must not fail is asked for its exit code
 
-if ($env:PRIVATE_NETWORK -eq 'true') {
-    Write-Host 'rollcall: a private app gets no events; its sweep finds the drops'
-    exit 0
-}
-
 # `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
 $subscription = @(if ($env:AZURE_SUBSCRIPTION_ID) { '--subscription', $env:AZURE_SUBSCRIPTION_ID })
 
@@ -86,6 +81,12 @@ function Deploy-Events { # what the Azure CLI says; $LASTEXITCODE is its exit co
         --resource-group $env:AZURE_RESOURCE_GROUP `
         --template-file (Join-Path $PSScriptRoot '../events.bicep') `
         --parameters functionAppName=$env:FUNCTION_APP_NAME dropsAccountName=$env:DROPS_ACCOUNT_NAME eventsIdentityName=$env:EVENTS_IDENTITY_NAME @topicName 2>&1
+}
+
+if ($env:PRIVATE_NETWORK -eq 'true') {
+    Sync-Triggers
+    Write-Host 'rollcall: a private app gets no events; its sweep finds the drops'
+    exit 0
 }
 
 # Event Grid repeats its handshake each time the subscription is written, and fails when it meets a host that restarts.

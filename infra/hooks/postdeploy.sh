@@ -4,11 +4,6 @@
 # HOOK_PAUSE is the shortest pause in seconds. The key is in no list of processes and in no output. postdeploy.ps1 does the same.
 set -eu
 
-if [ "${PRIVATE_NETWORK:-false}" = "true" ]; then
-    echo "rollcall: a private app gets no events; its sweep finds the drops"
-    exit 0
-fi
-
 # `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
 set -- ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}
 
@@ -85,6 +80,12 @@ deploy() { # says what went wrong, if anything did
         --parameters functionAppName="$FUNCTION_APP_NAME" dropsAccountName="$DROPS_ACCOUNT_NAME" eventsIdentityName="$EVENTS_IDENTITY_NAME" \
         ${topic:+topicName="$topic"}
 }
+
+if [ "${PRIVATE_NETWORK:-false}" = "true" ]; then
+    sync "$@"
+    echo "rollcall: a private app gets no events; its sweep finds the drops"
+    exit 0
+fi
 
 # Event Grid repeats its handshake each time the subscription is written, and fails when it meets a host that restarts.
 tries=1

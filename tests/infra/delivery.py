@@ -45,7 +45,7 @@ def hooks(project: Project) -> Iterator[str]:
         yield f"azure.yaml: azd {wanted or 'of any version'} is taken, and docs/deploy.md tells another"
     for hook in ("push.sh", "postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
         for call in re.findall(
-            r"\baz (?:functionapp|deployment|eventgrid|rest) .+", project.text(f"infra/hooks/{hook}")
+            r"\baz (?:account|functionapp|deployment|eventgrid|rest) .+", project.text(f"infra/hooks/{hook}")
         ):
             if not re.search(r'"\$@"|@subscription|AZURE_SUBSCRIPTION_ID', call):
                 yield f"{hook}: azd may work in another subscription than {call!r}"

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts import package
 from tests.infra.project import Project
 
 KEY = "a+secret/key=="
+TOKEN = "a.secret.token"
 OUTPUTS = {
     "AZURE_RESOURCE_GROUP": "rg-rollcall-test",
     "FUNCTION_APP_NAME": "func-rollcall-x",
@@ -59,6 +61,7 @@ USUAL: dict[str, list[dict[str, Any]]] = {
     "functionapp function list": [{"says": "func-rollcall-x/plan_drop\n"}],
     "eventgrid system-topic list": [{}],
     "deployment group create": [{}],
+    "account get-access-token": [{"says": f"{TOKEN}\n"}],
     # What Azure answers where a service principal, as a pipeline's, is signed in.
     "ad signed-in-user": [
         {"code": 1, "warns": "ERROR: /me request is only valid with delegated authentication flow.\n"}
@@ -73,6 +76,8 @@ class Host(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Webhook)
         self.called = called
         self.page = b""  # what something else answers in its place
+        self.endpoint: list[tuple[int, str]] = []  # what the deployment endpoint answers; the last one stays
+        self.pushed: list[bytes] = []
 
     @property
     def url(self) -> str:
@@ -98,7 +103,7 @@ class Webhook(BaseHTTPRequestHandler):
     server: Host
 
     def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, body = self.answer(sent)
         with self.server.called.open("a") as called:
             print("host", self.path, status, file=called)
@@ -106,7 +111,17 @@ class Webhook(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def answer(self, sent: bytes) -> tuple[int, bytes]:
+        if self.server.endpoint:
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                return 401, b""
+            self.server.pushed += [sent] * (self.command == "POST")
+            laid = self.server.endpoint
+            status, says = laid.pop(0) if len(laid) > 1 else laid[0]
+            return status, says.encode()
         if status := self.server.starting():
             return status, b""
         if self.server.page:
@@ -158,7 +173,7 @@ class Cloud:
         (self.folder / name).chmod(0o755)
 
     def run(self, hook: str, *words: str, **environ: str) -> Ran:
-        """Run a hook to its end. Neither its output nor the words of any command may hold the key."""
+        """Run a hook to its end. Neither its output nor the words of any command may hold a secret."""
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
         path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
         ran = subprocess.run(
@@ -171,7 +186,8 @@ class Cloud:
         )
         called = self.folder / "called"
         events = called.read_text().splitlines() if called.exists() else []
-        assert KEY not in "\n".join([ran.stdout, ran.stderr, *events])
+        shown = "\n".join([ran.stdout, ran.stderr, *events])
+        assert [secret for secret in (KEY, TOKEN) if secret in shown] == []
         return Ran(code=ran.returncode, out=ran.stdout, err=ran.stderr, events=events)
 
 
@@ -181,6 +197,9 @@ def cloud(root: Path, tmp_path: Path) -> Iterator[Cloud]:
     with Host(called) as host:
         threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         cloud = Cloud(root=root, folder=tmp_path, host=host)
+        for name in ("the.zip", "dist/rollcall.zip"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"code")
         cloud.put("az", f"#!{sys.executable} -IS\n{CLI}")
         cloud.put("sleep", f"#!/bin/sh\necho \"sleep $*\" >> '{called}'\n")
         cloud.put("curl", f"#!/bin/sh\necho \"curl $*\" >> '{called}'\nexec '{shutil.which('curl')}' \"$@\"\n")
@@ -267,6 +286,77 @@ def test_code_that_is_there_is_pushed_although_its_host_is_not_up_yet(cloud: Clo
     ran = cloud.run("push.sh")
     assert (ran.code, len(ran.events)) == (0, 1)
     assert ran.err.startswith(words)
+
+
+def test_a_package_that_is_not_there_is_not_pushed(cloud: Cloud) -> None:
+    ran = cloud.run("push.sh", "none.zip")
+    assert (ran.code, ran.events) == (2, [])
+    assert "none.zip" in ran.err
+
+
+# Pushing a package that holds its Python packages
+
+APP_URL = "http://func-rollcall-x.example.net"
+POSTED = "host http://func-rollcall-x.scm.example.net/api/publish?RemoteBuild=false&Deployer=rollcall"
+ASKED = "host http://func-rollcall-x.scm.example.net/api/deployments/6f1c-403-9a"
+TAKEN = (202, '"6f1c-403-9a"')
+AT_WORK = (200, json.dumps({"id": "6f1c-403-9a", "status": 1, "status_text": 'a "status": 4', "complete": False}))
+DONE = (200, json.dumps({"id": "6f1c-403-9a", "status": 4, "status_text": "", "complete": True}))
+FAILED = (200, json.dumps(LATER))
+
+
+def prebuilt(cloud: Cloud, *answers: tuple[int, str]) -> Ran:
+    """Push what `make package-prebuilt` builds to a deployment endpoint that answers so. All hosts are the one here."""
+    installed = cloud.folder / "installed" / "azure" / "functions" / "__init__.py"
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    package.build(cloud.root, cloud.folder / "prebuilt.zip", cloud.folder / "installed")
+    cloud.host.endpoint = list(answers)
+    return cloud.run("push.sh", "prebuilt.zip", FUNCTION_APP_URL=APP_URL, http_proxy=cloud.host.url)
+
+
+def hosts(ran: Ran) -> list[str]:
+    return [event for event in ran.events if event.startswith("host ")]
+
+
+def test_a_package_that_holds_its_python_packages_is_pushed_as_it_is(cloud: Cloud) -> None:
+    """The Azure CLI would have Azure build it, which a closed network does not let it do."""
+    ran = prebuilt(cloud, TAKEN, (404, ""), AT_WORK, DONE)
+    assert (ran.code, ran.count(PUSH), ran.pauses) == (0, 0, [5, 5, 5])
+    assert hosts(ran) == [f"{POSTED} 202", f"{ASKED} 404", f"{ASKED} 200", f"{ASKED} 200"]
+    assert cloud.host.pushed == [(cloud.folder / "prebuilt.zip").read_bytes()]
+
+
+def test_the_package_that_azure_builds_is_no_such_package(cloud: Cloud) -> None:
+    package.build(cloud.root, cloud.folder / "the.zip")
+    ran = cloud.run("push.sh", "the.zip")
+    assert (ran.code, ran.count(PUSH), hosts(ran)) == (0, 1, [])
+
+
+@pytest.mark.parametrize("refused", [[(500, LOG)], [TAKEN, FAILED]], ids=["at once", "later"])
+def test_a_role_that_is_too_new_is_waited_for_without_a_build_as_well(
+    cloud: Cloud, refused: list[tuple[int, str]]
+) -> None:
+    ran = prebuilt(cloud, *refused, TAKEN, DONE)
+    assert (ran.code, ran.count(POSTED), ran.pauses) == (0, 2, [5] * (len(refused) - 1) + [30, 5])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[(403, "Ip Forbidden")], [TAKEN, (200, FAILED[1].replace(" 403 ", " 404 "))], [TAKEN, AT_WORK]],
+    ids=["the site is closed", "another error", "no end"],
+)
+def test_any_other_error_of_the_endpoint_ends_the_push_at_once(cloud: Cloud, answers: list[tuple[int, str]]) -> None:
+    ran = prebuilt(cloud, *answers)
+    assert (ran.code, ran.count(POSTED)) == (1, 1)
+    assert answers[-1][1] in ran.err
+
+
+def test_without_a_token_nothing_is_pushed(cloud: Cloud) -> None:
+    cloud.answers["account get-access-token"] = [{"code": 1, "warns": "ERROR: Please run az login.\n"}]
+    ran = prebuilt(cloud, DONE)
+    assert (ran.code, hosts(ran)) == (1, [])
+    assert "az login" in ran.err
 
 
 @pytest.mark.parametrize("hook", ["push.sh", "postdeploy.sh"])
@@ -407,9 +497,12 @@ def test_a_system_topic_that_the_account_has_already_is_shared(cloud: Cloud, top
     assert ("topicName=" in deployment, f"topicName={topic}" in deployment) == (bool(topic), bool(topic))
 
 
-def test_a_private_app_gets_no_events(cloud: Cloud) -> None:
+@pytest.mark.parametrize("listed", ["func-rollcall-x/plan_drop\n", ""])
+def test_a_private_app_gets_no_events(cloud: Cloud, listed: str) -> None:
+    """Azure is asked to look for its functions all the same."""
+    cloud.answers |= {"functionapp function list": [{"says": listed}]}
     ran = cloud.run("postdeploy.sh", PRIVATE_NETWORK="true")
-    assert (ran.code, ran.events) == (0, [])
+    assert (ran.code, ran.steps) == (0, ["functionapp function", *["rest --method"] * (not listed)])
 
 
 def test_the_smoke_test_names_an_app_without_functions(cloud: Cloud) -> None:
@@ -435,7 +528,7 @@ def test_a_service_principal_deploys_as_a_person_does(cloud: Cloud) -> None:
 def test_the_workflow_and_azd_and_the_page_run_the_same_hooks(root: Path) -> None:
     workflow = yaml.safe_load((root / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
     steps = [str(step.get("run", "")).strip() for step in workflow["jobs"]["deploy"]["steps"]]
-    push = steps.index("infra/hooks/push.sh")
+    push = steps.index("infra/hooks/push.sh dist/*.zip")
     assert steps[push + 1] == "infra/hooks/postdeploy.sh"
     azd = yaml.safe_load((root / "azure.yaml").read_text(encoding="utf-8"))["hooks"]["postdeploy"]
     assert azd["posix"]["run"] == "infra/hooks/postdeploy.sh"
