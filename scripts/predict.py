@@ -34,7 +34,7 @@ TENANT = "00000000-0000-0000-0000-00000000000a"
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000000b"
 GROUP = "rg-rollcall-test"
 LOCATION = "westeurope"
-DEPLOYER = "00000000-0000-0000-0000-000000000001"
+DEPLOYER = "00000000-0000-0000-0000-00000000000d"
 HUB = "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-dns"
 
 MAIN = {
@@ -74,8 +74,8 @@ param alertTargets = {{ mail: ['hr-ops@example.com'] }}
 param consoleClientId = '{MAIN["ROLLCALL_CONSOLE_CLIENT_ID"]}'
 param access = {{
   people: [
-    {{ principalId: '{DEPLOYER}', may: 'operate' }}
     {{ principalId: toUpper('{DEPLOYER}'), may: 'operate' }}
+    {{ principalId: '{DEPLOYER}', may: 'operate' }}
   ]
 }}
 """
@@ -203,7 +203,8 @@ class Compiler:
     def build(self, name: str) -> list[str]:
         """What the compiler and its linter find in one file of `infra/`."""
         ran = self._run(["build", str(self._infra / name), "--stdout"], {})
-        return [line.replace(f"{self._infra}/", "infra/") for line in ran.stderr.splitlines() if " : " in line]
+        found = [line.replace(f"{self._infra}/", "infra/") for line in ran.stderr.splitlines() if " : " in line]
+        return found if found or ran.returncode == 0 else [f"infra/{name}: the compiler failed: {ran.stderr[:200]}"]
 
     def is_formatted(self, name: str) -> bool:
         """Whether a file of `infra/` is as the formatter of the compiler writes it."""
@@ -260,10 +261,11 @@ def hashes(infra: Path) -> dict[str, str]:
 
 
 def difference(base: Any, other: Any) -> dict[str, Any]:
-    """How another deployment differs from its base: refused, or resources left out, added, and values that change."""
+    """How another deployment differs from its base: refused, or resources left out, added, made twice, and changes."""
     if isinstance(other, str):
         return {"refused": other}
     before, after = _by_id(base), _by_id(other)
+    ids = [each["id"] for each in other["predictedResources"]]
     changed = {
         identity: values
         for identity in sorted(set(before) & set(after))
@@ -272,6 +274,7 @@ def difference(base: Any, other: Any) -> dict[str, Any]:
     return {
         "left out": sorted(set(before) - set(after)),
         "added": sorted(set(after) - set(before)),
+        "twice": sorted({each["id"] for each in other["predictedResources"] if ids.count(each["id"]) > 1}),
         "changed": changed,
     }
 

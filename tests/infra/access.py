@@ -31,7 +31,7 @@ GIVEN: set[tuple[str, str | None, str, str]] = {
     (APP, MACHINE, "Monitoring Metrics Publisher", "Microsoft.Insights/components/appi-rollcall-test"),
     (EVENTS, MACHINE, "Storage Blob Data Contributor", f"{CONTAINERS}/deadletters"),
 }
-DEPLOYER, DROPPERS, OPERATORS = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 3, 4))
+DEPLOYER, DROPPERS, OPERATORS = (f"00000000-0000-0000-0000-00000000000{number}" for number in ("d", 3, 4))
 # The type of the one who deploys is not known: a person, or a service principal. Then it is left out.
 PEOPLE: dict[str, set[tuple[str, str | None, str, str]]] = {
     "main": {
