@@ -6,16 +6,24 @@ import json
 import logging
 import os
 import threading
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from shared.adapters.log_safety import discreet  # first: from here on no client logs an address
+from shared.errors import SettingsError
 
 import azure.functions as func
 import shared.adapters.late_modules  # noqa: F401 - before the SDK, which the binding brings
 import azurefunctions.extensions.bindings.blob as blob
 
 if TYPE_CHECKING:
+    from shared.alerting.raise_alerts import AlertStore
     from shared.runs import Run
     from shared.wiring import House
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
@@ -35,12 +43,33 @@ def _built() -> House:
     return wiring.live(os.environ)
 
 
+def reported(function: Callable[P, T]) -> Callable[P, T | None]:
+    """The function as the host may run it. Where settings are faulty it does nothing, and what it was called for waits;
+    any other error leaves it without what the host must not log (`log_safety`).
+    """
+
+    @wraps(function)
+    def run(*arguments: P.args, **named: P.kwargs) -> T | None:
+        try:
+            try:
+                return function(*arguments, **named)
+            except SettingsError as error:
+                _settings_are_faulty(function.__name__, error.faults)
+                return None
+        except Exception as error:  # noqa: BLE001 - it is raised below, where no other error is its context
+            failure = discreet(error)
+        raise failure
+
+    return run
+
+
 @app.blob_trigger(
     arg_name="client",
     path="%DROPS_CONTAINER%/{source}/{name}",
     connection="DropStorage",
     source=func.BlobSource.EVENT_GRID,
 )
+@reported
 def plan_drop(client: blob.BlobClient) -> None:
     """A drop has arrived: plan it."""
     from shared.adapters.blobs import BlobDrop
@@ -49,24 +78,28 @@ def plan_drop(client: blob.BlobClient) -> None:
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
+@reported
 def send_runs(timer: func.TimerRequest) -> None:
     """Send what is planned, as fast as Entra permits."""
     _event("runs_sent", **vars(house().send_runs()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%COLLECT_SCHEDULE%")
+@reported
 def collect_logs(timer: func.TimerRequest) -> None:
     """Read the provisioning log and answer for every person."""
     _event("logs_collected", **vars(house().collect_logs()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%ALERT_SCHEDULE%")
+@reported
 def raise_alerts(timer: func.TimerRequest) -> None:
     """Tell people what they should know."""
     _event("alerts_raised", **vars(house().raise_alerts()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+@reported
 def sweep(timer: func.TimerRequest) -> None:
     """Find drops whose event was missed, and plan runs whose turn has come."""
     found, planned = house().sweep(_planned)
@@ -74,6 +107,7 @@ def sweep(timer: func.TimerRequest) -> None:
 
 
 @app.route(route="health", methods=["GET"])
+@reported
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
     from shared.adapters.console_http import answer_health
@@ -82,11 +116,41 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@reported
 def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
     from shared.adapters.console_http import answer_http
 
-    return answer_http(house(), req)
+    return answer_http(house, req, os.environ)
+
+
+# Who raises the alert about faulty settings: the first whose own schedule is right
+_ALERTERS = (
+    ("ALERT_SCHEDULE", "raise_alerts"),
+    ("SWEEP_SCHEDULE", "sweep"),
+    ("COLLECT_SCHEDULE", "collect_logs"),
+    ("SEND_SCHEDULE", "send_runs"),
+)
+
+
+def _settings_are_faulty(function: str, faults: tuple[str, ...]) -> None:
+    from shared.settings import named_in
+
+    _event("settings_faulty", function=function, faults=faults)
+    faulty = set(map(named_in, faults))
+    if function == next((each for schedule, each in _ALERTERS if schedule not in faulty), "plan_drop"):
+        from shared import wiring
+
+        wiring.alert_about_settings(os.environ, faults, _told())
+
+
+@cache
+def _told() -> AlertStore:
+    """Where it is kept what people were told of settings, while storage cannot be used."""
+    from shared.adapters.alert_table import AlertTable
+    from shared.adapters.memory import MemoryTable
+
+    return AlertTable(MemoryTable())
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

@@ -6,7 +6,7 @@ alert is resolved by itself when it no longer holds. `docs/operations.md` says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from shared.errors import Damage
 from shared.planning.gates import exceeds
 from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.sending.quota import finished_at
+from shared.settings import can_do_without, named_in
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
@@ -26,7 +27,8 @@ UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 def findings(watch: Watch) -> list[Finding]:
     """Everything the rules find now."""
     found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
-    return [*found, *quota_nearly_spent(watch), *sending_stopped(watch), *source_files(watch), *damaged(watch)]
+    of_all = (*quota_nearly_spent(watch), *sending_stopped(watch), *source_files(watch), *damaged(watch))
+    return [*found, *of_all, *settings(watch.setting_faults)]
 
 
 def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -296,6 +298,17 @@ def source_files(watch: Watch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def settings(faults: Iterable[str]) -> Iterator[Finding]:
+    """A setting is missing or malformed, or its reference was not resolved. Each fault begins with its name."""
+    for fault in faults:
+        name = named_in(fault)
+        severity = Severity.WARNING if can_do_without(name) else Severity.CRITICAL
+        yield Finding(
+            f"setting|{name}", severity, "setting", "", f"The setting {name} is faulty", fault,
+            "correct the setting; the app starts again with it. Health names what is still faulty",
+        )  # fmt: skip
+
+
 def damaged(watch: Watch) -> Iterator[Finding]:
     """Something stored does not read. What does not depend on it goes on. Many things of one place are one finding."""
     together: dict[tuple[str, str], list[Damage]] = {}
@@ -351,7 +364,7 @@ NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "log-gap", "quarantine", "paused",
-    "quota", "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
+    "quota", "job-unreadable", "source-file", "damaged", "setting", "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,

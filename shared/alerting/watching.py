@@ -49,6 +49,7 @@ class Watcher:
     stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
     log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # the same
     log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
+    setting_faults: tuple[str, ...] = ()
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -56,7 +57,8 @@ def watch(watcher: Watcher) -> Watch:
     endpoints = watcher.endpoints()
     sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items())
     stops, faults = watcher.stops(), tuple(watcher.source_faults())
-    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()))
+    budget, now = watcher.budget(), watcher.now()
+    return Watch(sources, budget, now, stops, faults, tuple(watcher.damages()), watcher.setting_faults)
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:
