@@ -9,7 +9,7 @@ that is never used as a value. What the app can do without (`OPTIONAL`) is left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,9 +105,7 @@ class Settings(BaseModel):
         """The settings in this environment. Raises SettingsError naming every missing or malformed one."""
         given = {key: value for key, value in environ.items() if value != ""}
         faults = _faults(given)
-        good = {key: value for key, value in given.items() if key not in faults}
-        if "ALERT_WEBHOOK_KEY" in faults:  # what cannot be signed is not sent
-            good.pop("ALERT_WEBHOOK_URL", None)
+        good = _without(given, faults)
         try:
             settings = cls.model_validate(good)
         except ValidationError as error:
@@ -149,6 +147,11 @@ def named_in(fault: str) -> str:
     return fault.split(maxsplit=1)[0].rstrip(":")
 
 
+def is_reference(value: str) -> bool:
+    """Whether a value is a reference to a key vault, or to a configuration store, that the platform did not resolve."""
+    return _REFERENCE.match(value) is not None
+
+
 def can_do_without(name: str) -> bool:
     """Whether the app works on where this setting is faulty."""
     return name in OPTIONAL or name not in _known()
@@ -160,13 +163,19 @@ def environment_for_alerts(environ: Mapping[str, str], faults: Iterable[str]) ->
     It cannot where anything that names a store is faulty: a default instead of what was meant may be another store.
     """
     names = {named_in(fault) for fault in faults}
-    good = {key: value for key, value in environ.items() if key not in names}
+    good = _without(environ, names)
     good |= {name: "0 0 0 1 1 0" for name in _known() if name.endswith("_SCHEDULE")}  # nothing runs by them
     if not any(name.startswith("DropStorage") or name.endswith(_STORES) for name in names):
         return good, True
     kept = {name: value for name, value in good.items() if name.startswith("ALERT_") or name == "CONSOLE_URL"}
     needed = {"DropStorage": "UseDevelopmentStorage=true", "DROPS_CONTAINER": "drops"}  # nothing is opened
     return kept | needed | {name: value for name, value in good.items() if name.endswith("_SCHEDULE")}, False
+
+
+def _without(environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """What is left without these settings. What could not be signed as asked for is not sent at all."""
+    more = {"ALERT_WEBHOOK_URL"} if "ALERT_WEBHOOK_KEY" in names else set()
+    return {name: value for name, value in environ.items() if name not in names and name not in more}
 
 
 def _known() -> frozenset[str]:
@@ -179,7 +188,7 @@ def _faults(given: Mapping[str, str]) -> dict[str, str]:
         **dict(_storage_faults(given)),
         **{name: rule for name, is_good, rule in _RULES if name in given and not is_good(given[name])},
         **dict(_console_faults(given)),
-        **{name: _UNRESOLVED for name, value in given.items() if _REFERENCE.match(value)},
+        **{name: _UNRESOLVED for name, value in given.items() if is_reference(value)},
     }
     return {name: f"{name}{rule if rule.startswith(' ') else f': {rule}'}" for name, rule in found.items()}
 

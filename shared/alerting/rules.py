@@ -20,6 +20,7 @@ from shared.settings import can_do_without, named_in
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
 NOT_TAKEN_FOR = timedelta(hours=1)
+SETTING = "setting"  # the name of the rule about settings
 MOST_DAMAGES = 5  # of one place and source that are an alert each
 UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
@@ -304,7 +305,7 @@ def settings(faults: Iterable[str]) -> Iterator[Finding]:
         name = named_in(fault)
         severity = Severity.WARNING if can_do_without(name) else Severity.CRITICAL
         yield Finding(
-            f"setting|{name}", severity, "setting", "", f"The setting {name} is faulty", fault,
+            f"{SETTING}|{name}", severity, SETTING, "", f"The setting {name} is faulty", fault,
             "correct the setting; the app starts again with it. Health names what is still faulty",
         )  # fmt: skip
 
@@ -364,7 +365,7 @@ NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "log-gap", "quarantine", "paused",
-    "quota", "job-unreadable", "source-file", "damaged", "setting", "sending-fails", "sending-stopped",
+    "quota", "job-unreadable", "source-file", "damaged", SETTING, "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,

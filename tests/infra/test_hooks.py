@@ -104,6 +104,25 @@ def test_the_smoke_test_tells_an_app_without_functions(root: Path, cli: Path) ->
     assert "another Python: docs/deploy.md" in told.stderr
 
 
+@pytest.mark.parametrize(("settings", "code"), [('["DAILY_CALLS: a whole number is wanted"]', 1), ("[]", 0)])
+def test_the_smoke_test_names_faulty_settings_also_the_first_time(
+    root: Path, cli: Path, settings: str, code: int
+) -> None:
+    answer = f'{{"healthy": false, "faults": ["employees: no endpoint yet"], "settings": {settings}, "stopped": []}}'
+    (cli / "curl").write_text(f"#!/bin/sh\ncat > health.json << 'END'\n{answer}\nEND\necho 503\n")
+    (cli / "curl").chmod(0o755)
+    environ = {
+        "PATH": f"{cli}{os.pathsep}{os.environ['PATH']}",
+        "FUNCTION_APP_URL": "https://app",
+        "FIRST_TIME": "true",
+    }
+    command = [str(root / "infra" / "hooks" / "smoke.sh"), "health"]
+    told = subprocess.run(command, env=environ | OUTPUTS, cwd=cli, capture_output=True, text=True, check=False)
+    assert told.returncode == code
+    assert "no endpoint yet" in told.stdout
+    assert ("DAILY_CALLS" in told.stdout, "settings are faulty" in told.stderr) == (bool(code), bool(code))
+
+
 def test_a_private_app_gets_no_events(root: Path, cli: Path) -> None:
     run(root, cli, "postdeploy.sh", PRIVATE_NETWORK="true")
     assert not (cli / "called").exists()

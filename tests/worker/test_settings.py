@@ -32,7 +32,7 @@ def cases() -> Iterator[tuple[str, str]]:
             yield name, "abc" if name.endswith(("_SECONDS", "_CALLS", "_DAYS", "_MINUTES", "_CONCURRENCY")) else "-?"
         if name in REQUIRED:
             yield name, ""
-    yield from ((name, REFERENCE) for name in (*NAMES, *OTHERS))
+    yield from ((name, REFERENCE) for name in (*sorted(OPTIONAL), *OTHERS))
 
 
 @dataclass
@@ -131,6 +131,19 @@ def test_a_faulty_setting_is_named_everywhere_and_what_comes_meanwhile_is_planne
     assert trial.health()[1]["settings"] == []
     ended, events = trial.drop(path)
     assert events[-1]["state"] in ("planned", "superseded", "blocked")  # the source has no endpoint
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OPTIONAL))
+def test_a_reference_that_was_not_resolved_is_named_and_used_for_nothing(trial: Trial, name: str) -> None:
+    path = f"staff/{uuid4().hex}.csv"
+    trial.app.drops.upload_blob(path, PEOPLE)
+    trial.set(name, REFERENCE)
+    status, told = trial.health()
+    assert (status, [fault.split(":")[0] for fault in told["settings"]]) == ("503", [name])
+    assert "vault.azure.net" not in str(told)
+    if name != CONNECTION:
+        ended, events = trial.drop(path)
+        assert (ended.failure, [each["event"] for each in events]) == (None, ["settings_faulty"])
 
 
 def test_a_drop_that_came_while_a_setting_was_faulty_is_planned_by_the_sweep(trial: Trial) -> None:
