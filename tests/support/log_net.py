@@ -68,8 +68,15 @@ class LogNet(logging.Handler):
     def look(self, text: str, where: str) -> None:
         """Look for what is forbidden in a text."""
         for each in (text, unquote(text)):
-            hits = {word for word in self.forbidden if word in each} | set(MAIL.findall(each))
+            hits = {word for word in self.forbidden if _is_in(word, each)} | set(MAIL.findall(each))
             self.caught += [f"{where}: {hit!r} in {each[:300]!r}" for hit in sorted(hits)]
+
+
+def _is_in(word: str, text: str) -> bool:
+    """Whether it stands there; a short number not where it is a part of a longer word, such as a hash."""
+    if word not in text:
+        return False
+    return not word.isdigit() or re.search(rf"(?<![0-9A-Za-z]){word}(?![0-9A-Za-z])", text) is not None
 
 
 @contextmanager
