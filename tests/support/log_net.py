@@ -24,7 +24,7 @@ def of_file(content: bytes, *, leave_out: Iterable[str] = ()) -> set[str]:
     """What a file says of people: every cell, but for the columns that are left out, which hold states."""
     header, *rows = csv.reader(content.decode().splitlines())
     kept = [at for at, name in enumerate(header) if name not in set(leave_out)]
-    return {row[at] for row in rows for at in kept if len(row[at]) >= SHORTEST}
+    return {row[at] for row in rows for at in kept if at < len(row) and len(row[at]) >= SHORTEST}
 
 
 def of_settings(settings: Mapping[str, str]) -> set[str]:
