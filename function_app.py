@@ -6,24 +6,20 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
-from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from shared.adapters.log_safety import discreet  # first: from here on no client logs an address
-from shared.errors import SettingsError
+import shared.adapters.log_safety  # first: from here on no client logs an address
 
 import azure.functions as func
 import shared.adapters.late_modules  # noqa: F401 - before the SDK, which the binding brings
 import azurefunctions.extensions.bindings.blob as blob
+from shared.adapters.invocations import Reported
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore
     from shared.runs import Run
     from shared.wiring import House
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
@@ -43,24 +39,13 @@ def _built() -> House:
     return wiring.live(os.environ)
 
 
-def reported(function: Callable[P, T]) -> Callable[P, T | None]:
-    """The function as the host may run it. Where settings are faulty it does nothing, and what it was called for waits;
-    any other error leaves it without what the host must not log (`log_safety`).
-    """
+def _alert_about_settings(faults: tuple[str, ...], raised: AlertStore) -> None:
+    from shared import wiring
 
-    @wraps(function)
-    def run(*arguments: P.args, **named: P.kwargs) -> T | None:
-        try:
-            try:
-                return function(*arguments, **named)
-            except SettingsError as error:
-                _settings_are_faulty(function.__name__, error.faults)
-                return None
-        except Exception as error:  # noqa: BLE001 - it is raised below, where no other error is its context
-            failure = discreet(error)
-        raise failure
+    wiring.alert_about_settings(os.environ, faults, raised)
 
-    return run
+
+reported = Reported(_alert_about_settings)
 
 
 @app.blob_trigger(
@@ -122,35 +107,6 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
     from shared.adapters.console_http import answer_http
 
     return answer_http(house, req, os.environ)
-
-
-# Who raises the alert about faulty settings: the first whose own schedule is right
-_ALERTERS = (
-    ("ALERT_SCHEDULE", "raise_alerts"),
-    ("SWEEP_SCHEDULE", "sweep"),
-    ("COLLECT_SCHEDULE", "collect_logs"),
-    ("SEND_SCHEDULE", "send_runs"),
-)
-
-
-def _settings_are_faulty(function: str, faults: tuple[str, ...]) -> None:
-    from shared.settings import named_in
-
-    _event("settings_faulty", function=function, faults=faults)
-    faulty = set(map(named_in, faults))
-    if function == next((each for schedule, each in _ALERTERS if schedule not in faulty), "plan_drop"):
-        from shared import wiring
-
-        wiring.alert_about_settings(os.environ, faults, _told())
-
-
-@cache
-def _told() -> AlertStore:
-    """Where it is kept what people were told of settings, while storage cannot be used."""
-    from shared.adapters.alert_table import AlertTable
-    from shared.adapters.memory import MemoryTable
-
-    return AlertTable(MemoryTable())
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

@@ -68,7 +68,7 @@ def forget_settings() -> None:
     """The next call reads the settings again, as a process does that was just started."""
     app = sys.modules["function_app"]
     app._built.cache_clear()
-    app._told.cache_clear()
+    app.reported.forget()
 
 
 def asked_for(*endings: str) -> list[str]:
