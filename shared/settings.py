@@ -188,9 +188,14 @@ def _faults(given: Mapping[str, str]) -> dict[str, str]:
         **dict(_storage_faults(given)),
         **{name: rule for name, is_good, rule in _RULES if name in given and not is_good(given[name])},
         **dict(_console_faults(given)),
-        **{name: _UNRESOLVED for name, value in given.items() if is_reference(value)},
+        **{name: _UNRESOLVED for name, value in given.items() if is_reference(value) and not _is_copy(name)},
     }
     return {name: f"{name}{rule if rule.startswith(' ') else f': {rule}'}" for name, rule in found.items()}
+
+
+def _is_copy(name: str) -> bool:
+    """Whether the platform has made this variable as the copy of a setting, which is there under its own name."""
+    return name.startswith("APPSETTING_")
 
 
 _UNRESOLVED = (

@@ -145,7 +145,7 @@ class House:
             return raise_alerts(findings(seen), self.alerts, self.channels, now, seen.could_not_see)
 
     def alert_about_settings(self, faults: Iterable[str]) -> Raised:
-        """Tell people of settings that keep the app from starting. Of nothing else: it is not looked at."""
+        """Alert people to settings that keep the app from starting. Other alerts stay as they are."""
         from shared.alerting.raise_alerts import raise_alerts
         from shared.alerting.rules import settings
 
@@ -336,10 +336,10 @@ def live(environ: Mapping[str, str]) -> House:
     return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
 
 
-def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], told: AlertStore) -> Raised:
-    """Tell people of settings that keep the app from starting, through the channels whose settings are right.
+def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], raised: AlertStore) -> Raised:
+    """Alert people to settings that keep the app from starting, through the channels whose settings are right.
 
-    Each is told once where storage can be used without the faulty settings; else once for each store `told`.
+    They get each alert once where storage can be used without the faulty settings; else once for each store `raised`.
     """
     faults = list(faults)
     left, can_store = environment_for_alerts(environ, faults)
@@ -352,7 +352,7 @@ def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], told
 
     now = SystemClock().now
     with _client(read := Settings.read(left)) as client:
-        return raise_alerts(list(settings(faults)), told, channels(read, client, now), now(), lambda _: True)
+        return raise_alerts(list(settings(faults)), raised, channels(read, client, now), now(), lambda _: True)
 
 
 def _client(settings: Settings) -> httpx.Client:

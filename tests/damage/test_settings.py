@@ -61,6 +61,12 @@ def test_a_reference_that_was_not_resolved_is_a_value_of_no_setting(name: str) -
         assert "@Microsoft" not in read.model_dump_json()
 
 
+def test_a_setting_and_its_copy_by_the_platform_are_one_fault() -> None:
+    name = "ALERT_SLACK_URL"
+    (fault,) = _faults(**{name: REFERENCE, f"APPSETTING_{name}": REFERENCE})
+    assert named_in(fault) == name
+
+
 def test_what_cannot_be_signed_is_not_sent() -> None:
     read = Settings.read(environment(ALERT_WEBHOOK_URL="https://hook.example/x", ALERT_WEBHOOK_KEY=REFERENCE))
     assert (read.webhook_url, read.webhook_key) == ("", "")

@@ -106,7 +106,7 @@ def test_a_day_on_the_real_worker_leaves_no_secret_and_no_person_in_the_log_of_t
 
 
 def look(stack: Stack, feed: bytes) -> None:
-    """A person opens the console and looks somebody up."""
+    """A person opens the console and looks up another."""
     with httpx.Client(follow_redirects=True, trust_env=False) as browser:
         page = browser.get(stack.console)
         assert page.status_code == 200

@@ -174,7 +174,7 @@ def look_at_everything(app: App) -> None:
             app.page(f"runs/{run.run_id}/files/{name}")
         app.post(f"runs/{run.run_id}/approve", reason=f"{EVERYBODY[0].name} is right", shown="0" * 64)
     assert app.post("people", source="employees", key=EVERYBODY[0].id).status_code == 200
-    app.post("people", source="employees", key="nobody@contoso.example")
+    app.post("people", source="employees", key="absent@contoso.example")
     app.post("stop-sending", reason=f"ask {EVERYBODY[1].name}")
     app.tick()
     app.post("resume")
@@ -340,7 +340,7 @@ def test_warnings_of_clients_lose_their_values_and_their_errors(app: App) -> Non
     )
     logging.getLogger("azure.core.pipeline.policies").warning(f"it was refused:\n{address} for {person.name}")
     logging.getLogger("msal.oauth2cli").error(f"{address} was refused")
-    asyncio.run(_a_task_that_nobody_asks(address, person.name))
+    asyncio.run(_a_task_that_is_not_awaited(address, person.name))
     assert app.net.caught == []
     text = "\n".join(app.net.lines)
     for told in (
@@ -353,7 +353,7 @@ def test_warnings_of_clients_lose_their_values_and_their_errors(app: App) -> Non
         assert told in text
 
 
-async def _a_task_that_nobody_asks(address: str, name: str) -> None:
+async def _a_task_that_is_not_awaited(address: str, name: str) -> None:
     async def fail() -> None:
         raise ConnectionError(f"{address} {name}")
 
