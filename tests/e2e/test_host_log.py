@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from local.feed import Feed, employees, encoded
+from local.npm import NotInstalled
 from local.stack import Stack, Wanted
-from local.storage import StorageNotInstalled
 from shared.runs import RunState
 from tests.support.log_net import LogNet, of_file, of_settings
 
@@ -67,7 +67,7 @@ def stack_with(root: Path, settings: dict[str, str]) -> Iterator[Stack]:
     with ExitStack() as held:
         try:
             stack = held.enter_context(Stack(Wanted(root / "sources", only="employees", settings=settings), os.environ))
-        except StorageNotInstalled as error:
+        except NotInstalled as error:
             pytest.skip(str(error))
         yield stack
 

@@ -12,7 +12,9 @@ import pytest
 
 from local.host import wire
 from local.host.worker import Invocation
+from shared.reporting.access import READER
 from shared.settings import OPTIONAL, Settings
+from tests.support.console import principal
 from tests.worker.conftest import App, forget_settings
 
 TIMERS = ("send_runs", "collect_logs", "sweep", "raise_alerts")
@@ -65,13 +67,13 @@ class Trial:
         answer = self._answer("health")
         return answer.status_code, json.loads(answer.body.value)
 
-    def page(self) -> tuple[str, str]:
+    def page(self, **headers: str) -> tuple[str, str]:
         """The console's first page, asked for on this machine."""
-        answer = self._answer("console")
+        answer = self._answer("console", **headers)
         return answer.status_code, answer.body.value.decode()
 
-    def _answer(self, route: str) -> wire.Message:
-        asked = wire.http("GET", f"http://127.0.0.1/api/{route}", headers={"host": "127.0.0.1"})
+    def _answer(self, route: str, **headers: str) -> wire.Message:
+        asked = wire.http("GET", f"http://127.0.0.1/api/{route}", headers={"host": "127.0.0.1", **headers})
         ended, _ = self.call(route, asked)
         assert ended.failure is None
         assert ended.returned is not None
@@ -160,13 +162,23 @@ def test_a_drop_that_came_while_a_setting_was_faulty_is_planned_by_the_sweep(tri
     assert "planned" in [each.get("state") for each in events]
 
 
-def test_a_stranger_is_told_that_settings_are_faulty_and_not_which(trial: Trial) -> None:
-    trial.patch.setenv("WEBSITE_SITE_NAME", "func-rollcall")  # as in Azure
-    trial.patch.setenv("WEBSITE_AUTH_ENABLED", "True")
+@pytest.mark.parametrize(
+    ("azure", "header", "sees"),
+    [
+        ({"WEBSITE_AUTH_ENABLED": "True"}, "", False),
+        ({"WEBSITE_AUTH_ENABLED": "True"}, principal(READER), True),
+        ({}, principal(READER), False),  # nothing takes away the header that a stranger sends
+    ],
+)
+def test_a_stranger_sees_that_settings_are_faulty_and_not_which(
+    trial: Trial, azure: dict[str, str], header: str, sees: bool
+) -> None:
+    for name, value in {"WEBSITE_SITE_NAME": "func-rollcall", **azure}.items():
+        trial.patch.setenv(name, value)
     trial.set("DAILY_CALLS", "abc")
-    status, page = trial.page()
+    status, page = trial.page(**{"x-ms-client-principal": header} if header else {})
     assert status == "503"
-    assert "DAILY_CALLS" not in page
+    assert ("DAILY_CALLS" in page) is sees
 
 
 def test_a_folder_of_sources_that_is_not_there_rejects_no_drop(trial: Trial) -> None:
