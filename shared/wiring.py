@@ -216,6 +216,7 @@ class House:
             lambda name: self.endpoints.nulls_flow(name, self.job),
             self.clock.now,
             timedelta(seconds=self.settings.plan_claim_seconds),
+            versions=self.storage.drops.versions,
         )
 
     @room

@@ -66,7 +66,7 @@ def answer_http(app: Callable[[], App], handed: func.HttpRequest, environ: Mappi
     else:
         response = _answered(made, request)
     return func.HttpResponse(
-        response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=response.media_type
+        response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=_type_alone(response)
     )
 
 
@@ -76,6 +76,11 @@ def _answered(app: App, request: Request) -> Response:
         return answer(app.console, request)
     finally:
         app.damages.keep()
+
+
+def _type_alone(response: Response) -> str:
+    """The media type without its charset: the worker's library adds one to each text, UTF-8 as all of ours is."""
+    return response.media_type.partition(";")[0]
 
 
 def read_request(handed: func.HttpRequest) -> Request:

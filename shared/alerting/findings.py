@@ -133,6 +133,7 @@ class Watch:
     stops: tuple[SendingStop, ...] = ()  # of sending, that hold
     source_faults: tuple[str, ...] = ()  # of source files that do not read
     damages: tuple[Damage, ...] = ()  # of what is stored
+    strays: tuple[RunWatch, ...] = ()  # rejected runs of drops for which there is no source, newest last
     setting_faults: tuple[str, ...] = ()  # of settings that the app does without; each begins with the name
 
     def could_not_see(self, source: str) -> bool:
