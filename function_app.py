@@ -9,11 +9,15 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import shared.adapters.log_safety  # first: from here on no client logs an address
+
 import azure.functions as func
 import shared.adapters.late_modules  # noqa: F401 - before the SDK, which the binding brings
 import azurefunctions.extensions.bindings.blob as blob
+from shared.adapters.invocations import Reported
 
 if TYPE_CHECKING:
+    from shared.alerting.raise_alerts import AlertStore
     from shared.runs import Run
     from shared.wiring import House
 
@@ -35,12 +39,22 @@ def _built() -> House:
     return wiring.live(os.environ)
 
 
+def _alert_about_settings(faults: tuple[str, ...], raised: AlertStore) -> None:
+    from shared import wiring
+
+    wiring.alert_about_settings(os.environ, faults, raised)
+
+
+reported = Reported(_alert_about_settings)
+
+
 @app.blob_trigger(
     arg_name="client",
     path="%DROPS_CONTAINER%/{source}/{name}",
     connection="DropStorage",
     source=func.BlobSource.EVENT_GRID,
 )
+@reported
 def plan_drop(client: blob.BlobClient) -> None:
     """A drop has arrived: plan it. The host runs this for events of any container; those of others are no drops."""
     from shared.adapters.blobs import BlobDrop
@@ -52,24 +66,28 @@ def plan_drop(client: blob.BlobClient) -> None:
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
+@reported
 def send_runs(timer: func.TimerRequest) -> None:
     """Send what is planned, as fast as Entra permits."""
     _event("runs_sent", **vars(house().send_runs()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%COLLECT_SCHEDULE%")
+@reported
 def collect_logs(timer: func.TimerRequest) -> None:
     """Read the provisioning log and answer for every person."""
     _event("logs_collected", **vars(house().collect_logs()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%ALERT_SCHEDULE%")
+@reported
 def raise_alerts(timer: func.TimerRequest) -> None:
     """Tell people what they should know."""
     _event("alerts_raised", **vars(house().raise_alerts()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+@reported
 def sweep(timer: func.TimerRequest) -> None:
     """Find drops whose event was missed, and plan runs whose turn has come."""
     found, planned = house().sweep(_planned)
@@ -77,6 +95,7 @@ def sweep(timer: func.TimerRequest) -> None:
 
 
 @app.route(route="health", methods=["GET", "HEAD"])
+@reported
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
     from shared.adapters.console_http import answer_health
@@ -85,11 +104,12 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@reported
 def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
     from shared.adapters.console_http import answer_http
 
-    return answer_http(house(), req)
+    return answer_http(house, req, os.environ)
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

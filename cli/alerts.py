@@ -11,6 +11,7 @@ from rich.text import Text
 from cli import console
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert, try_channels
+from shared.settings import named_in
 from shared.wiring import House
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
@@ -34,6 +35,7 @@ def alerts(house: House, *, as_json: bool) -> None:
 def test(house: House, *, as_json: bool) -> int:
     """Tell every channel of an alert that means nothing; 1 when one of them did not take it."""
     told = list(try_channels(house.channels, house.planner.now()))
+    told += [(named_in(fault), fault) for fault in house.settings.left_out if named_in(fault).startswith("ALERT_")]
     if as_json:
         console.print_json([{"channel": name, "took_it": not fault, "fault": fault} for name, fault in told])
     else:

@@ -8,10 +8,9 @@ from pathlib import Path
 from rich.text import Text
 
 from cli import console
-from cli.environment import HOW, Surroundings
+from cli.environment import HOW, Surroundings, settings_faults
 from shared.endpoint import TrustedHosts
-from shared.errors import ConfigurationError, SettingsError
-from shared.settings import Settings
+from shared.errors import ConfigurationError
 from shared.sources import json_schema, read_sources
 
 
@@ -47,10 +46,7 @@ def schema() -> None:
 def _settings_faults(around: Surroundings) -> Iterator[str]:
     if not around.is_set_up:
         return
-    try:
-        Settings.read(around.environ)
-    except SettingsError as error:
-        yield from (f"settings: {fault}" for fault in error.faults)
+    yield from (f"settings: {fault}" for fault in settings_faults(around.environ))
 
 
 def _endpoint_faults(name: str, endpoint: str, around: Surroundings) -> Iterator[str]:

@@ -61,6 +61,14 @@ def is_set_up(environ: Mapping[str, str]) -> bool:
     return any(name.startswith("DropStorage") for name in environ)
 
 
+def settings_faults(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What is wrong with the settings in an environment: one sentence each, which begins with the name."""
+    try:
+        return Settings.read(environ).left_out
+    except SettingsError as error:
+        return error.faults
+
+
 def house(environ: Mapping[str, str]) -> House:
     """The house of an environment. Raises CommandError when nothing says where it is, or its emulator is not up."""
     if not is_set_up(environ):

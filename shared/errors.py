@@ -21,6 +21,7 @@ RollcallError
 │   └── Refused                 any other answer that is not a success
 │       └── LogMinimum          the log does not go back so far; says how far it does
 ├── ChannelError                an alert channel took nothing; it is tried again at the next tick
+├── Unexpected                  an error that Rollcall does not know; named by its type, its text is not shown
 └── StorageError                blobs or tables did not do what was asked
     ├── Missing                 no such blob or entity
     ├── Present                 it is there already
@@ -145,6 +146,10 @@ class LogMinimum(Refused):
 
 class ChannelError(RollcallError):
     """An alert channel took nothing. It is tried again at the next tick."""
+
+
+class Unexpected(RollcallError):
+    """A function failed with another error. The text names its type and place; what that one says may hold data."""
 
 
 class StorageError(RollcallError):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -33,12 +33,13 @@ from shared.adapters.storage import Storage, live_storage, local_storage, versio
 from shared.adapters.tokens import OfApp, OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
 from shared.endpoint import TrustedHosts
+from shared.errors import RollcallError, SettingsError
 from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.planning.records import Drop
 from shared.runs import Run
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Budget, Quota
-from shared.settings import Settings
+from shared.settings import Settings, environment_for_alerts
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from shared.adapters.alert_table import AlertTable
     from shared.adapters.graph_job import GraphJob
     from shared.adapters.state_repair import Repairs
-    from shared.alerting.raise_alerts import Channel, Raised
+    from shared.alerting.raise_alerts import AlertStore, Channel, Raised
     from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
     from shared.collecting.retention import Retention
@@ -143,6 +144,14 @@ class House:
             seen, now = watch(self.watcher), self.clock.now()
             return raise_alerts(findings(seen), self.alerts, self.channels, now, seen.could_not_see)
 
+    def alert_about_settings(self, faults: Iterable[str]) -> Raised:
+        """Alert people to settings that keep the app from starting. Other alerts stay as they are."""
+        from shared.alerting.raise_alerts import raise_alerts
+        from shared.alerting.rules import settings
+
+        with self.step():
+            return raise_alerts(list(settings(faults)), self.alerts, self.channels, self.clock.now(), lambda _: True)
+
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
         """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
         from shared.collecting.retention import forget_old
@@ -164,7 +173,8 @@ class House:
         from shared.adapters.health import Checkup, health
 
         drops, damages = self.storage.drops, self.damages.found
-        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages))
+        left_out = self.settings.left_out
+        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages, left_out))
 
     @property
     def repairs(self) -> Repairs:
@@ -248,6 +258,7 @@ class House:
         return Watcher(
             self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, log.unrecognised,
             self.damages.found, self.sources.faults, stops=self.stops.all, log_fault=log.last_fault, log_gaps=log.gaps,
+            setting_faults=self.settings.left_out,
         )  # fmt: skip
 
     @room
@@ -309,13 +320,9 @@ def new_id() -> str:
 def live(environ: Mapping[str, str]) -> House:
     """The house on Azure (or on the local emulators that the settings name). Raises SettingsError."""
     settings = Settings.read(environ)
+    if settings.sources_dir and not settings.sources_folder.is_dir():  # drops would be rejected for it
+        raise SettingsError(["SOURCES_DIR: there is no such folder", *settings.left_out])
     clock = SystemClock()
-
-    def connect() -> httpx.Client:
-        import httpx
-
-        timeout = httpx.Timeout(settings.graph_seconds, connect=min(10, settings.graph_seconds))
-        return httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=settings.send_concurrency + 2))
 
     def credential() -> TokenCredential:
         from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
@@ -326,7 +333,34 @@ def live(environ: Mapping[str, str]) -> House:
 
     opens = OfApp if "IDENTITY_ENDPOINT" in environ else OfPerson
     storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens(credential()))
+    connect = partial(_client, settings)
     return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
+
+
+def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], raised: AlertStore) -> Raised:
+    """Alert people to settings that keep the app from starting, through the channels whose settings are right.
+
+    They get each alert once where storage can be used without the faulty settings; else once for each store `raised`.
+    """
+    faults = list(faults)
+    left, can_store = environment_for_alerts(environ, faults)
+    if can_store:
+        with suppress(RollcallError):  # storage may be what is wrong
+            return live(left).alert_about_settings(faults)
+    from shared.adapters.channels import channels
+    from shared.alerting.raise_alerts import raise_alerts
+    from shared.alerting.rules import settings
+
+    now = SystemClock().now
+    with _client(read := Settings.read(left)) as client:
+        return raise_alerts(list(settings(faults)), raised, channels(read, client, now), now(), lambda _: True)
+
+
+def _client(settings: Settings) -> httpx.Client:
+    import httpx
+
+    timeout = httpx.Timeout(settings.graph_seconds, connect=min(10, settings.graph_seconds))
+    return httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=settings.send_concurrency + 2))
 
 
 def assemble(

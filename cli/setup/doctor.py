@@ -8,10 +8,13 @@ from typing import TypeVar
 from rich.text import Text
 
 from cli import console
+from cli.environment import HOW, settings_faults
 from cli.errors import CommandError
 from cli.setup.office import Office
+from shared.alerting.rules import SETTING as RULE
 from shared.errors import RollcallError
 from shared.runs import RunState
+from shared.settings import can_do_without, named_in
 from shared.setup.checks import Check, Facts, Operation, Status
 from shared.setup.checks_mapping import mapping_checks
 from shared.setup.checks_tenant import tenant_checks
@@ -63,8 +66,9 @@ def checked(office: Office, principal: str) -> list[Check]:
     operation = gathering.read("operation", lambda: operation_of(office))
     job = found is not None and found.job is not None
     endpoint = office.endpoint_at(found.place) if found is not None and job else ""
+    settings = gathering.read("settings", lambda: faulty_settings(office))
     faults = tuple(gathering.faults.items())
-    facts = Facts(office.clock.now(), wanted, caller, found, endpoint, agents, grants, operation, faults)
+    facts = Facts(office.clock.now(), wanted, caller, found, endpoint, agents, grants, operation, faults, settings)
     return [*tenant_checks(facts), *mapping_checks(_schema(found), wanted)]
 
 
@@ -77,6 +81,20 @@ def operation_of(office: Office) -> Operation:
     settled = [run.settled_at for run in house.ledger.runs(office.source.source, [RunState.SETTLED]) if run.settled_at]
     used = house.sender.quota.budget().used
     return Operation((), max(settled, default=None), house.settings.daily_calls, used)
+
+
+def faulty_settings(office: Office) -> tuple[str, ...]:
+    """The faulty settings of this environment, and those that the app has raised an alert about: it has settings that
+    this machine does not see. Raises CommandError, RollcallError.
+    """
+    around = office.around
+    if not around.is_set_up:
+        raise CommandError(f"there are none here; {HOW}")
+    here = settings_faults(around.environ)
+    if not all(can_do_without(named_in(fault)) for fault in here):
+        return here  # no storage can be looked at
+    of_app = [each.finding.text for each in around.house().alerts.open() if each.is_open and each.finding.rule == RULE]
+    return tuple(dict.fromkeys((*here, *of_app)))
 
 
 def _storage_faults(health: dict[str, object]) -> list[str]:

@@ -35,6 +35,7 @@ from shared.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
 from shared.errors import ConfigurationError
 from shared.limits import LOG_CALLS, LOG_WINDOW
 from shared.sending.pacing import Pacer
+from shared.settings import is_reference
 from shared.setup.apply import SetUp
 from shared.setup.found import Found, find
 from shared.setup.steps import Step
@@ -209,7 +210,10 @@ def office(ctx: typer.Context, needs: tuple[str, ...], *given: Any, **more: Any)
 
 def entered_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """Secrets that Entra shows masked, given anew in ROLLCALL_SECRET_{key}; they are never printed or kept."""
-    return {name.removeprefix(SECRET): value for name, value in environ.items() if name.startswith(SECRET) and value}
+    found = {name: value for name, value in environ.items() if name.startswith(SECRET) and value}
+    if unresolved := [name for name, value in found.items() if is_reference(value)]:
+        raise ConfigurationError(f"{', '.join(unresolved)}: a reference to a key vault is no secret; give the secret")
+    return {name.removeprefix(SECRET): value for name, value in found.items()}
 
 
 def _only_source(folder: Path) -> str:

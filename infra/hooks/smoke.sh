@@ -16,6 +16,10 @@ health() {
     case $status in
         200) echo "rollcall: healthy" ;;
         503)
+            if grep -q '"settings": \["' health.json; then
+                echo "rollcall: settings are faulty; 'settings' above names each with its rule (docs/settings.md). Drops wait until they are right" >&2
+                exit 1
+            fi
             if [ "${FIRST_TIME:-false}" != "true" ]; then
                 echo "rollcall: not healthy; what is wrong stands above" >&2
                 exit 1

@@ -20,9 +20,6 @@ from local.host.configuration import HostJson, read_settings
 from local.host.errors import HostError
 from local.host.host import Host, Options
 
-# Loud at INFO: every request to storage, and a line before each invocation that the host writes itself.
-_QUIET = ("azure", "azure.functions", "httpx", "httpcore", "asyncio")
-
 
 def main(arguments: list[str]) -> int:
     """Serve until a signal comes; 1 with the reason on stderr when the app cannot be served."""
@@ -54,9 +51,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _log_to_stderr(level: str) -> None:
+    """Every logger at this level, as the worker hands them to the real host: what is too loud, the app quietens."""
     logging.basicConfig(stream=sys.stderr, level=level, format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _tell_keys(host: Host) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from shared.errors import SettingsError
-from shared.reporting.console import Console, answer
+from shared.adapters.clock import SystemClock
+from shared.adapters.health import without_settings
+from shared.errors import RollcallError, SettingsError
+from shared.reporting.access import may_see_settings
+from shared.reporting.console import Console, answer, answer_without_settings
 from shared.reporting.exchange import Request, Response
 
 
@@ -45,20 +48,34 @@ def answer_health(app: Callable[[], App]) -> func.HttpResponse:
     try:
         state = app().health()
     except SettingsError as error:
-        state = {"healthy": False, "sources": [], "faults": list(error.faults)}
+        state = without_settings(error.faults)
+    except RollcallError as error:
+        state = without_settings(()) | {"faults": [str(error)]}
     status = 200 if state["healthy"] else 503
     return func.HttpResponse(json.dumps(state), status_code=status, mimetype="application/json")
 
 
-def answer_http(app: App, handed: func.HttpRequest) -> func.HttpResponse:
-    """Answer a request of the route `console/{*path}`. Damage that a page has found is kept."""
+def answer_http(app: Callable[[], App], handed: func.HttpRequest, environ: Mapping[str, str]) -> func.HttpResponse:
+    """Answer a request of the route `console/{*path}`; where settings are faulty, with a page that says so."""
+    request = read_request(handed)
     try:
-        response = answer(app.console, read_request(handed))
-    finally:
-        app.damages.keep()
+        made = app()
+    except SettingsError as error:
+        shown = error.faults if may_see_settings(request, environ) else ()
+        response = answer_without_settings(request, shown, SystemClock().now())
+    else:
+        response = _answered(made, request)
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=_type_alone(response)
     )
+
+
+def _answered(app: App, request: Request) -> Response:
+    """The page. Damage that it has found is kept."""
+    try:
+        return answer(app.console, request)
+    finally:
+        app.damages.keep()
 
 
 def _type_alone(response: Response) -> str:

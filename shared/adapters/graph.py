@@ -6,6 +6,7 @@ Uploads never raise: whatever happens is a `Reply` the sender judges. Reading th
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ _TAKEN = 202  # what Graph answers when it has taken a bulk request (entra-api.m
 LOG_TRIES = 5
 LONGEST_REST = 60.0  # seconds; a log that wants to be left alone for longer is read by the next tick
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window
+_CODE = re.compile(r"[\w.:-]{1,100}")
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # no connection, so nothing was sent
 _CONNECTED = "http11.send_request_headers.started"  # as httpx tells it; a transport of a test does not
 
@@ -198,7 +200,7 @@ def reply_of(response: httpx.Response, now: datetime) -> Reply:
         date or now,
         headers.get("request-id", ""),
         _seconds(headers.get("Retry-After"), date or now),  # a date is one of the service's clock, not of ours
-        code[:100],
+        code if _CODE.fullmatch(code) else "",  # it is logged, so it holds no more than a word
         message[:500],
         (now - date).total_seconds() if date else None,
     )

@@ -26,15 +26,16 @@ class Checkup:
     alerts: AlertTable
     stops: StopTable
     damages: Callable[[], Iterable[Damage]]
+    setting_faults: tuple[str, ...] = ()  # of settings that the app does without
 
 
 def health(checkup: Checkup) -> dict[str, object]:
     """Its sources read, their endpoints are trusted, its storage answers, what is stored reads, and Entra answers.
 
-    Sending that is stopped is no fault.
+    Faulty settings that it does without are faults, too. Sending that is stopped is none.
     """
     sources = checkup.sources.sources()
-    faults = [*checkup.sources.faults()]
+    faults = [*checkup.setting_faults, *checkup.sources.faults()]
     faults += [f"{name}: no endpoint yet" for name, source in sources.items() if not source.endpoint]
     faults += _stored_faults(checkup)
     stopped = list[str]()
@@ -42,7 +43,15 @@ def health(checkup: Checkup) -> dict[str, object]:
         stopped += (f"{stop.sentence} ({stop.remedy})" for stop in checkup.stops.all())
     except RollcallError as error:
         faults.append(str(error))
-    return {"healthy": not faults, "sources": sorted(sources), "faults": faults, "stopped": stopped}
+    settings = list(checkup.setting_faults)
+    return {
+        "healthy": not faults, "sources": sorted(sources), "faults": faults, "settings": settings, "stopped": stopped
+    }  # fmt: skip
+
+
+def without_settings(faults: Iterable[str]) -> dict[str, object]:
+    """What health says where faulty settings keep the app from starting; one sentence each, beginning with the name."""
+    return {"healthy": False, "sources": [], "faults": list(faults), "settings": list(faults), "stopped": []}
 
 
 def _stored_faults(checkup: Checkup) -> Iterable[str]:

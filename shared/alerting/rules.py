@@ -6,7 +6,7 @@ alert is resolved by itself when it no longer holds. `docs/operations.md` says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,10 +15,12 @@ from shared.errors import Damage
 from shared.planning.gates import exceeds
 from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.sending.quota import finished_at
+from shared.settings import can_do_without, named_in
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
 NOT_TAKEN_FOR = timedelta(hours=1)
+SETTING = "setting"  # the name of the rule about settings
 MOST_DAMAGES = 5  # of one place and source that are an alert each
 UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 
@@ -33,6 +35,7 @@ def findings(watch: Watch) -> list[Finding]:
         *source_files(watch),
         *damaged(watch),
         *strays(watch),
+        *settings(watch.setting_faults),
     ]
 
 
@@ -303,6 +306,17 @@ def source_files(watch: Watch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def settings(faults: Iterable[str]) -> Iterator[Finding]:
+    """A setting is missing or malformed, or its reference was not resolved. Each fault begins with its name."""
+    for fault in faults:
+        name = named_in(fault)
+        severity = Severity.WARNING if can_do_without(name) else Severity.CRITICAL
+        yield Finding(
+            f"{SETTING}|{name}", severity, SETTING, "", f"The setting {name} is faulty", fault,
+            "correct the setting; the app starts again with it. Health names what is still faulty",
+        )  # fmt: skip
+
+
 def damaged(watch: Watch) -> Iterator[Finding]:
     """Something stored does not read. What does not depend on it goes on. Many things of one place are one finding."""
     together: dict[tuple[str, str], list[Damage]] = {}
@@ -375,7 +389,7 @@ NAMES = (
     "run-held", "run-blocked", "run-rejected", "failures", "all-skipped", "unknown",
     "no-answer-twice", "held-by-entra", "deleted", "unrecognised", "rejected-records",
     "disable-spike", "managers", "late", "silence", "log-silence", "checkpoint", "log-gap", "quarantine", "paused",
-    "quota", "job-unreadable", "source-file", "damaged", "sending-fails", "sending-stopped",
+    "quota", "job-unreadable", "source-file", "damaged", SETTING, "sending-fails", "sending-stopped",
 )  # fmt: skip
 RULES: tuple[Rule, ...] = (
     run_stopped,

@@ -49,6 +49,7 @@ class Watcher:
     stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
     log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # the same
     log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
+    setting_faults: tuple[str, ...] = ()
 
 
 def watch(watcher: Watcher) -> Watch:
@@ -58,7 +59,9 @@ def watch(watcher: Watcher) -> Watch:
     stops, faults = watcher.stops(), tuple(watcher.source_faults())
     rejected = [run for run in watcher.ledger.runs(states=[RunState.REJECTED]) if run.drop.folder not in known]
     strays = tuple(map(RunWatch, rejected))
-    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()), strays)
+    budget, now = watcher.budget(), watcher.now()
+    damages = tuple(watcher.damages())
+    return Watch(sources, budget, now, stops, faults, damages, strays, watcher.setting_faults)
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:

@@ -135,6 +135,15 @@ class Door:
         return hmac.new(self.key(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def may_see_settings(request: Request, environ: Mapping[str, str]) -> bool:
+    """Whether the names of faulty settings are shown to who asks, where the app cannot start: those whom the platform
+    signs in with a role; on a laptop, this machine.
+    """
+    if environ.get("WEBSITE_AUTH_ENABLED", "").casefold() == "true":
+        return isinstance(_platform_principal(request), Principal)
+    return "WEBSITE_SITE_NAME" not in environ and _asked_of_loopback(request)
+
+
 def comes_from_us(request: Request) -> bool:
     """Whether a browser says that the request was made by a page of this very origin.
 

@@ -6,7 +6,7 @@ Who asks is found out first, for every page. Nothing of a person is ever in an a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,19 @@ def answer(console: Console, request: Request) -> Response:
         return _Visit(console, request).told(404, "There is no such run", str(error))
     except RollcallError as error:
         return _Visit(console, request).told(503, "This could not be read", str(error))
+
+
+def answer_without_settings(request: Request, faults: Iterable[str], now: datetime) -> Response:
+    """The response where faulty settings keep the app from starting. `faults` are those that the visitor may see."""
+    pages = Pages()
+    if request.path.startswith("static/") and (name := request.path.removeprefix("static/")) in STATIC:
+        return Response(pages.file(name), 200, STATIC[name])
+    text = "; ".join(faults) or "The route health of the app names them."
+    page = pages.page(
+        "message.html", base=request.base, path=request.path, principal=None, title="Settings of the app are faulty",
+        text=text, token=False, live=False, fault="", damages=(), stops=(), now=now,
+    )  # fmt: skip
+    return Response(page, 503)
 
 
 def _says_the_state(alert: Alert) -> bool:

@@ -59,6 +59,7 @@ class Facts:
     grants: Grants | None = None
     operation: Operation | None = None
     faults: tuple[tuple[str, str], ...] = ()
+    settings: tuple[str, ...] | None = ()  # those that are faulty
 
     def fault(self, name: str) -> str:
         """Why this could not be read."""

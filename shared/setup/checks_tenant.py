@@ -30,6 +30,7 @@ def tenant_checks(facts: Facts) -> Iterator[Check]:
     yield from _app(facts)
     yield from _connection(facts)
     yield from _grants(facts)
+    yield _app_settings(facts)
     yield from _operation(facts)
 
 
@@ -181,6 +182,15 @@ def _grants(facts: Facts) -> Iterator[Check]:
         yield warning("grants-too-many", title, f"too many: {', '.join(grants.too_many)}", remedy)
     if grants.exact:
         yield good("grants", title)
+
+
+def _app_settings(facts: Facts) -> Check:
+    name, title = "app-settings", "the app's settings are right"
+    if facts.settings is None:
+        return unknown(name, title, facts.fault("settings"))
+    if facts.settings:
+        return failed(name, title, "; ".join(facts.settings), "correct them: docs/settings.md has the rule of each")
+    return good(name, title)
 
 
 def _operation(facts: Facts) -> Iterator[Check]:

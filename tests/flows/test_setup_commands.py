@@ -25,7 +25,7 @@ from shared.runs import RunState
 from shared.setup.grants import ROLES
 from shared.wiring import House
 from tests.support.clock import FakeClock
-from tests.support.house import Rollcall, rollcall
+from tests.support.house import Rollcall, environment, rollcall
 from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, cloud_file
 
 Json = dict[str, Any]
@@ -74,6 +74,7 @@ class Desk:
         self.csv = folder / "people.csv"
         self.csv.write_text(CSV)
         self.house: Rollcall | None = None
+        self.settings: dict[str, str] = {}  # of the app, as the person's machine has them
         self.write(FILE)
 
     def write(self, text: str) -> None:
@@ -93,7 +94,7 @@ class Desk:
         """`rollcall setup`, and the exit code that is expected."""
         environ = {"LOCAL_GRAPH_URL": self.url}
         if self.house:
-            environ |= {"DropStorage": "UseDevelopmentStorage=true"}
+            environ |= environment(**self.settings)
         words = [str(each) for each in arguments]
         if words[0] in ("apply", "backup", "restore"):
             words += ["--folder", str(self.folder / "kept")]
@@ -342,6 +343,22 @@ def test_doctor_ends_with_1_as_long_as_something_failed(desk: Desk) -> None:
     desk.call("grant", "--principal", principal)
     found = {check["name"]: check["status"] for check in desk.json("doctor", "--principal", principal)}
     assert found["grants"] == found["job"] == found["endpoint"] == found["storage"] == "good"
+
+
+def test_doctor_names_a_setting_of_the_app_that_is_faulty(desk: Desk) -> None:
+    """Also one that this machine does not see: the app has raised an alert about it."""
+    desk.call("apply")
+    house = desk.with_app().house
+    house.alert_about_settings(["DAILY_CALLS: a whole number is wanted"])
+    found = {check["name"]: check for check in desk.json("doctor", code=1)}
+    assert found["app-settings"]["status"] == "failed"
+    assert "DAILY_CALLS" in found["app-settings"]["reason"]
+    desk.settings["ALERT_SLACK_URL"] = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/x)"
+    desk.settings["SEND_SECONDS"] = "many"
+    told = desk.call("doctor", code=1).stdout
+    assert "SEND_SECONDS" in told
+    assert "ALERT_SLACK_URL" in told
+    assert "vault.azure.net" not in told
 
 
 def test_doctor_of_a_file_that_is_not_complete_names_what_is_missing(desk: Desk) -> None:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from scripts import package
+from shared.adapters.health import without_settings
 from tests.infra.project import Project
 
 KEY = "a+secret/key=="
@@ -510,6 +511,16 @@ def test_the_smoke_test_names_an_app_without_functions(cloud: Cloud) -> None:
     ran = cloud.run("smoke.sh", "health")
     assert ran.code == 1
     assert "another Python: docs/deploy.md" in ran.err
+
+
+@pytest.mark.parametrize(("settings", "code"), [(["DAILY_CALLS: a whole number is wanted"], 1), ([], 0)])
+def test_the_smoke_test_names_faulty_settings_also_the_first_time(cloud: Cloud, settings: list[str], code: int) -> None:
+    answer = json.dumps(without_settings(settings) | {"faults": ["employees: no endpoint yet"]})
+    cloud.put("curl", f"#!/bin/sh\ncat > health.json << 'END'\n{answer}\nEND\necho 503\n")
+    ran = cloud.run("smoke.sh", "health", FIRST_TIME="true")
+    assert ran.code == code
+    assert "no endpoint yet" in ran.out
+    assert ("DAILY_CALLS" in ran.out, "settings are faulty" in ran.err) == (bool(code), bool(code))
 
 
 # Who deploys, and from where

@@ -33,7 +33,7 @@ def test_what_azure_sets_is_enough() -> None:
     azure = environment(
         DropStorage__blobServiceUri="https://x.blob.core.windows.net",
         DropStorage__tableServiceUri="https://x.table.core.windows.net",
-        AZURE_CLIENT_ID="id",
+        AZURE_CLIENT_ID="11111111-2222-3333-4444-555555555555",
     )
     del azure["DropStorage"]
     settings = Settings.read(azure)

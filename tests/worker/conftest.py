@@ -1,5 +1,6 @@
 """The real function_app.py in Microsoft's worker library, over containers and tables of its own in Azurite."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ attributes:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worker(root: Path) -> Iterator[Worker]:
     """The app, indexed once: the library takes one app per process."""
     with Worker(root) as worker:
@@ -54,12 +55,20 @@ def app(worker: Worker, azurite: Azurite, tmp_path_factory: pytest.TempPathFacto
         "SWEEP_AFTER_SECONDS": "0",
         **{name: f"{name.split('_')[0].lower()}{own}" for name in asked_for("_CONTAINER", "_TABLE")},
     }
+    forget_settings()
     with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
             environment.setenv(name, value)
         with BlobServiceClient.from_connection_string(azurite.connection_string) as account:
             drops = account.create_container(settings["DROPS_CONTAINER"])
             yield App(worker, drops, account.get_container_client(settings["RUNS_CONTAINER"]))
+
+
+def forget_settings() -> None:
+    """The next call reads the settings again, as a process does that was just started."""
+    app = sys.modules["function_app"]
+    app._built.cache_clear()
+    app.reported.forget()
 
 
 def asked_for(*endings: str) -> list[str]:

@@ -347,7 +347,7 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(run(), log_gaps=(GAP,)),
     ]
     stop = SendingStop("", "Anna", ago(days=1), "wrong file")
-    more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,), "stops": (stop,)}
+    more = {"source_faults": ("a.yaml:1: no",), "damages": (DAMAGE,), "stops": (stop,), "setting_faults": ("A: b",)}
     assert set(rules(*everything, used=2_000, **more)) == set(NAMES)
 
 

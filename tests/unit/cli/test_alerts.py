@@ -54,6 +54,17 @@ def test_a_test_goes_through_every_channel_and_says_which_took_it(tmp_path: Path
     assert made.rollcall.house.alerts.open() == []
 
 
+def test_a_channel_whose_setting_is_faulty_does_not_pass_the_test(tmp_path: Path) -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/slack)"
+    made, graph = hooked(tmp_path / "sources", ALERT_SLACK_URL=reference)
+    around = Surroundings(environment(), lambda: made.rollcall.house)
+    told = CliRunner().invoke(app, ["alerts", "test", "--json"], obj=around)
+    assert told.exit_code == 1
+    took = {each["channel"]: each["took_it"] for each in json.loads(told.stdout)}
+    assert took == {"teams": True, "webhook": True, "log": True, "ALERT_SLACK_URL": False}
+    assert "slack.example" not in graph.heard
+
+
 def test_without_channels_a_test_says_how_to_name_one(rollcall: Rollcall) -> None:
     told = rollcall("alerts", "test")
     assert told.exit_code == 0

@@ -213,6 +213,13 @@ def test_the_apps_own_books_are_looked_at(operation: Operation | None, name: str
     assert statuses(checks(healthy(), operation=operation))[name] == status
 
 
+@pytest.mark.parametrize(("settings", "status"), [((), None), (("DAILY_CALLS: no",), "failed"), (None, "unknown")])
+def test_faulty_settings_of_the_app_are_named(settings: tuple[str, ...] | None, status: str | None) -> None:
+    found = checks(healthy(), settings=settings)
+    assert statuses(found).get("app-settings") == status
+    assert all(each in found["app-settings"].reason for each in settings or ())
+
+
 def test_a_run_settled_long_ago_is_told_of() -> None:
     office = healthy()
     old = Operation((), office.clock.now() - timedelta(days=8))
