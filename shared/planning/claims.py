@@ -79,9 +79,11 @@ class Claim:
 
     def hold(self) -> None:
         """Renew it now: to be called before what counts is written. Raises StaleRun when it is lost."""
-        since = self._elapsed()  # before the call: the claim runs from an earlier moment than this, never a later one
-        self.run = self._saved(replace(self.run, claimed_until=self._now() + self._length))
-        self._since = since
+        while True:
+            self._since = self._elapsed()  # before the call: the claim ends later than this clock will say
+            self.run = self._saved(replace(self.run, claimed_until=self._now() + self._length))
+            if self._elapsed() - self._since < self._length.total_seconds():
+                return  # else the process stood still until the answer came
 
     def end(self, run: Run) -> Run:
         """Save the run as it is after planning, and return it. Raises StaleRun when the claim is lost."""
