@@ -75,7 +75,7 @@ class Spool:
     """Pages, written one after another, then read in the same order."""
 
     def __init__(self, keep: Callable[[], object] = lambda: None) -> None:
-        """`keep` is called with each page: planning shows that it is alive."""
+        """`keep` is called with each page that is added: planning shows that it is alive."""
         self._keep = keep
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="spool-")  # noqa: SIM115  # closed by __exit__
         self._encode = msgspec.msgpack.Encoder().encode
@@ -98,7 +98,6 @@ class Spool:
         """Every page kept."""
         self._file.seek(0)
         while length := self._file.read(_LENGTH_BYTES):
-            self._keep()
             yield self._decode(self._file.read(int.from_bytes(length)))
 
 

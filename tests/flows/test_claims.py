@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from shared.planning.records import Drop
 from shared.runs import DropVersion, Run, RunState
 from tests.histories.actions import Kill, Meanwhile, Spot, Trouble
 from tests.histories.tripwire import Killed, Tripwire, Wired
+from tests.support.clock import FakeClock
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import no_answer, status
 
@@ -189,6 +190,51 @@ def test_a_planner_that_stood_still_enters_nobody_in_doubt(tmp_path: Path) -> No
     assert each_spot("runs_table", stands_still) > 20
 
 
+@dataclass
+class Ahead:
+    """A clock that is an hour ahead of the truth."""
+
+    clock: FakeClock
+
+    def now(self) -> datetime:
+        return self.clock.now() + timedelta(hours=1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.clock, name)
+
+
+def test_a_planner_whose_run_was_taken_by_a_clock_that_is_ahead_writes_no_plan(tmp_path: Path) -> None:
+    """To that clock a claim is over that is not. Files of an attempt may still be written. The plan, which counts, is
+    not, but for the moment between the look at the claim and the writing.
+    """
+
+    def stands_still(spot: Spot) -> bool:
+        made = desk(tmp_path, mode="partial")
+        in_doubt(made)
+        made.put(people(1, start=5))
+        house, before = made.rollcall.house, dict[str, str]()
+        ahead: Any = Ahead(made.clock)
+        other = wiring.assemble(house.settings, house.storage, house.connect, house.tokens, ahead, lambda: 0.5)
+
+        def others_act() -> None:
+            other.sweep()
+            before.update(stamps(made))
+            with_plan = [name for name in before if name.endswith(PLAN)]
+            assert len(with_plan) == 3, with_plan  # of both runs before, and of this one
+
+        came = instance(made, others_act).until(Meanwhile(spot), arrives)
+        if came and "attempt-2" in "".join(before):
+            new = [name for name, stamp in stamps(made).items() if before.get(name) != stamp]
+            assert not [name for name in new if name.startswith("row ")], (spot, new)
+            taken.append(any(name.endswith(PLAN) for name in new))
+        return came
+
+    taken: list[bool] = []  # whether the plan was written all the same
+    each_spot("runs_table", stands_still)
+    assert len(taken) > 5
+    assert taken.count(True) <= 1
+
+
 def in_doubt(made: Desk) -> None:
     """Three people are known; a run that changes them is cancelled, and its call had no answer."""
     made.sent(people(3), "known.csv")
@@ -250,6 +296,48 @@ def test_a_planner_that_works_for_long_keeps_its_claim(made: Desk) -> None:
     assert (run.state, run.plan_attempt, run.lost_planners) == (RunState.PLANNED, 1, 0)
 
 
+@dataclass
+class SlowFiles:
+    """The files of a run, of which each writing takes ten seconds."""
+
+    files: Any
+    meanwhile: Callable[[], object]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.files, name)
+
+    @contextmanager
+    def writer(self, run: Run, name: str, over: str | None = None) -> Iterator[Any]:
+        with self.files.writer(run, name, over) as file:
+            yield SlowFile(file, self.meanwhile)
+
+
+@dataclass
+class SlowFile:
+    file: Any
+    meanwhile: Callable[[], object]
+
+    def write(self, data: bytes) -> None:
+        self.meanwhile()
+        self.file.write(data)
+
+
+def test_a_planner_that_writes_for_long_keeps_its_claim(made: Desk) -> None:
+    made.put(people(500))
+    seen: list[tuple[int, int]] = []
+
+    def meanwhile() -> None:
+        made.clock.advance(seconds=10)
+        seen.append(made.sweep())
+
+    slow_files = SlowFiles(made.rollcall.house.files, meanwhile)
+    sweep(replace(planner(made), artefacts=slow_files), made.drops.versions())
+    assert len(seen) * 10 > 3 * CLAIM
+    assert set(seen) == {(0, 0)}
+    run = the_run(made)
+    assert (run.state, run.plan_attempt, run.lost_planners) == (RunState.PLANNED, 1, 0)
+
+
 def test_a_renewal_is_rare(made: Desk) -> None:
     made.put(long_drop())
     saves = Counting(made.rollcall.house.ledger, "save")
@@ -271,6 +359,21 @@ def test_a_cancelled_run_is_planned_no_further(made: Desk) -> None:
     assert made.states() == ["cancelled"]
     assert len(pieces) < 12
     assert not list(house.storage.runs.versions())
+
+
+def test_a_cancel_that_meets_a_renewal_is_done(made: Desk) -> None:
+    made.put(people(3))
+    instance(made).until(Kill(Spot("runs", 1)), arrives)
+    ledger = made.rollcall.house.ledger
+
+    class Renewed(Counting):
+        def __getattr__(self, name: str) -> Any:
+            if name == "save" and self.count == 0:
+                ledger.save(ledger.get(the_run(made).run_id))
+            return super().__getattr__(name)
+
+    reads: Any = Renewed(ledger, "save")
+    assert cancel(reads, the_run(made).run_id, "Anna", "", made.clock.now()).state is RunState.CANCELLED
 
 
 def test_a_renewal_whose_answer_was_lost_is_one(made: Desk) -> None:
