@@ -1,4 +1,4 @@
-"""A planner that is killed, or stands still: its claim is soon over, the next trigger goes on, and it disturbs nobody."""
+"""A planner that is killed, or stands still: its claim is soon over, the next trigger goes on, nothing is disturbed."""
 
 from __future__ import annotations
 
@@ -67,10 +67,13 @@ class Instance:
 
 
 def instance(made: Desk, meanwhile: Callable[[], object] = lambda: None) -> Instance:
-    wire = Tripwire(lambda trouble: meanwhile(), StorageError)
+    def act(trouble: Trouble) -> None:
+        meanwhile()
+
+    wire = Tripwire(act, StorageError)
     house = made.rollcall.house
     stores = {name: Wired(wire, name, getattr(house.storage, name)) for name in Storage.__dataclass_fields__}
-    storage: Any = Storage(**stores)  # type: ignore[arg-type]  # each stands for its store
+    storage: Any = Storage(**stores)
     other = wiring.assemble(house.settings, storage, house.connect, house.tokens, made.clock, lambda: 0.5)
     return Instance(other, wire)
 
@@ -188,6 +191,32 @@ def test_a_planner_that_stood_still_enters_nobody_in_doubt(tmp_path: Path) -> No
         return came
 
     assert each_spot("runs_table", stands_still) > 20
+
+
+def test_a_run_that_is_cancelled_when_its_plan_is_written_enters_nobody_in_doubt(tmp_path: Path) -> None:
+    cancelled = 0
+
+    def stands_still(spot: Spot) -> bool:
+        nonlocal cancelled
+        made = desk(tmp_path, mode="partial")
+        in_doubt(made)
+        made.put(people(1, start=5))
+        ledger = made.rollcall.house.ledger
+        planned: list[Run] = []
+
+        def others_act() -> None:
+            (run,) = ledger.runs(states=[RunState.PLANNING])
+            if f"employees/{run.run_id}/{PLAN}" in stamps(made):
+                planned.append(cancel(ledger, run.run_id, "Anna", "", made.clock.now()))
+
+        came = instance(made, others_act).until(Meanwhile(spot), arrives)
+        if planned:
+            cancelled += 1
+            assert not [run for run in ledger.runs() if run.in_doubt], spot
+        return came
+
+    each_spot("runs", stands_still)
+    assert cancelled
 
 
 @dataclass
@@ -485,7 +514,7 @@ def test_a_tick_with_nothing_to_do_reads_the_runs_twice(made: Desk) -> None:
     made.sent(people(3))
     storage = made.rollcall.house.storage
     counts = {name: Counting(getattr(storage, name), "rows") for name in vars(storage) if name.endswith("_table")}
-    stores: Any = replace(storage, **counts)  # type: ignore[arg-type]  # each stands for its table
+    stores: Any = replace(storage, **counts)
     house = made.rollcall.house
     wiring.assemble(house.settings, stores, house.connect, house.tokens, made.clock, lambda: 0.5).send_runs()
     assert sum(each.count for each in counts.values()) == 2
