@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.figures import Figure, Options, keep, table
 
-NAMES = ("planning", "sending", "collecting", "reading", "cold_start")
+NAMES = ("planning", "sending", "collecting", "reading", "cold_start", "killed")
 
 
 def main() -> None:
