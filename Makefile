@@ -1,12 +1,12 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos histories bench fuzz check format lock package clean install-cli install-dev azurite kusto browser
+.PHONY: help install demo up test chaos histories bench fuzz predict infra check format lock package clean install-cli install-dev azurite kusto browser
 export PYTHON
 
 BIN := .venv/bin
 PACKAGES := shared cli local function_app.py
 FUZZED := $(addprefix tests/unit/,planning/test_archives_any_bytes.py planning/test_records_any_bytes.py planning/test_columns.py planning/test_rules.py test_sources.py test_csv_cells.py)
-CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) scripts/set_up.py scripts/package.py
+CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) $(wildcard scripts/*.py)
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ bench: install-dev azurite ## measure speed and memory against floors of the sam
 
 fuzz: install-dev ## look for files, mappings and source files that break reading, for ten minutes and more
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q $(FUZZED) $(ARGS)
+
+predict: install-dev ## predict with the Bicep compiler what infra/ deploys, after every change to it
+	@$(BIN)/python scripts/predict.py $(ARGS)
+
+infra: install-dev ## compile infra/, see that the predictions fit, and seed faults that only the compiler shows
+	@$(BIN)/python -m tests.infra.compiled $(ARGS)
 
 check: install-dev ## check format, lint, strict types and import contracts; changes nothing
 	@$(BIN)/ruff format --check .

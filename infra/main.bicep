@@ -5,6 +5,7 @@ targetScope = 'subscription'
 
 import { personType } from 'modules/access.bicep'
 import { vaultUrisType } from 'modules/app-settings.bicep'
+import { networkOptionsType } from 'modules/network.bicep'
 import { sftpUserType } from 'modules/sftp-users.bicep'
 
 @description('Required. Name of this environment, such as `test` or `production`: letters, digits and hyphens. It is in every tag, and in each name that must be unique, in clear or as part of a hash.')
@@ -12,7 +13,7 @@ import { sftpUserType } from 'modules/sftp-users.bicep'
 @maxLength(20)
 param environmentName string
 
-@description('Required. Region of all resources. It must offer Flex Consumption: `az functionapp list-flexconsumption-locations`.')
+@description('Required. Region of all resources. It must offer Flex Consumption (`az functionapp list-flexconsumption-locations`) and availability zones.')
 param location string
 
 @description('Optional. Days after which drops, run folders, rows of tables and telemetry are deleted.')
@@ -20,7 +21,7 @@ param location string
 @maxValue(730)
 param retentionDays int = 90
 
-@description('Optional. Who is told of alerts: mail addresses, the URL of a webhook that reads the common alert schema, and for the channels of Rollcall itself (Teams, Slack, a signed webhook) the key vault secrets that hold their addresses. Secure, since such a URL often carries a signature.')
+@description('Optional. Who gets the alerts: mail addresses, the URL of a webhook that reads the common alert schema, and for the channels of Rollcall itself (Teams, Slack, a signed webhook) the key vault secrets that hold their addresses. Secure, since such a URL often carries a signature.')
 @secure()
 param alertTargets {
   mail: string[]?
@@ -34,7 +35,10 @@ param access accessType = {}
 @description('Optional. Whether storage and app are reached from a virtual network only. The sweep then finds the drops, since Event Grid cannot call a private app.')
 param privateNetwork bool = false
 
-@description('Optional. Client id of the app registration that signs people in to the console (`console-registration.bicep`). Empty: no sign-in is configured.')
+@description('Optional. With `privateNetwork`: what the organisation prescribes. Its address range, the way out, its DNS servers, and its private DNS zones, if it has them in a hub.')
+param networkOptions networkOptionsType = {}
+
+@description('Optional. Client id of the app registration that signs people in to the console (`console-registration.bicep`). Empty: the sign-in stays as it is.')
 param consoleClientId string = ''
 
 var token = uniqueString(subscription().id, environmentName, location)
@@ -44,14 +48,38 @@ var tags = { 'azd-env-name': environmentName, application: 'rollcall' }
 var settings = loadJsonContent('app-settings.json')
 var deadLetterContainer = 'deadletters'
 var packageContainer = 'package'
-var operatorRoles = ['Storage Blob Data Contributor', 'Storage Table Data Contributor']
-var people = access.?people ?? []
+var insightsName = 'appi-rollcall-${environmentName}'
+var appRoles = [
+  { role: 'Storage Blob Data Owner', on: 'account', name: hostName } // locks, keys and the package
+  { role: 'Storage Queue Data Contributor', on: 'account', name: hostName } // drops on their way to the trigger
+  { role: 'Storage Table Data Contributor', on: 'account', name: hostName } // diagnostic events of the host
+  { role: 'Storage Blob Data Contributor', on: 'account', name: dropsName }
+  { role: 'Storage Queue Data Contributor', on: 'account', name: dropsName } // the poison queue of the trigger
+  { role: 'Storage Table Data Contributor', on: 'account', name: dropsName }
+  { role: 'Monitoring Metrics Publisher', on: 'insights', name: insightsName }
+]
+var peopleRoles = {
+  drop: [
+    { role: 'Storage Blob Data Contributor', on: 'container', name: '${dropsName}/default/${settings.DROPS_CONTAINER}' }
+  ]
+  operate: [
+    { role: 'Storage Blob Data Contributor', on: 'account', name: dropsName }
+    { role: 'Storage Table Data Contributor', on: 'account', name: dropsName }
+  ]
+}
+// Each once, although named twice: Azure refuses two assignments of one name.
+var people = map(
+  items(groupBy(access.?people ?? [], person => toLower('${person.principalId} ${person.may}'))),
+  same => last(same.value)
+)
+var dnsByHub = contains(networkOptions, 'dnsZonesGroupId') ? 'existing' : 'own'
+var dnsZones = (networkOptions.?dnsByPolicy ?? false) ? 'policy' : dnsByHub
 var sftpUsers = access.?sftpUsers ?? []
 var names = map(items(settings), item => { kind: last(split(item.key, '_')), value: item.value })
 var appContainers = map(filter(names, name => name.kind == 'CONTAINER'), name => name.value)
 var appTables = map(filter(names, name => name.kind == 'TABLE'), name => name.value)
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-rollcall-${environmentName}'
   location: location
   tags: tags
@@ -63,6 +91,7 @@ module monitoring 'modules/monitoring.bicep' = {
     environmentName: environmentName
     location: location
     tags: tags
+    insightsName: insightsName
     retentionDays: retentionDays
   }
 }
@@ -96,7 +125,10 @@ module personalData 'modules/personal-data.bicep' = {
   params: {
     accountName: dropStorage.outputs.name
     // With SFTP the app alone deletes drops: the rule would take the folder of a user as well once it is empty, and its access control list.
-    containers: concat(empty(sftpUsers) ? [settings.DROPS_CONTAINER] : [], [settings.RUNS_CONTAINER, deadLetterContainer])
+    containers: concat(
+      empty(sftpUsers) ? [settings.DROPS_CONTAINER] : [],
+      [settings.RUNS_CONTAINER, deadLetterContainer]
+    )
     retentionDays: retentionDays
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -125,33 +157,36 @@ module grants 'modules/access.bicep' = {
   scope: group
   params: {
     grants: concat(
-      [
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Owner', on: 'account', name: hostName } // locks, keys and the package
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Queue Data Contributor', on: 'account', name: hostName } // drops on their way to the trigger
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Table Data Contributor', on: 'account', name: hostName } // diagnostic events of the host
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Contributor', on: 'account', name: dropsName }
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Queue Data Contributor', on: 'account', name: dropsName } // the poison queue of the trigger
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Table Data Contributor', on: 'account', name: dropsName }
-        { principalId: identities.outputs.appPrincipalId, principalType: 'ServicePrincipal', role: 'Monitoring Metrics Publisher', on: 'insights', name: monitoring.outputs.insightsName }
-        { principalId: identities.outputs.eventsPrincipalId, principalType: 'ServicePrincipal', role: 'Storage Blob Data Contributor', on: 'container', name: '${dropsName}/default/${deadLetterContainer}' }
-      ],
-      map(filter(people, person => person.may == 'drop'), person => {
-        principalId: person.principalId
-        principalType: person.principalType
-        role: 'Storage Blob Data Contributor'
-        on: 'container'
-        name: '${dropsName}/default/${settings.DROPS_CONTAINER}'
+      map(appRoles, grant => {
+        principalId: identities.outputs.appPrincipalId
+        principalType: 'ServicePrincipal'
+        role: grant.role
+        on: grant.on
+        name: grant.name
       }),
-      flatten(map(filter(people, person => person.may == 'operate'), person => map(operatorRoles, role => {
-        principalId: person.principalId
-        principalType: person.principalType
-        role: role
-        on: 'account'
-        name: dropsName
-      })))
+      [
+        {
+          principalId: identities.outputs.eventsPrincipalId
+          principalType: 'ServicePrincipal'
+          role: 'Storage Blob Data Contributor'
+          on: 'container'
+          name: '${dropsName}/default/${deadLetterContainer}'
+        }
+      ],
+      flatten(map(
+        people,
+        person =>
+          map(peopleRoles[person.may], grant => {
+            principalId: toLower(person.principalId)
+            ...(contains(person, 'principalType') ? { principalType: person.?principalType } : {})
+            role: grant.role
+            on: grant.on
+            name: grant.name
+          })
+      ))
     )
   }
-  dependsOn: [hostStorage, dropStorage]
+  dependsOn: [hostStorage, dropStorage, monitoring]
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -160,6 +195,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     environmentName: environmentName
     location: location
     tags: tags
+    options: networkOptions
   }
 }
 
@@ -169,6 +205,8 @@ module storageEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) 
     location: location
     tags: tags
     networkId: network.?outputs.networkId ?? ''
+    dnsZones: dnsZones
+    dnsZonesGroupId: networkOptions.?dnsZonesGroupId ?? group.id
     subnetId: network.?outputs.endpointSubnetId ?? ''
     targets: [
       { name: hostStorage.outputs.name, resourceId: hostStorage.outputs.id }
@@ -189,6 +227,8 @@ module lakeEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork && !e
     location: location
     tags: tags
     networkId: network.?outputs.networkId ?? ''
+    dnsZones: dnsZones
+    dnsZonesGroupId: networkOptions.?dnsZonesGroupId ?? group.id
     subnetId: network.?outputs.endpointSubnetId ?? ''
     targets: [{ name: dropStorage.outputs.name, resourceId: dropStorage.outputs.id }]
     zones: [{ service: 'dfs', name: 'privatelink.dfs.${environment().suffixes.storage}' }]
@@ -217,12 +257,11 @@ module appSettings 'modules/app-settings.bicep' = {
     identityClientId: identities.outputs.appClientId
     hostStorageUris: hostStorage.outputs.uris
     dropStorageUris: dropStorage.outputs.uris
-    insightsName: monitoring.outputs.insightsName
+    insightsName: insightsName
     retentionDays: retentionDays
     vaultUris: alertTargets.?vaultUris ?? {}
-    signsPeopleIn: !empty(consoleClientId)
   }
-  dependsOn: [grants]
+  dependsOn: [grants, monitoring]
 }
 
 module appEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork) {
@@ -231,6 +270,8 @@ module appEndpoint 'modules/private-endpoints.bicep' = if (privateNetwork) {
     location: location
     tags: tags
     networkId: network.?outputs.networkId ?? ''
+    dnsZones: dnsZones
+    dnsZonesGroupId: networkOptions.?dnsZonesGroupId ?? group.id
     subnetId: network.?outputs.endpointSubnetId ?? ''
     targets: [{ name: functionApp.outputs.name, resourceId: functionApp.outputs.id }]
     zones: [{ service: 'sites', name: 'privatelink.azurewebsites.net' }]

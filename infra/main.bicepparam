@@ -1,15 +1,20 @@
 using 'main.bicep'
 
-// A small organisation: a public address that asks who you are, one mailbox that is told, and whoever deploys operates. `azd` sets the
-// AZURE_ variables of a person; whatever is none, a pipeline say, names its own identity in ROLLCALL_OPERATOR_ID.
+// A small organisation: a public address that asks people to sign in, one mailbox for alerts, and the one who deploys operates.
+// `azd` sets AZURE_PRINCIPAL_ID for the person or the service principal that is signed in. A pipeline names its identity in ROLLCALL_OPERATOR_ID.
+// Each variable without a default must be set at every deployment: a deployment without it would take something away.
 var pipeline = readEnvironmentVariable('ROLLCALL_OPERATOR_ID', '')
 var operator = empty(pipeline) ? readEnvironmentVariable('AZURE_PRINCIPAL_ID', '') : pipeline
-var mail = readEnvironmentVariable('ROLLCALL_ALERT_MAIL', '')
+var mail = readEnvironmentVariable('ROLLCALL_ALERT_MAIL')
 
-param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'production')
-param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
-param alertTargets = { mail: empty(mail) ? [] : [mail] }
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param alertTargets = {
+  mail: empty(mail)
+    ? fail('ROLLCALL_ALERT_MAIL is empty. Set it to the mail address that gets the alerts, or to none.')
+    : mail == 'none' ? [] : [mail]
+}
 param access = {
-  people: empty(operator) ? [] : [{ principalId: operator, principalType: empty(pipeline) ? 'User' : 'ServicePrincipal', may: 'operate' }]
+  people: empty(operator) ? [] : [{ principalId: operator, may: 'operate' }]
 }
 param consoleClientId = readEnvironmentVariable('ROLLCALL_CONSOLE_CLIENT_ID', '')

@@ -18,59 +18,76 @@ var onAccounts = filter(grants, grant => grant.on == 'account')
 var onContainers = filter(grants, grant => grant.on == 'container')
 var onInsights = filter(grants, grant => grant.on == 'insights')
 
-resource accounts 'Microsoft.Storage/storageAccounts@2024-01-01' existing = [for grant in onAccounts: {
-  name: grant.name
-}]
-
-resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' existing = [for grant in onContainers: {
-  name: grant.name
-}]
-
-resource components 'Microsoft.Insights/components@2020-02-02' existing = [for grant in onInsights: {
-  name: grant.name
-}]
-
-resource accountAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (grant, index) in onAccounts: {
-  scope: accounts[index]
-  name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
-  properties: {
-    principalId: grant.principalId
-    principalType: grant.principalType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+resource accounts 'Microsoft.Storage/storageAccounts@2025-06-01' existing = [
+  for grant in onAccounts: {
+    name: grant.name
   }
-}]
+]
 
-resource containerAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (grant, index) in onContainers: {
-  scope: containers[index]
-  name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
-  properties: {
-    principalId: grant.principalId
-    principalType: grant.principalType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+resource containers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = [
+  for grant in onContainers: {
+    name: grant.name
   }
-}]
+]
 
-resource componentAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (grant, index) in onInsights: {
-  scope: components[index]
-  name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
-  properties: {
-    principalId: grant.principalId
-    principalType: grant.principalType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+resource components 'Microsoft.Insights/components@2020-02-02' existing = [
+  for grant in onInsights: {
+    name: grant.name
   }
-}]
+]
+
+resource accountAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (grant, index) in onAccounts: {
+    scope: accounts[index]
+    name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
+    properties: {
+      principalId: grant.principalId
+      ...(contains(grant, 'principalType') ? { principalType: grant.?principalType } : {})
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+    }
+  }
+]
+
+resource containerAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (grant, index) in onContainers: {
+    scope: containers[index]
+    name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
+    properties: {
+      principalId: grant.principalId
+      ...(contains(grant, 'principalType') ? { principalType: grant.?principalType } : {})
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+    }
+  }
+]
+
+resource componentAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (grant, index) in onInsights: {
+    scope: components[index]
+    name: guid(resourceGroup().id, grant.name, grant.principalId, grant.role)
+    properties: {
+      principalId: grant.principalId
+      ...(contains(grant, 'principalType') ? { principalType: grant.?principalType } : {})
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
+    }
+  }
+]
 
 @export()
 type personType = {
   principalId: string
-  principalType: 'User' | 'Group' | 'ServicePrincipal'
+  principalType: ('User' | 'Group' | 'ServicePrincipal')? // left out where it is not known: Azure then looks it up
   may: 'drop' | 'operate'
 }
 
 type grantType = {
   principalId: string
-  principalType: 'User' | 'Group' | 'ServicePrincipal'
-  role: 'Monitoring Metrics Publisher' | 'Storage Blob Data Contributor' | 'Storage Blob Data Owner' | 'Storage Queue Data Contributor' | 'Storage Table Data Contributor'
+  principalType: ('User' | 'Group' | 'ServicePrincipal')?
+  role:
+    | 'Monitoring Metrics Publisher'
+    | 'Storage Blob Data Contributor'
+    | 'Storage Blob Data Owner'
+    | 'Storage Queue Data Contributor'
+    | 'Storage Table Data Contributor'
   on: 'account' | 'container' | 'insights'
   name: string
 }

@@ -100,33 +100,35 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
-  name: '${rule.name}-${environmentName}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: 'Rollcall ${environmentName}: ${rule.name}'
-    description: rule.description
-    severity: rule.severity
-    enabled: rule.enabled
-    scopes: [workspaceId]
-    evaluationFrequency: rule.every
-    windowSize: rule.window
-    criteria: {
-      allOf: [
-        {
-          query: rule.query
-          timeAggregation: 'Count'
-          operator: 'GreaterThan'
-          threshold: 0
-          dimensions: map(rule.splitBy, column => { name: column, operator: 'Include', values: ['*'] })
-          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
-        }
-      ]
+resource queryRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for rule in rules: {
+    name: '${rule.name}-${environmentName}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: 'Rollcall ${environmentName}: ${rule.name}'
+      description: rule.description
+      severity: rule.severity
+      enabled: rule.enabled
+      scopes: [workspaceId]
+      evaluationFrequency: rule.every
+      windowSize: rule.window
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            dimensions: map(rule.splitBy, column => { name: column, operator: 'Include', values: ['*'] })
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      autoMitigate: true
+      skipQueryValidation: true // the tables appear in the workspace with the first telemetry
+      actions: { actionGroups: [actionGroup.id] }
     }
-    autoMitigate: true
-    skipQueryValidation: true // the tables appear in the workspace with the first telemetry
-    actions: { actionGroups: [actionGroup.id] }
   }
-}]
+]

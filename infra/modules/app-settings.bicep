@@ -24,9 +24,6 @@ param retentionDays int
 @description('Optional. Settings that are secrets, each with the address of its secret in a key vault, which the identity of the app must be allowed to read.')
 param vaultUris vaultUrisType = {}
 
-@description('Optional. Whether people sign in to the console; the app then proves itself to Entra by its identity, not by a secret.')
-param signsPeopleIn bool = false
-
 var platformSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
@@ -47,14 +44,13 @@ var platformSettings = {
   AZURE_CLIENT_ID: identityClientId
   RETENTION_DAYS: string(retentionDays) // tables have no lifecycle rules, nor have drops with SFTP
   CONSOLE_URL: 'https://${app.properties.defaultHostName}/api/console'
-}
-var signInSettings = {
+  // The sign-in proves the app to Entra by its identity. Always written: this list replaces the last one, and a sign-in that is on stays on.
   OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
 }
 var references = mapValues(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')
 
-resource app 'Microsoft.Web/sites@2024-11-01' existing = {
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
 
@@ -62,10 +58,10 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(loadJsonContent('../app-settings.json'), platformSettings, references, signsPeopleIn ? signInSettings : {})
+  properties: union(loadJsonContent('../app-settings.json'), platformSettings, references)
 }
 
 @export()

@@ -7,11 +7,11 @@ param functionAppName string
 @description('Required. Client id of the app registration that signs people in.')
 param clientId string
 
-resource app 'Microsoft.Web/sites@2024-11-01' existing = {
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
 
-resource signIn 'Microsoft.Web/sites/config@2024-11-01' = {
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'authsettingsV2'
   properties: {

@@ -10,12 +10,15 @@ param location string
 @description('Required. Tags of the resources.')
 param tags object
 
+@description('Required. Name of the Application Insights component.')
+param insightsName string
+
 @description('Required. Days that telemetry is kept.')
 param retentionDays int
 
 var telemetry = ['AppTraces', 'AppRequests', 'AppExceptions', 'AppDependencies', 'AppMetrics', 'AppPerformanceCounters']
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: 'log-rollcall-${environmentName}'
   location: location
   tags: tags
@@ -33,14 +36,16 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
 
 // Tables of Application Insights are kept for 90 days at least, though their workspace says less, unless each is told.
 @batchSize(1)
-resource telemetryTables 'Microsoft.OperationalInsights/workspaces/tables@2023-09-01' = [for table in telemetry: {
-  parent: workspace
-  name: table
-  properties: { retentionInDays: retentionDays, totalRetentionInDays: retentionDays }
-}]
+resource telemetryTables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
+  for table in telemetry: {
+    parent: workspace
+    name: table
+    properties: { retentionInDays: retentionDays, totalRetentionInDays: retentionDays }
+  }
+]
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: 'appi-rollcall-${environmentName}'
+  name: insightsName
   location: location
   tags: tags
   kind: 'web'
@@ -64,9 +69,6 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     serializedData: replace(loadTextContent('../workbook.json'), '{workspaceId}', workspace.id)
   }
 }
-
-@description('Name of the Application Insights component.')
-output insightsName string = insights.name
 
 @description('Resource id of the workspace.')
 output workspaceId string = workspace.id

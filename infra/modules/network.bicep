@@ -10,19 +10,81 @@ param location string
 @description('Required. Tags of the network.')
 param tags object
 
-@description('Optional. Address range of the network, at least a /24. It must not overlap with the networks it is peered with.')
-param addressPrefix string = '10.90.0.0/24'
+@description('Optional. What the organisation prescribes for the network.')
+param options networkOptionsType = {}
 
-@description('Optional. Resource id of the NAT gateway that the app calls outside through. A deployment takes off what is attached by hand, so it is named here.')
-param natGatewayId string = ''
+var addressPrefix = options.?addressPrefix ?? '10.90.0.0/24'
+var natGatewayId = options.?natGatewayId ?? ''
+var routeTableId = options.?routeTableId ?? ''
 
-@description('Optional. Resource id of the route table that leads what the app calls outside to a firewall.')
-param routeTableId string = ''
+// The app is called through its private endpoint, so nothing comes in here but Azure's own probes and the subnet itself, which the default
+// rules allow. It calls storage in the network, and by https Microsoft Graph, the sign-in, the telemetry and the channels of the alerts.
+resource appRules 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
+  name: 'nsg-rollcall-${environmentName}-app'
+  location: location
+  tags: tags
+  properties: {
+    securityRules: [
+      {
+        name: 'allow-out-to-networks'
+        properties: {
+          description: 'Private endpoints, DNS servers of the network, and the subnet itself.'
+          priority: 100
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'allow-out-https'
+        properties: {
+          description: 'Microsoft Graph, the sign-in, telemetry, the channels of the alerts, and the packages of a remote build.'
+          priority: 110
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: 'Tcp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'Internet'
+          destinationPortRange: '443'
+        }
+      }
+      {
+        name: 'allow-out-time'
+        properties: {
+          description: 'The clock of the machine (NTP).'
+          priority: 120
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: 'Udp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'Internet'
+          destinationPortRange: '123'
+        }
+      }
+      {
+        name: 'deny-out-the-rest'
+        properties: {
+          priority: 200
+          direction: 'Outbound'
+          access: 'Deny'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'Internet'
+          destinationPortRange: '*'
+        }
+      }
+    ]
+  }
+}
 
-@description('Optional. Addresses of the DNS servers that the network asks. Those named by hand, a deployment takes off as well. Empty: those of Azure.')
-param dnsServers string[] = []
-
-resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+resource endpointRules 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: 'nsg-rollcall-${environmentName}'
   location: location
   tags: tags
@@ -31,7 +93,7 @@ resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
       {
         name: 'allow-https-from-networks'
         properties: {
-          description: 'The app, and whoever works from a connected network.'
+          description: 'The app, and people who work from a connected network.'
           priority: 100
           direction: 'Inbound'
           access: 'Allow'
@@ -59,29 +121,31 @@ resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   }
 }
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: 'vnet-rollcall-${environmentName}'
   location: location
   tags: tags
   properties: {
     addressSpace: { addressPrefixes: [addressPrefix] }
-    dhcpOptions: { dnsServers: dnsServers }
+    dhcpOptions: { dnsServers: options.?dnsServers ?? [] }
   }
 }
 
 // Subnets of their own, one after the other: a list in the network would delete those that others have added, a runner's for one.
-resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
+resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'app'
   properties: {
     addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+    networkSecurityGroup: { id: appRules.id }
+    serviceEndpoints: [{ service: 'Microsoft.Web' }] // without it, pushing code to a private app may hang
     delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
     natGateway: empty(natGatewayId) ? null : { id: natGatewayId }
     routeTable: empty(routeTableId) ? null : { id: routeTableId }
   }
 }
 
-resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
+resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'endpoints'
   properties: {
@@ -100,3 +164,25 @@ output appSubnetId string = appSubnet.id
 
 @description('Resource id of the subnet of the private endpoints.')
 output endpointSubnetId string = endpointSubnet.id
+
+// A deployment takes off what was attached by hand, so everything is named here.
+@export()
+type networkOptionsType = {
+  @description('Address range of the network, at least a /24. It must not overlap with the networks it is peered with.')
+  addressPrefix: string?
+
+  @description('Resource id of the NAT gateway that the app calls outside through.')
+  natGatewayId: string?
+
+  @description('Resource id of the route table that leads what the app calls outside to a firewall.')
+  routeTableId: string?
+
+  @description('Addresses of the DNS servers that the network asks. Left out: those of Azure.')
+  dnsServers: string[]?
+
+  @description('Resource id of the resource group that holds the private DNS zones of the organisation. Rollcall then makes no zone and no link.')
+  dnsZonesGroupId: string?
+
+  @description('Whether a policy of the organisation registers private endpoints in DNS. Rollcall then makes no zone, no link and no registration.')
+  dnsByPolicy: bool?
+}

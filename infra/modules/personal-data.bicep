@@ -1,5 +1,5 @@
 metadata name = 'Personal data'
-metadata description = 'What an account with personal data has beside its containers: deletion after some time, and a record of who read, wrote and deleted its blobs.'
+metadata description = 'What an account with personal data has beside its containers: deletion after some time, and a record of who read, wrote and deleted its blobs and the rows of its tables.'
 
 @description('Required. Name of the storage account.')
 param accountName string
@@ -13,16 +13,23 @@ param retentionDays int
 @description('Required. Resource id of the workspace that keeps the record.')
 param workspaceId string
 
-resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+var audited = map(['StorageRead', 'StorageWrite', 'StorageDelete'], category => { category: category, enabled: true })
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: accountName
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' existing = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' existing = {
   parent: account
   name: 'default'
 }
 
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01' = {
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -45,11 +52,22 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
   }
 }
 
+#disable-next-line use-recent-api-versions // the only version that can name a workspace
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
   name: 'audit'
   properties: {
     workspaceId: workspaceId
-    logs: map(['StorageRead', 'StorageWrite', 'StorageDelete'], category => { category: category, enabled: true })
+    logs: audited
+  }
+}
+
+#disable-next-line use-recent-api-versions // the only version that can name a workspace
+resource tableAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: tables
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: audited
   }
 }

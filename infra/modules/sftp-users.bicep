@@ -12,28 +12,36 @@ param users sftpUserType[]
 
 // Azure takes letters and digits only. To leave the hyphens out would give `a-b` and `ab` one user, and one of them the folder of the other.
 // A source begins with a letter, so a name that begins with a digit is no other source's.
-var names = map(users, user => contains(user.source, '-') ? join(map(split(user.source, '-'), part => '${padLeft(length(part), 2, '0')}${part}'), '') : user.source)
+var names = map(
+  users,
+  user =>
+    contains(user.source, '-')
+      ? join(map(split(user.source, '-'), part => '${padLeft(length(part), 2, '0')}${part}'), '')
+      : user.source
+)
 
-resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: accountName
 }
 
 // A container permission covers the whole container, so it gives the names of its files and no more. Reading and writing come from the
 // access control list of the user's own folder, which `docs/deploy.md` says how to set.
 @batchSize(1)
-resource localUsers 'Microsoft.Storage/storageAccounts/localUsers@2024-01-01' = [for (user, index) in users: {
-  parent: account
-  name: names[index]
-  properties: {
-    homeDirectory: '${container}/${user.source}'
-    allowAclAuthorization: true
-    permissionScopes: [{ service: 'blob', resourceName: container, permissions: 'l' }]
-    hasSharedKey: false
-    hasSshPassword: false
-    hasSshKey: true
-    sshAuthorizedKeys: map(user.publicKeys, publicKey => { key: publicKey })
+resource localUsers 'Microsoft.Storage/storageAccounts/localUsers@2025-06-01' = [
+  for (user, index) in users: {
+    parent: account
+    name: names[index]
+    properties: {
+      homeDirectory: '${container}/${user.source}'
+      allowAclAuthorization: true
+      permissionScopes: [{ service: 'blob', resourceName: container, permissions: 'l' }]
+      hasSharedKey: false
+      hasSshPassword: false
+      hasSshKey: true
+      sshAuthorizedKeys: map(user.publicKeys, publicKey => { key: publicKey })
+    }
   }
-}]
+]
 
 @export()
 type sftpUserType = {

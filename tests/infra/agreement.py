@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from local.host.errors import ConfigurationError
 from local.host.schedule import parse_schedule
 from shared.settings import Settings
-from tests.infra.bicep import literal, plain, properties, text
+from tests.infra.predicted import short
 from tests.infra.project import Project
 
 # Settings that a deployment leaves alone, each with its reason.
@@ -28,13 +28,7 @@ PLATFORM = re.compile(
     r"|PYTHON_APPLICATIONINSIGHTS_(ENABLE_TELEMETRY|LOGGER_NAME)|OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
     r"|OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID|WEBSITE_AUTH_AAD_ALLOWED_TENANTS"
 )
-# Not to be set on Flex Consumption: Flex Consumption plan, deprecated properties and settings (platform.md 3.1).
-FORBIDDEN = re.compile(
-    r"FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_PROCESS_COUNT|WEBSITE_RUN_FROM_PACKAGE"
-    r"|WEBSITE_CONTENT\w*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD|WEBSITE_VNET_ROUTE_ALL|WEBSITE_TIME_ZONE|TZ"
-    r"|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT"
-)
-APP = "modules/app-settings.bicep"
+WRITTEN = "modules/app-settings.bicep"
 CLIENTS = {"azure_sdk", "httpx", "requests", "urllib", "urllib3"}  # whose spans hold addresses
 
 
@@ -47,7 +41,6 @@ def settings(project: Project) -> Iterator[str]:
     )
     strange = sorted(name for name in written - set(read) if not PLATFORM.fullmatch(name))
     yield from (f"Bicep writes {name}, which nothing reads" for name in strange)
-    yield from (f"{name} must not be set on Flex Consumption" for name in sorted(written) if FORBIDDEN.fullmatch(name))
     yield from (f"{name} is for a machine of ours: {LOCAL_ONLY[name]}" for name in sorted(written & set(LOCAL_ONLY)))
     lines = re.findall(r'(?m)^ *"(\w+)":', project.text("infra/app-settings.json"))
     yield from (f"app-settings.json: {name} is given twice" for name in sorted(set(lines)) if lines.count(name) > 1)
@@ -71,46 +64,58 @@ def documented(project: Project) -> Iterator[str]:
 
 
 def _written(project: Project) -> set[str]:
-    """The names of all settings of the app: the common ones, the platform's, those of sign-in, the secrets."""
-    file = project.files[APP]
-    objects = [declaration.value for name in ("platformSettings", "signInSettings", "vaultUrisType")
-               if (declaration := file.named(name))]  # fmt: skip
-    return set(project.settings) | {key for each in objects for key, _ in properties(each)}
+    """The names of all settings of the app, the secrets included."""
+    public, private = project.deployments
+    assert set(public.app_settings) == set(private.app_settings)
+    return set(public.app_settings) | _references(project)
+
+
+def _references(project: Project) -> set[str]:
+    """The settings that come from a key vault. A prediction does not show them, since their parameter is secure."""
+    declared = project.files[WRITTEN].source.partition("type vaultUrisType = {")[2].partition("}")[0]
+    return set(re.findall(r"(\w+): string\?", declared))
 
 
 def secrets(project: Project) -> Iterator[str]:
     """A setting that is a secret is a reference to a key vault; no other one is."""
     hidden = {str(field.alias) for field in Settings.model_fields.values() if not field.repr} - set(LOCAL_ONLY)
-    declared = project.files[APP].named("vaultUrisType")
-    offered = {key for key, _ in properties(declared.value)} if declared else set()
-    yield from (f"{APP}: {name} is a secret of Settings or it is not" for name in sorted(offered ^ hidden))
+    offered = _references(project)
+    yield from (f"{name} is a secret of Settings or it is not" for name in sorted(offered ^ hidden))
     if (
         "mapValues(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')"
-        not in project.files[APP].source
+        not in project.files[WRITTEN].source
     ):
-        yield f"{APP}: a secret is written as it is, not as a reference"
+        yield f"{WRITTEN}: a secret is written as it is, not as a reference"
+    for each in project.deployments:
+        yield from (f"{each.name}: {name} is a secret in clear" for name in sorted(hidden & set(each.app_settings)))
 
 
 def triggers(project: Project) -> Iterator[str]:
     """Each `%SETTING%` of a trigger is set, each schedule can be kept, each connection has addresses and identity."""
     app = project.app
-    yield from (
-        f"function_app.py names %{name}%, which is not set" for name in sorted(app.settings - set(project.settings))
-    )
+    missing = sorted(app.settings - set(project.settings))
+    yield from (f"function_app.py names %{name}%, which is not set" for name in missing)
     for name, value in project.settings.items():
         if name.endswith("_SCHEDULE") and (fault := _schedule_fault(value)):
             yield f"app-settings.json: {name}: {fault}"
-    platform = project.files[APP].named("platformSettings")
-    given = {key: text(node) for key, node in properties(platform.value if platform else None)}
     connections = {each.arguments["connection"] for each in app.functions.values() if "connection" in each.arguments}
-    for connection, account in (("AzureWebJobsStorage", "host"), *((each, "drop") for each in sorted(connections))):
-        wanted = {f"{service}ServiceUri": f"{account}StorageUris.{service}" for service in ("blob", "queue", "table")}
-        wanted |= {"credential": "'managedidentity'", "clientId": "identityClientId"}
-        for key, value in wanted.items():
-            if given.get(f"{connection}__{key}") != value:
-                yield f"{APP}: {connection}__{key} is not {value}"
-        if connection in given:
-            yield f"{APP}: {connection} is a connection string"
+    for each in project.deployments:
+        given = each.app_settings
+        for connection, account in (
+            ("AzureWebJobsStorage", "sthost"),
+            *((name, "stdrops") for name in sorted(connections)),
+        ):
+            for service in ("blob", "queue", "table"):
+                address = short(str(given.get(f"{connection}__{service}ServiceUri")))
+                if not re.search(
+                    rf"storageAccounts/{account}'.*\.{service}\]$|^https://{account}\.{service}\.", address
+                ):
+                    yield f"{each.name}: {connection}__{service}ServiceUri is {address}"
+            identity = str(given.get(f"{connection}__clientId"))
+            if given.get(f"{connection}__credential") != "managedidentity" or "/id-rollcall-test'" not in identity:
+                yield f"{each.name}: {connection} does not sign in as the app"
+            if connection in given:
+                yield f"{each.name}: {connection} is a connection string"
 
 
 def _schedule_fault(value: str) -> str:
@@ -122,40 +127,46 @@ def _schedule_fault(value: str) -> str:
 
 
 def storage(project: Project) -> Iterator[str]:
-    """Main and events name the same containers, and main makes those that the settings name."""
-    main, events = project.files["main.bicep"], project.files["events.bicep"]
-    names = [file.named("deadLetterContainer") for file in (main, events)]
-    if len({plain(each.value) for each in names if each}) != 1 or None in names:
-        yield "events.bicep: deadLetterContainer is not the container that main.bicep makes"
-    if "containers/${settings.DROPS_CONTAINER}/blobs/" not in events.source:
-        yield "events.bicep: the filter is not for the drops container"
-    for name, suffix in (("appContainers", "CONTAINER"), ("appTables", "TABLE")):
-        declared = main.named(name)
-        if declared is None or f"filter(names, name => name.kind == '{suffix}')" not in text(declared.node):
-            yield f"main.bicep: {name} are not those of the settings"
-        if not re.search(rf"(?m)^    {suffix.lower()}s: .*\b{name}\b", main.source):
-            yield f"main.bicep: {name} are not made"
+    """The containers and tables that the settings name are made, and the events are about the same containers."""
+    named = {
+        kind: {value for name, value in project.settings.items() if name.endswith(suffix)}
+        for kind, suffix in (("blobServices/containers", "_CONTAINER"), ("tableServices/tables", "_TABLE"))
+    }
+    subscription = project.predicted["events"].one("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+    letters = str(
+        subscription.at("properties.deadLetterWithResourceIdentity.deadLetterDestination.properties.blobContainerName")
+    )
+    named["blobServices/containers"].add(letters)
+    for each in project.deployments:
+        for kind, wanted in named.items():
+            resources = each.of_type(f"Microsoft.Storage/storageAccounts/{kind}")
+            made = {one.name for one in resources if "/stdrops" in one.id}
+            yield from (
+                f"{each.name}: {kind} {name} is not made, or nothing names it" for name in sorted(made ^ wanted)
+            )
+    begins = subscription.at("properties.filter.subjectBeginsWith")
+    if begins != f"/blobServices/default/containers/{project.settings['DROPS_CONTAINER']}/blobs/":
+        yield "events: the filter is not for the drops container"
 
 
 def telemetry(project: Project) -> Iterator[str]:
     """OpenTelemetry is on in the host, in the worker and in the requirements; the app's own logger feeds it alone."""
     host = '"telemetryMode": "OpenTelemetry"' in project.text("host.json")
-    worker = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'" in project.files[APP].source
+    worker = telemetry_settings(project).get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY") == "true"
     needs = "azure-monitor-opentelemetry==" in project.text("requirements.txt")
     if not host or not worker or not needs:
         yield f"OpenTelemetry: host.json {host}, app setting {worker}, requirements.txt {needs}"
     told = telemetry_settings(project)
     if f'getLogger("{told.get("PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME")}")' not in project.text("function_app.py"):
-        yield f"{APP}: telemetry is not that of the logger of function_app.py"
+        yield "telemetry is not that of the logger of function_app.py"
     silent = set(told.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(","))
-    yield from (f"{APP}: {client} tells telemetry every address" for client in sorted(CLIENTS - silent))
+    yield from (f"{client} gives telemetry every address" for client in sorted(CLIENTS - silent))
 
 
 def telemetry_settings(project: Project) -> dict[str, str]:
     """The settings that the worker's telemetry reads, as far as they are the same in every environment."""
-    declared = project.files[APP].named("platformSettings")
-    given = {key: literal(node) for key, node in properties(declared.value if declared else None)}
-    return {key: value for key, value in given.items() if value and key.startswith(("PYTHON_", "OTEL_"))}
+    given = project.predicted["main"].app_settings
+    return {key: value for key, value in given.items() if key.startswith(("PYTHON_", "OTEL_"))}
 
 
 CHECKS = (settings, documented, secrets, triggers, storage, telemetry)

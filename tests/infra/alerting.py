@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from shared.alerting.findings import Severity
 from shared.alerting.rules import NAMES
-from tests.infra.bicep import at, plain
 from tests.infra.events import alert_events
+from tests.infra.predicted import Prediction, Resource
 from tests.infra.project import Project
 
-APP = "modules/function-app.bicep"
 API_DRIVEN = "API2A"  # how the ids of jobs that take uploads begin: API2AAD and API2AD
 SILENCE = ("checkpoint-age.kql", "nothing-ran.kql")  # which must fire when there is nothing to read
 EVENT = re.compile(r"event\.event\)?\s*==\s*'(\w+)'")
@@ -27,14 +25,20 @@ LIST = re.compile(r"let (\w+) = dynamic\(\[(.+?)\]\)")
 def functions(project: Project) -> Iterator[str]:
     """The functions that Bicep and the failure alert name are those of `function_app.py`."""
     app = project.app
-    events = project.files["events.bicep"].named("functionName")
-    if events is None or plain(events.value) not in app.triggered_by("blob_trigger"):
-        yield "events.bicep: functionName is no function with a blob trigger"
-    group = re.search(r"alwaysReady: isPrivate \? \[\] : \[\{ name: '([\w:]+)'", project.files[APP].source)
-    ready = group[1] if group else ""
+    url = str(_subscription(project).at("properties.destination.properties.endpointUrl"))
+    called = re.search(r"functionName=Host\.Functions\.\{1\}', .*?, '(\w+)'\)", url)
+    if called is None or called[1] not in app.triggered_by("blob_trigger"):
+        yield "events: functionName is no function with a blob trigger"
+    public, private = project.deployments
+    path = "properties.functionAppConfig.scaleAndConcurrency.alwaysReady"
+    ready = [each["name"] for each in public.one("Microsoft.Web/sites").at(path)]
     groups = {"blob": "blob_trigger", "http": "route"}
-    if not (app.triggered_by(groups[ready]) if ready in groups else ready.removeprefix("function:") in app.functions):
-        yield f"{APP}: alwaysReady {ready!r} is no group of functions and no function"
+    for name in ready:
+        known = app.triggered_by(groups[name]) if name in groups else name.removeprefix("function:") in app.functions
+        if not known:
+            yield f"main: alwaysReady {name!r} is no group of functions and no function"
+    if ready != ["blob"] or private.one("Microsoft.Web/sites").at(path):
+        yield "the trigger of drops is always ready where events come, and nowhere else"
     watched = _list(project.alert_queries.get("function-failed.kql", ""), "functions")
     expected = app.triggered_by("blob_trigger", "timer_trigger", "queue_trigger")
     yield from (f"function-failed.kql: {name} is watched or it is not" for name in sorted(watched ^ expected))
@@ -67,29 +71,44 @@ def events(project: Project) -> Iterator[str]:
 
 def alerts(project: Project) -> Iterator[str]:
     """Each query has a rule of its own; what Rollcall calls critical or a warning is passed on; rules can fire."""
-    declared = project.files["modules/alerts.bicep"].named("rules")
-    rules: list[dict[str, Any]] = plain(declared.value) if declared else []
-    used = [getattr(rule.get("query"), "text", "") for rule in rules]
-    for name in project.alert_queries:
-        if used.count(f"loadTextContent('../queries/{name}')") != 1:
-            yield f"modules/alerts.bicep: {name} has no rule of its own"
-    for rule in rules:
-        if f"'../queries/{rule.get('name')}.kql'" not in getattr(rule.get("query"), "text", ""):
-            yield f"modules/alerts.bicep: {rule.get('name')} has the query of another rule"
-        if 2 * _minutes(str(rule.get("every"))) > _minutes(str(rule.get("window"))):
-            yield f"modules/alerts.bicep: {rule.get('name')} would miss telemetry that arrives late"
-        query = project.alert_queries.get(f"{rule.get('name')}.kql", "")
-        unknown = [column for column in rule.get("splitBy") or () if not re.search(rf"\b{column}\b", query)]
-        yield from (f"modules/alerts.bicep: {rule.get('name')} has no {column} to split by" for column in unknown)
+    for each in project.deployments:
+        yield from (f"{each.name}: {fault}" for fault in _rule_faults(project, each))
     passed = set(re.findall(r"event\.severity == '(\w+)'", "".join(project.alert_queries.values())))
     wanted = {str(severity) for severity in Severity if severity is not Severity.INFO}
     yield from (f"alerts of severity {severity} are passed on or they are not" for severity in sorted(passed ^ wanted))
-    rule_resource = project.files["modules/alerts.bicep"].resources("Microsoft.Insights/scheduledQueryRules")[0]
-    criteria = at(plain(rule_resource.body), "properties.criteria.allOf")[0]
-    if [criteria.get(key) for key in ("timeAggregation", "operator", "threshold")] != ["Count", "GreaterThan", 0]:
-        yield "modules/alerts.bicep: a rule fires when its query returns a row"
-    if "actionGroups: [actionGroup.id]" not in project.files["modules/alerts.bicep"].source:
-        yield "modules/alerts.bicep: nobody is told"
+
+
+def _rule_faults(project: Project, prediction: Prediction) -> Iterator[str]:
+    rules = {
+        each.name.removesuffix("-test"): each for each in prediction.of_type("Microsoft.Insights/scheduledQueryRules")
+    }
+    expected = {name.removesuffix(".kql") for name in project.alert_queries}
+    yield from (f"{name} has no rule or no query of its own" for name in sorted(expected ^ set(rules)))
+    group = prediction.one("Microsoft.Insights/actionGroups")
+    for name, rule in rules.items():
+        (criterion,) = rule.at("properties.criteria.allOf")
+        query = project.alert_queries.get(f"{name}.kql", "")
+        if criterion["query"] != query:
+            yield f"{name} has the query of another rule"
+        if 2 * _minutes(rule.at("properties.evaluationFrequency")) > _minutes(rule.at("properties.windowSize")):
+            yield f"{name} would miss telemetry that arrives late"
+        columns = [each["name"] for each in criterion["dimensions"]]
+        yield from (
+            f"{name} has no {column} to split by" for column in columns if not re.search(rf"\b{column}\b", query)
+        )
+        if [criterion[key] for key in ("timeAggregation", "operator", "threshold")] != ["Count", "GreaterThan", 0]:
+            yield f"{name} does not fire when its query returns a row"
+        if rule.at("properties.actions.actionGroups") != [group.id]:
+            yield f"{name} reaches no one"
+        # Without events the sweep finds every drop, and that is as it should be.
+        if rule.at("properties.enabled") is not (name != "drop-without-run" or prediction.name == "main"):
+            yield f"{name} is on or off, and should not be"
+    if not group.at("properties.emailReceivers"):
+        yield "no mail address gets the alerts"
+
+
+def _subscription(project: Project) -> Resource:
+    return project.predicted["events"].one("Microsoft.EventGrid/systemTopics/eventSubscriptions")
 
 
 def _minutes(duration: str) -> int:

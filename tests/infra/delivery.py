@@ -24,13 +24,13 @@ def hooks(project: Project) -> Iterator[str]:
     for kind, options in project.yaml("azure.yaml")["hooks"]["postdeploy"].items():
         if not (project.root / options["run"]).is_file():
             yield f"azure.yaml: the {kind} hook {options['run']} is missing"
-    parameters = {each.name for each in events.of("parameter")}
+    parameters = {each.name for each in events.of("param")}
     for hook in ("postdeploy.sh", "postdeploy.ps1"):
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
         yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
         given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
-        required = {each.name for each in events.of("parameter") if each.value is None}
+        required = {each.name for each in events.of("param") if each.required}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
         yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
     wanted = project.yaml("azure.yaml").get("requiredVersions", {}).get("azd", "")

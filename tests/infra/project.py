@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from tests.infra.bicep import BicepFile
 from tests.infra.function_app import FunctionApp
+from tests.infra.predicted import Prediction
+from tests.infra.source import BicepSource
 
 # What a copy of the project must hold for the checks to run on it.
 PARTS = (
@@ -37,15 +38,32 @@ class Project:
         return self.root / "infra"
 
     @cached_property
-    def files(self) -> dict[str, BicepFile]:
+    def files(self) -> dict[str, BicepSource]:
         """Every Bicep file by its path under infra/: `main.bicep`, `modules/storage.bicep`."""
         paths = sorted(self.infra.rglob("*.bicep"))
-        return {path.relative_to(self.infra).as_posix(): BicepFile(path) for path in paths}
+        return {path.relative_to(self.infra).as_posix(): BicepSource(path) for path in paths}
 
     @cached_property
-    def parameter_files(self) -> dict[str, BicepFile]:
+    def parameter_files(self) -> dict[str, BicepSource]:
         """The `.bicepparam` files by name."""
-        return {path.name: BicepFile(path) for path in sorted(self.infra.glob("*.bicepparam"))}
+        return {path.name: BicepSource(path) for path in sorted(self.infra.glob("*.bicepparam"))}
+
+    @cached_property
+    def predicted(self) -> dict[str, Prediction]:
+        """What each parameter file deploys: `main`, `locked-down`, and `events` for the second deployment."""
+        names = ("main", "locked-down", "events")
+        return {name: Prediction.of(name, self.json(f"infra/{name}.snapshot.json")) for name in names}
+
+    @cached_property
+    def deployments(self) -> tuple[Prediction, ...]:
+        """The two whole deployments."""
+        return self.predicted["main"], self.predicted["locked-down"]
+
+    @cached_property
+    def redeployments(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Base -> deployment -> how it differs from its base, or why it is refused."""
+        found: dict[str, dict[str, dict[str, Any]]] = self.json("infra/redeployments.json")
+        return found
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -74,6 +92,10 @@ class Project:
     def queries(self) -> dict[str, str]:
         """All of them."""
         return {**self.alert_queries, **self.workbook_queries}
+
+    def json(self, path: str) -> Any:
+        """A JSON file of the project."""
+        return json.loads(self.text(path))
 
     def text(self, path: str) -> str:
         """A file of the project."""

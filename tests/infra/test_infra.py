@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Iterable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.storage import LocalError
+from scripts.predict import MADE_FROM, hashes
 from shared.alerting.raise_alerts import Change
-from tests.infra import access, agreement, alerting, contracts, delivery, language, policy, queries, shapes
+from tests.infra import access, agreement, alerting, delivery, policy, queries
 from tests.infra.events import alert_messages
 from tests.infra.kusto.language_service import check
-from tests.infra.mutations import MUTATIONS, Mutation
+from tests.infra.mutations import MUTATIONS, Finder, Mutation
+from tests.infra.predicted import Prediction
 from tests.infra.project import Project
 
 Check = Callable[[Project], Iterable[str]]
-MODULES = (language, contracts, shapes, policy, access, agreement, alerting, delivery, queries)
+MODULES = (policy, access, agreement, alerting, delivery, queries)
 CHECKS: tuple[Check, ...] = tuple(check for module in MODULES for check in module.CHECKS)
 
 
@@ -39,20 +45,43 @@ def test_the_deployment_passes(root: Path, check: Check) -> None:
     assert list(check(Project(root))) == []
 
 
+def test_the_predictions_were_made_from_the_files_as_they_are(root: Path) -> None:
+    """Where there is no compiler. After a change to `infra/`: `make predict`."""
+    project = Project(root)
+    assert hashes(project.infra) == project.json(f"infra/{MADE_FROM}")["files"]
+
+
+@pytest.mark.skipif(shutil.which("bicep") is None, reason="the command bicep is not on the PATH")
+@pytest.mark.parametrize("name", ["main", "locked-down"])
+def test_the_compiler_predicts_the_same(root: Path, name: str) -> None:
+    made_from = Project(root).json(f"infra/{MADE_FROM}")
+    environ = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", **os.environ, **made_from["variables"][name]}
+    file = root / "infra" / f"{name}.bicepparam"
+    command = ["bicep", "snapshot", file, "--mode", "validate", *made_from["arguments"][name]]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_the_checks_catch_the_faults_that_people_make(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folders = (tmp_path / str(number) for number in range(len(MUTATIONS)))
-    missed = [each.name for each, folder in zip(MUTATIONS, folders, strict=True) if not catches(each, root, folder)]
+    """Those that are found without a compiler; `make infra` seeds the others."""
+    seeded = [each for each in MUTATIONS if each.finder is Finder.TEXT]
+    folders = (tmp_path / str(number) for number in range(len(seeded)))
+    missed = [each.name for each, folder in zip(seeded, folders, strict=True) if not catches(each, root, folder)]
     with capsys.disabled():
-        print(f"\ninfra: {len(MUTATIONS) - len(missed)} of {len(MUTATIONS)} seeded faults caught", end=" ")
+        print(f"\ninfra: {len(seeded) - len(missed)} of {len(seeded)} seeded faults caught", end=" ")
     assert not missed, f"not caught: {', '.join(missed)}"
 
 
 def catches(mutation: Mutation, root: Path, folder: Path) -> bool:
-    """Whether the check that is meant for this fault finds it. One that cannot go on has found something as well."""
+    """Whether the check that is meant for this fault finds it."""
+    return finds(mutation, mutation.seed(root, folder))
+
+
+def finds(mutation: Mutation, project: Project) -> bool:
+    """Whether the check of this fault finds it. One that cannot go on has found something as well."""
     check = next(each for each in CHECKS if name_of(each) == mutation.by)
-    project = mutation.seed(root, folder)
     try:
         return bool(list(check(project)))
     except (AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError):
@@ -60,7 +89,34 @@ def catches(mutation: Mutation, root: Path, folder: Path) -> bool:
 
 
 def test_no_check_is_there_without_a_fault_that_it_catches() -> None:
-    assert {name_of(check) for check in CHECKS} == {mutation.by for mutation in MUTATIONS}
+    assert {name_of(check) for check in CHECKS} == {each.by for each in MUTATIONS} - {"compiler"}
+
+
+def required_values(project: Project) -> Iterator[tuple[str, str, str]]:
+    """Each resource type and path that the policy asks for, with the prediction that has it."""
+    for kind, wanted in policy.REQUIRED.items():
+        for path in wanted:
+            yield next(each.name for each in project.predicted.values() if each.of_type(kind)), kind, path
+
+
+def test_each_required_value_is_noticed_when_it_changes(root: Path) -> None:
+    """The predictions are changed themselves, so this needs no compiler."""
+    missed = []
+    for name, kind, path in required_values(Project(root)):
+        project = Project(root)
+        body = copy.deepcopy(project.predicted[name].of_type(kind)[0].body)
+        others = [each.body for each in project.predicted[name].resources if each.body["id"] != body["id"]]
+        _change(body, path)
+        project.predicted[name] = Prediction.of(name, {"predictedResources": [*others, body]})
+        missed += [] if list(policy.required(project)) else [f"{kind} {path}"]
+    assert missed == []
+
+
+def _change(body: dict[str, Any], path: str) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        body = body[key]
+    body[last] = "something else"
 
 
 def test_the_alert_events_begin_as_the_queries_expect() -> None:
