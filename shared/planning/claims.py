@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Damage, RollcallError, StaleRun, UnknownRun
 from shared.planning.plan import PLAN
-from shared.runs import Artefacts, Run, RunState, Writer
+from shared.runs import Artefacts, DropVersion, Run, RunState, Writer
 
 if TYPE_CHECKING:
     from shared.planning.planner import Planner
+    from shared.planning.records import Drop
 
 LOOKED_AT = frozenset({RunState.RECEIVED, RunState.PLANNING})  # the runs that `left_behind` needs
 LONGEST = timedelta(minutes=30)  # a claim after planners that were lost
@@ -144,6 +145,25 @@ class ClaimedFiles:
     def note(self, run: Run, name: str, damage: Damage) -> None:
         """The file does not read, or is not what was written."""
         self.files.note(run, name, damage)
+
+
+@dataclass(frozen=True)
+class ClaimedDrop:
+    """The drop of a run while its planner holds the claim: renewed with each piece that is read."""
+
+    drop: Drop
+    claim: Claim
+
+    @property
+    def version(self) -> DropVersion:
+        """Which version it is."""
+        return self.drop.version
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content, in pieces. Raises DropChanged when this version is gone, StaleRun when the claim is lost."""
+        for piece in self.drop.chunks():
+            self.claim.keep()
+            yield piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,5 +24,5 @@ class Planner:
     nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]
     elapsed: Callable[[], float]  # seconds since some moment; never set, and counts suspension
-    claim: timedelta = timedelta(seconds=45)  # a planner that has not renewed it for so long counts as lost
+    claim: timedelta = timedelta(seconds=30)  # a planner that has not renewed it for so long counts as lost
     tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
 from shared.planning.as_planned import read_plan
-from shared.planning.claims import Claim, ClaimedFiles
+from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
 from shared.planning.plan import PLAN, REQUESTS, Plan, plan_hash
@@ -113,8 +113,7 @@ def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
     attempt = claim.run.plan_attempt
     try:
         if planner.ledger.take_turn(claim.run) and not is_unfolded(planner.ledger, run.source):
-            files = ClaimedFiles(planner.artefacts, claim)
-            planned, in_doubt = _planned(replace(planner, artefacts=files), claim.run, claim.keep)
+            planned, in_doubt = _planned(_claimed(planner, claim), claim.run, claim.keep)
             if in_doubt:  # entered first: a process killed between the two finds the plan, and enters it again
                 claim.hold()
                 planner.ledger.add(resend_in_doubt(planned, planner.now()))
@@ -129,6 +128,12 @@ def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
         raise
     claim.give_back()
     return None
+
+
+def _claimed(planner: Planner, claim: Claim) -> Planner:
+    """The planner whose reads and writes renew the claim on the way."""
+    files = ClaimedFiles(planner.artefacts, claim)
+    return replace(planner, artefacts=files, drop=lambda path: ClaimedDrop(planner.drop(path), claim))
 
 
 def _planned(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Run, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.feeds import drop_file
-from bench.killed import GOAL, kill_while_planning
+from bench.killed import GOAL, LOOK, as_deployed, kill_while_planning
 from tests.faults.storm import Storm
 
 
@@ -16,12 +16,12 @@ def test_a_process_killed_in_a_storm_keeps_every_promise() -> None:
     assert figures.taken > 0
 
 
-def test_a_drop_whose_planner_was_killed_is_planned_by_the_next_host(tmp_path: Path) -> None:
-    """Its event comes again when the host is up, too early. No sweep comes: the sender's tick finds it. The claim is
-    shorter than in Azure, and the tick comes more often: else the test would take a minute and more.
+def test_a_drop_whose_planner_was_killed_is_planned_within_two_minutes(tmp_path: Path) -> None:
+    """The event comes again when the next host is up, while the claim still holds. No sweep comes: the sender's tick
+    plans it. That comes every second here; in a deployment up to a minute later.
     """
-    people, quick = 40_000, {"PLAN_CLAIM_SECONDS": "20", "SEND_SCHEDULE": "* * * * * *"}
-    found = kill_while_planning(drop_file(tmp_path, people), quick, after=0.2, patience=GOAL)
+    people, every_second = 100_000, {**as_deployed(), "SEND_SCHEDULE": "* * * * * *"}
+    found = kill_while_planning(drop_file(tmp_path, people), every_second, patience=GOAL)
     assert (found.run.lost_planners, found.run.plan_attempt) == (1, 2)
     assert found.run.figures.people == people
-    assert found.seconds < GOAL
+    assert found.seconds + LOOK <= GOAL

@@ -31,7 +31,7 @@ from tests.support.clock import FakeClock
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import no_answer, status
 
-CLAIM = 45  # seconds
+CLAIM = 30  # seconds
 House = wiring.House
 
 
