@@ -1,6 +1,6 @@
 # Every verb sets up what it needs by itself. Choose the Python with PYTHON=3.12 or PYTHON=/path/to/python (else 3.13, 3.12, 3.11).
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos histories bench fuzz predict infra check format lock package clean install-cli install-dev azurite kusto browser
+.PHONY: help install demo up test chaos histories bench fuzz predict infra check format lock package package-prebuilt clean install-cli install-dev azurite kusto browser
 export PYTHON
 
 BIN := .venv/bin
@@ -58,6 +58,9 @@ lock: ## pin the dependencies of pyproject.toml anew (UPGRADE=1: take the newest
 
 package: install-dev ## build dist/rollcall.zip, which is what is deployed
 	@$(BIN)/python scripts/package.py
+
+package-prebuilt: install-dev ## build dist/rollcall-prebuilt.zip, which holds its Python packages too
+	@$(BIN)/python scripts/package.py --prebuilt
 
 clean: ## remove what the other verbs made: .venv, caches
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

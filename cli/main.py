@@ -47,7 +47,7 @@ class Commands(TyperGroup):
         from cli.console import complain
         from cli.errors import CommandError
         from local.host.errors import HostError
-        from local.storage import LocalError
+        from local.npm import LocalError
         from shared.errors import RollcallError
 
         try:

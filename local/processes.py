@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.storage import LocalError
+from local.npm import LocalError
 
 # LocalError
 # └── NotStarted            a process ended or stayed silent; the message carries its last words

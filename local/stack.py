@@ -22,8 +22,8 @@ from typing import Self
 
 from local import storage
 from local.environment import DAILY_CALLS, ONE_JOB, app_settings, process_environment, write_settings
+from local.npm import LocalError
 from local.processes import ROOT, Process, start
-from local.storage import LocalError
 from local.tenant import Sources, Tenant
 from shared import wiring
 

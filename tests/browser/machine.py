@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.storage import LocalError, find_node
+from local.npm import Packages
 
-_HERE = Path(__file__).parent
-_HOME = Path(__file__).parents[2] / ".cache" / "browser"
+_PACKAGES = Packages.cached(Path(__file__).parent, "browser")
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "chromium-driver", "fonts-inter")
-AXE = _HOME / "node_modules" / "axe-core" / "axe.min.js"
+AXE = _PACKAGES.home / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,12 @@ def found(environ: Mapping[str, str]) -> Browser | None:
 
 def axe() -> str:
     """The source of axe, "" where it is not installed."""
-    return AXE.read_text(encoding="utf-8") if _is_current() else ""
+    return AXE.read_text(encoding="utf-8") if _PACKAGES.are_current else ""
 
 
 def install(environ: Mapping[str, str]) -> str:
     """Install what is missing; a sentence where something could not be had, "" where all is there."""
-    if not _is_current():
-        _install_axe(environ)
+    _PACKAGES.install(environ)
     if found(environ):
         return ""
     by_hand = f"Install Debian's packages {', '.join(PACKAGES[:2])}; without them the browser tests are skipped."
@@ -58,29 +55,3 @@ def install(environ: Mapping[str, str]) -> str:
         if ran.returncode:
             return f"apt-get {command[0]} failed ({ran.stderr.strip()[-200:]!r}). {by_hand}"
     return "" if found(environ) else by_hand
-
-
-def _install_axe(environ: Mapping[str, str]) -> None:
-    shutil.rmtree(_HOME, ignore_errors=True)
-    _HOME.mkdir(parents=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_HERE / name, _HOME)
-    node = find_node(environ)
-    script = Path(node).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    npm = shutil.which("npm", path=environ.get("PATH"))
-    command = [npm] if npm else [node, str(script)]
-    flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-    try:
-        subprocess.run([*command, "ci", "--prefix", str(_HOME), *flags], check=True)
-    except subprocess.CalledProcessError as error:
-        raise LocalError(f"npm could not install axe-core: {error}") from error
-    (_HOME / "installed.sha256").write_text(_pinned(), encoding="utf-8")
-
-
-def _pinned() -> str:
-    return hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()
-
-
-def _is_current() -> bool:
-    mark = _HOME / "installed.sha256"
-    return mark.is_file() and mark.read_text(encoding="utf-8") == _pinned() and AXE.is_file()

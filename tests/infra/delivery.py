@@ -54,9 +54,9 @@ def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
         signs_in = any("azure/login" in str(step.get("uses")) for step in job["steps"])
         if signs_in != (job.get("permissions", {}).get("id-token") == "write"):
             yield f"deploy.yml: {name} signs in without a token, or has a token without signing in"
-    for compiled in ("infra/*.bicep infra/modules/*.bicep", "infra/*.bicepparam"):
-        if f"for file in {compiled};" not in source:
-            yield f"deploy.yml: {compiled} are not compiled before anything is deployed"
+    for step in ("for file in infra/*.bicep infra/modules/*.bicep;", "python scripts/predict.py --check"):
+        if step not in source:
+            yield f"deploy.yml: {step} is not done before anything is deployed"
     if not re.search(r"infra/hooks/outputs\.sh .*>> \"\$GITHUB_ENV\"", source):
         yield "deploy.yml: outputs are not read by outputs.sh, which alone knows how their names are written"
     held = set(re.findall(r"secrets\.(\w+)", source)) - {"ROLLCALL_ALERT_WEBHOOK"}

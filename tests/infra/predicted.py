@@ -50,13 +50,13 @@ class Prediction:
         """The prediction in a snapshot file of Bicep."""
         return cls(name, tuple(Resource(body) for body in snapshot["predictedResources"]))
 
-    def of_type(self, kind: str) -> list[Resource]:
-        """The resources of a type."""
-        return [each for each in self.resources if each.body["type"] == kind]
+    def of_type(self, kind: str, name: str = "") -> list[Resource]:
+        """The resources of a type whose name contains these letters."""
+        return [each for each in self.resources if each.body["type"] == kind and name in str(each.body["name"])]
 
     def one(self, kind: str, name: str = "") -> Resource:
         """The one resource of a type whose name contains these letters. Raises LookupError when it is not one."""
-        found = [each for each in self.of_type(kind) if name in str(each.body["name"])]
+        found = self.of_type(kind, name)
         if len(found) != 1:
             raise LookupError(f"{self.name}: {len(found)} resources {kind} {name}")
         return found[0]

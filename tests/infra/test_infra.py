@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.storage import LocalError
+from local.npm import LocalError
 from scripts.predict import MADE_FROM, hashes
 from shared.alerting.raise_alerts import Change
 from tests.infra import access, agreement, alerting, delivery, policy, queries
@@ -72,6 +72,11 @@ def test_the_checks_catch_the_faults_that_people_make(
     with capsys.disabled():
         print(f"\ninfra: {len(seeded) - len(missed)} of {len(seeded)} seeded faults caught", end=" ")
     assert not missed, f"not caught: {', '.join(missed)}"
+
+
+def test_every_fault_can_be_seeded(root: Path) -> None:
+    """Also those that need the compiler to be found."""
+    assert [each.name for each in MUTATIONS if each.before not in Project(root).text(each.path)] == []
 
 
 def catches(mutation: Mutation, root: Path, folder: Path) -> bool:

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from local.storage import Azurite
-from scripts.package import DEPLOYED, PackageError, build
+from scripts.package import DEPLOYED, INSTALLED, PYTHON, PackageError, build, install
 from tests.infra.function_app import FunctionApp
 
-PYTHON = "3.13"  # what the function app runs: infra/modules/function-app.bicep
 KINDS = (".py", ".yaml", ".json", ".txt", ".html", ".css", ".js", ".svg")  # of files that may be deployed
 DRIVER = ("errors.py", "wire.py", "worker.py")  # of local/host: how Azure's worker is driven
 
@@ -64,14 +63,15 @@ def python(root: Path, app_dir: Path) -> Path:
 
 
 def interpreter(root: Path) -> str:
-    """Python 3.13: this one, else the machine's."""
-    if f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON:
+    """The app's Python: this one, else the machine's."""
+    wanted = ".".join(map(str, PYTHON))
+    if sys.version_info[:2] == PYTHON:
         return str(getattr(sys, "_base_executable", sys.executable))
-    environ = {**os.environ, "PYTHON": PYTHON}
+    environ = {**os.environ, "PYTHON": wanted}
     command = [str(root / "scripts" / "find-python")]
     found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if found.returncode:
-        pytest.skip(f"the package is for Python {PYTHON}, and this machine has none: {found.stderr.strip()}")
+        pytest.skip(f"the package is for Python {wanted}, and this machine has none: {found.stderr.strip()}")
     return str(found.stdout.strip())
 
 
@@ -115,6 +115,27 @@ def test_a_package_that_lacks_something_or_holds_more_is_refused(tmp_path: Path)
     (tmp_path / "host.json").unlink()
     with pytest.raises(PackageError, match=r"host\.json is missing"):
         build(tmp_path, tmp_path.with_suffix(".zip"))
+
+
+@pytest.mark.skipif(sys.version_info[:2] != PYTHON, reason="a prebuilt package is for the app's Python alone")
+def test_a_prebuilt_package_needs_nothing_but_python(root: Path, tmp_path: Path) -> None:
+    install(root / "requirements.txt", tmp_path / "installed")
+    package = build(root, tmp_path / "rollcall.zip", tmp_path / "installed")
+    with zipfile.ZipFile(package) as opened:
+        opened.extractall(tmp_path / "app")
+    ask = "import sys; sys.path[:0] = sys.argv[1:]; import function_app; print(len(function_app.app.get_functions()))"
+    settings = json.loads((root / "infra" / "app-settings.json").read_text(encoding="utf-8"))
+    paths = [str(tmp_path / "app"), str(tmp_path / "app" / INSTALLED)]
+    told = run([interpreter(root), "-I", "-c", ask, *paths], cwd=tmp_path, env=settings)
+    assert int(told) == len(FunctionApp((root / "function_app.py").read_text(encoding="utf-8")).functions)
+
+
+def test_a_prebuilt_package_is_refused_on_another_python(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.package.PYTHON", (3, 99))
+    with pytest.raises(PackageError, match=r"PYTHON=3\.99"):
+        install(root / "requirements.txt", tmp_path)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import storage
+from local.npm import NotInstalled
 from tests.support.clock import FakeClock
 from tests.support.house import Sending, scripted
 
@@ -15,7 +16,7 @@ def azurite() -> Iterator[storage.Azurite]:
     """One storage emulator for the whole session; tests take containers and tables of their own."""
     try:
         started = storage.start()
-    except storage.StorageNotInstalled as error:
+    except NotInstalled as error:
         pytest.skip(str(error))
     with started:
         yield started

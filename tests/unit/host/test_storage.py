@@ -10,6 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from local import storage
+from local.npm import NotInstalled
 from local.storage import Azurite
 
 STARTS_AND_IS_KILLED = """
@@ -54,7 +55,7 @@ def test_azurite_ends_with_whoever_started_it(azurite: Azurite) -> None:
 
 
 def test_a_missing_azurite_says_in_one_line_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(storage.StorageNotInstalled, match=r"Run `make install`\.$"):
+    with pytest.raises(NotInstalled, match=r"Run `make install`\.$"):
         storage.start(environ={**os.environ, "ROLLCALL_AZURITE_DIR": str(tmp_path)})
 
 
