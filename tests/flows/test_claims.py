@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from shared.planning.plan import PLAN, PLANNED_FILES
 from shared.planning.planner import Planner
 from shared.planning.receive_drop import receive_drop, sweep
 from shared.planning.records import Drop
+from shared.planning.spool import Page, Spool
 from shared.runs import DropVersion, Run, RunState
 from tests.histories.actions import Kill, Meanwhile, Spot, Trouble
 from tests.histories.tripwire import Killed, Tripwire, Wired
@@ -301,11 +303,11 @@ def slow(made: Desk, meanwhile: Callable[[], object]) -> Planner:
     return replace(whole, drop=lambda path: Slow(whole.drop(path), meanwhile))
 
 
-def long_drop() -> bytes:
+def long_drop(records: int = 10_000) -> bytes:
     """More than a megabyte: pieces that are planned one after another."""
     text = io.StringIO()
     text.write("id,status,name,title,manager\n")
-    text.writelines(f"p{number:05d},Active,Name {number},{'x' * 80},\n" for number in range(10_000))
+    text.writelines(f"p{number:05d},Active,Name {number},{'x' * 80},\n" for number in range(records))
     return text.getvalue().encode()
 
 
@@ -319,6 +321,27 @@ def test_a_planner_that_works_for_long_keeps_its_claim(made: Desk) -> None:
         made.rollcall.house.send_runs()
 
     sweep(slow(made, meanwhile), made.drops.versions())
+    assert len(seen) * 10 > 3 * CLAIM
+    assert set(seen) == {(0, 0)}
+    run = the_run(made)
+    assert (run.state, run.plan_attempt, run.lost_planners) == (RunState.PLANNED, 1, 0)
+
+
+def test_a_planner_that_works_for_long_on_one_piece_keeps_its_claim(
+    made: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packed drop is small, and holds much."""
+    made.put(gzip.compress(long_drop(60_000)))
+    seen: list[tuple[int, int]] = []
+    add = Spool.add
+
+    def takes_ten_seconds(spool: Spool, page: Page) -> None:
+        made.clock.advance(seconds=10)
+        seen.append(made.sweep())
+        add(spool, page)
+
+    monkeypatch.setattr(Spool, "add", takes_ten_seconds)
+    sweep(planner(made), made.drops.versions())
     assert len(seen) * 10 > 3 * CLAIM
     assert set(seen) == {(0, 0)}
     run = the_run(made)
