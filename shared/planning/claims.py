@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 LOOKED_AT = frozenset({RunState.RECEIVED, RunState.PLANNING})  # the runs that `left_behind` needs
 LONGEST = timedelta(minutes=30)  # a claim after planners that were lost
 _RENEW_AFTER = 0.25  # of its length
-_LOOKED_FOR = timedelta(minutes=5)  # how long a run that nobody has claimed is looked for
+_LOOKED_FOR = timedelta(minutes=5)  # how long a run without a claim is looked for
 
 
 def left_behind(runs: Iterable[Run], now: datetime, claim: timedelta) -> list[str]:
     """The sources that have a run (of those in LOOKED_AT) whose planner was lost, before it claimed the run or after.
 
-    A run that a planner gave back is none: that one has said what is wrong, and the sweep tries again.
+    A run that a planner gave back is not among them: that planner said what is wrong, and the sweep tries again.
     """
     return sorted({run.source for run in runs if _is_left(run, now, claim)})
 

@@ -107,7 +107,7 @@ def stamps(made: Desk) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("finds", TRIGGERS)
-def test_whoever_finds_the_claim_of_a_killed_planner_over_goes_on(
+def test_each_trigger_goes_on_when_the_claim_of_a_killed_planner_is_over(
     tmp_path: Path, finds: Callable[[House], object]
 ) -> None:
     """Killed at any call. A run that was entered is planned a minute later, by each of the triggers."""
