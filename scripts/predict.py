@@ -127,6 +127,9 @@ WHOLE = (
 )
 
 
+NAMES = frozenset(each.name for each in WHOLE)
+
+
 def _main(name: str, *without: str, **values: str) -> Deployment:
     return Deployment(name=name, parameters="main.bicepparam", environment=MAIN, without=tuple(without), values=values)
 
@@ -220,30 +223,32 @@ def _where(deployment: Deployment) -> list[str]:
     return [word for name, value in known.items() for word in (f"--{name}", value)] + scope
 
 
-def predictions(infra: Path, rows: Collection[str] | None = None) -> dict[str, str]:
+def predictions(infra: Path, rows: Collection[str] | None = None, names: Collection[str] = NAMES) -> dict[str, str]:
     """Every file that is kept in `infra/`, by its name. Raises PredictionError.
 
-    With `rows`, only those of `DEPLOYMENTS` are predicted anew; the others stay as they are kept.
+    With `names`, only those of `WHOLE` are predicted, and with `rows`, only those of `DEPLOYMENTS`, which differ from
+    one of them. The others stay as they are kept.
     """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         compiler = Compiler(infra, Path(folder))
-        whole = dict(zip([each.name for each in WHOLE], pool.map(compiler.predict, WHOLE), strict=True))
+        asked = [each for each in WHOLE if each.name in names]
+        whole = dict(zip([each.name for each in asked], pool.map(compiler.predict, asked), strict=True))
         if refused := [f"{name}: {reason}" for name, reason in whole.items() if isinstance(reason, str)]:
             raise PredictionError("; ".join(refused))
         differences = {} if rows is None else json.loads((infra / REDEPLOYMENTS).read_text(encoding="utf-8"))
         for base, others in DEPLOYMENTS.items():
-            asked = [each for each in others if rows is None or each.name in rows]
-            found = zip(asked, pool.map(compiler.predict, asked), strict=True)
+            wanted = [each for each in others if rows is None or each.name in rows]
+            found = zip(wanted, pool.map(compiler.predict, wanted), strict=True)
             differences.setdefault(base, {}).update(
                 {each.name: difference(whole[base], snapshot) for each, snapshot in found}
             )
-        kept = {f"{name}.snapshot.json": snapshot for name, snapshot in whole.items()}
         made_from = {
             "compiler": compiler.version,
             "arguments": {each.name: _where(each) for each in WHOLE},
             "variables": {each.name: each.variables for each in WHOLE if each.parameters},
             "files": hashes(infra),
         }
+    kept: dict[str, Any] = {f"{name}.snapshot.json": snapshot for name, snapshot in whole.items()}
     kept |= {REDEPLOYMENTS: differences, MADE_FROM: made_from}
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in kept.items()}
 

@@ -44,12 +44,22 @@ def caught(mutation: Mutation) -> bool:
             name = Path(mutation.path).relative_to("infra").as_posix()
             return _refused(project.infra, name)
         try:
-            made = predict.predictions(project.infra, mutation.rows)
+            made = predict.predictions(project.infra, mutation.rows, _touched(mutation))
         except predict.PredictionError:
             return False  # a fault for the compiler: it should be listed as one
         for name, text in made.items():
             (project.infra / name).write_text(text, encoding="utf-8")
         return finds(mutation, project)
+
+
+def _touched(mutation: Mutation) -> set[str]:
+    """The whole deployments that a fault may show in: each costs seconds."""
+    if mutation.rows:
+        return {base for base, rows in predict.DEPLOYMENTS.items() for each in rows if each.name in mutation.rows}
+    path = Path(mutation.path)
+    if path.suffix == ".bicepparam" or path.name == "events.bicep":
+        return {path.stem}
+    return {"main", "locked-down", "events"} if path.name == "app-settings.json" else {"main", "locked-down"}
 
 
 def _refused(infra: Path, name: str) -> bool:

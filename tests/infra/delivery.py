@@ -12,6 +12,7 @@ from tests.infra.project import Project
 
 APP = "modules/function-app.bicep"
 GIVEN_BY_AZD = {"AZURE_SUBSCRIPTION_ID"}  # beside the outputs
+CHOSEN = {"HOOK_PAUSE"}  # has a default
 
 
 def hooks(project: Project) -> Iterator[str]:
@@ -24,12 +25,16 @@ def hooks(project: Project) -> Iterator[str]:
     for kind, options in project.yaml("azure.yaml")["hooks"]["postdeploy"].items():
         if not (project.root / options["run"]).is_file():
             yield f"azure.yaml: the {kind} hook {options['run']} is missing"
+    by_azd = project.yaml("azure.yaml")["infra"]["module"] + ".bicep"
+    passed_on = {each.name for each in project.files[by_azd].of("output")}
     parameters = {each.name for each in events.of("param")}
     for hook in ("postdeploy.sh", "postdeploy.ps1"):
         source = project.text(f"infra/hooks/{hook}")
         read = set(re.findall(r"\$env:([A-Z_]+)\b" if hook.endswith(".ps1") else r"\$\{?([A-Z_]{2,})\b", source))
-        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs - GIVEN_BY_AZD))
-        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source))
+        read -= GIVEN_BY_AZD | CHOSEN
+        yield from (f"{hook}: main.bicep has no output {name}" for name in sorted(read - outputs))
+        yield from (f"{hook}: {by_azd} has no output {name}" for name in sorted(read - passed_on))
+        given = set(re.findall(r"(\w+)=\S*\b[A-Z_]{6,}", source.partition("--parameters ")[2].partition("\n")[0]))
         required = {each.name for each in events.of("param") if each.required}
         yield from (f"{hook}: {name} is no parameter of events.bicep" for name in sorted(given - parameters))
         yield from (f"{hook}: events.bicep needs {name}" for name in sorted(required - given))
@@ -38,8 +43,10 @@ def hooks(project: Project) -> Iterator[str]:
         wanted.removeprefix(">= ") != f"{told[1]}.0"
     ):
         yield f"azure.yaml: azd {wanted or 'of any version'} is taken, and docs/deploy.md tells another"
-    for hook in ("postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
-        for call in re.findall(r"\baz (?:functionapp|deployment|eventgrid) .+", project.text(f"infra/hooks/{hook}")):
+    for hook in ("push.sh", "postdeploy.sh", "postdeploy.ps1", "smoke.sh"):
+        for call in re.findall(
+            r"\baz (?:account|functionapp|deployment|eventgrid|rest) .+", project.text(f"infra/hooks/{hook}")
+        ):
             if not re.search(r'"\$@"|@subscription|AZURE_SUBSCRIPTION_ID', call):
                 yield f"{hook}: azd may work in another subscription than {call!r}"
     yield from _workflow(project, outputs)
