@@ -75,4 +75,4 @@ azurite: | install-cli
 	@$(BIN)/python -m local.storage install
 
 kusto: | install-dev
-	@$(BIN)/python -m tests.infra.kusto install
+	@$(BIN)/python -m tests.infra.kusto

@@ -42,10 +42,13 @@ def _built() -> House:
     source=func.BlobSource.EVENT_GRID,
 )
 def plan_drop(client: blob.BlobClient) -> None:
-    """A drop has arrived: plan it."""
+    """A drop has arrived: plan it. The host runs this for events of any container; those of others are no drops."""
     from shared.adapters.blobs import BlobDrop
 
-    _planned(house().plan_drop(BlobDrop(client), _planned))
+    if client.container_name == house().settings.drops_container:
+        _planned(house().plan_drop(BlobDrop(client), _planned))
+    else:
+        _ignored(client)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
@@ -73,7 +76,7 @@ def sweep(timer: func.TimerRequest) -> None:
     _event("swept", found=found, planned=planned)
 
 
-@app.route(route="health", methods=["GET"])
+@app.route(route="health", methods=["GET", "HEAD"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
     from shared.adapters.console_http import answer_health
@@ -92,6 +95,10 @@ def console(req: func.HttpRequest) -> func.HttpResponse:
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way
     told = run.figures
     _event("drop_planned", run_id=run.run_id, source=run.source, state=run.state, again_of=run.again_of, **vars(told))
+
+
+def _ignored(client: blob.BlobClient) -> None:
+    _event("event_ignored", container=client.container_name)
 
 
 def _event(event: str, **fields: Any) -> None:

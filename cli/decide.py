@@ -25,7 +25,7 @@ def approve(house: House, run_id: str, reason: str, by: str, shown: str, *, as_j
     if as_json:
         console.print_json(run_json(run) | {"plan_hash": run.plan_hash})
         return
-    if plan:
+    if plan and plan.gates:
         console.print_table(console.out(), gates_table(plan))
     _tell(run, f"is released by {by}: {run.figures.sent:,} people in {console.counted(run.figures.chunks, 'call')}")
 

@@ -11,6 +11,7 @@ from cli.environment import Surroundings
 from cli.errors import Misused
 from cli.follow import ENDS, follow, view
 from shared.runs import RunState, run_id_of
+from shared.sources import no_such_source
 
 
 def drop(around: Surroundings, file: Path, source: str, *, wait: bool, timeout: float, as_json: bool) -> int:
@@ -19,8 +20,7 @@ def drop(around: Surroundings, file: Path, source: str, *, wait: bool, timeout: 
     rollcall = around.house()
     known = rollcall.sources.sources()
     if source not in known:
-        faults = "".join(f"\n{fault}" for fault in rollcall.sources.faults())
-        raise Misused(f"there is no source {source!r} (known: {', '.join(sorted(known)) or 'none'}){faults}")
+        raise Misused(no_such_source(source, known, rollcall.sources.faults()))
     run_id = run_id_of(put(rollcall, file, source))
     screen = console.err()
     if not wait:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.errors import Misused
 from shared.runs import DropVersion
-from shared.sources import Source, read_sources
+from shared.sources import Source, no_such_source, read_sources
 
 if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded
     from shared.wiring import House
@@ -38,6 +38,14 @@ def source_named(name: str, folder: Path) -> Source:
     sources, faults = read_sources(folder)
     if name in sources:
         return sources[name]
-    known = ", ".join(sorted(sources)) or "none"
-    told = "".join(f"\n{fault}" for fault in faults)
-    raise Misused(f"there is no source {name!r} in {folder} (known: {known}){told}")
+    raise Misused(f"{folder}: {no_such_source(name, sources, faults)}")
+
+
+def must_be_source(house: House, name: str) -> None:
+    """Raises Misused unless there is a file of that source that reads, or a run of it: its file may be damaged."""
+    sources = house.sources.sources()
+    if name in sources:
+        return
+    known = {*sources, *(run.source for run in house.ledger.runs())}
+    if name not in known:
+        raise Misused(no_such_source(name, known, house.sources.faults()))

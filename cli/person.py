@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import STYLES
+from cli.drops import must_be_source
 from cli.errors import CommandError
 from shared import scim
 from shared.collecting.advice import advice_for
@@ -24,6 +25,7 @@ EARLIER = 30  # runs that are looked through for somebody who is not known
 
 def person(house: House, key: str, source: str, *, as_json: bool) -> None:
     """When, in which run, with what, and with what outcome; and what the next drop does."""
+    must_be_source(house, source)
     with house.people.open(source) as people:
         known = people.get(key)
     run_id = known.run_id if known else ""

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import outcome_table, run_json, state_text
+from cli.drops import must_be_source
 from cli.errors import CommandError
 from cli.fetch import fetch
 from cli.forecast import forecast
@@ -29,6 +30,8 @@ LAST = "last"
 
 def runs(rollcall: House, source: str | None, *, as_json: bool) -> None:
     """Every run, oldest first."""
+    if source is not None:
+        must_be_source(rollcall, source)
     found, stops = rollcall.ledger.runs(source), rollcall.stops.all()
     if as_json:
         console.print_json([_with_drop(run) | _stopped(run, stops) for run in found])
@@ -82,8 +85,8 @@ def _with_drop(run: Run) -> dict[str, Any]:
 
 
 def _again(run: Run) -> dict[str, Any]:
-    """Whose people or drop it plans again, and whether it reverts that run."""
-    return {"again_of": run.again_of, "revert": run.revert}
+    """Whose people or drop it plans again, whether it reverts that run, and which runs are of the same second."""
+    return {"again_of": run.again_of, "revert": run.revert, "same_second": list(run.same_second)}
 
 
 def _stopped(run: Run, stops: tuple[SendingStop, ...]) -> dict[str, Any]:
@@ -152,7 +155,8 @@ def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
     if plan.reverted:
         console.print_table(screen, listed_table(plan))
     if run.state is RunState.HELD:
-        console.print_table(screen, gates_table(plan))
+        if plan.gates:
+            console.print_table(screen, gates_table(plan))
         screen.print(f"plan hash {run.plan_hash}")
         screen.print(f"decide    rollcall approve {run.run_id} --reason ...   or   rollcall cancel {run.run_id}")
         if run.revert:

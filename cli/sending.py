@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from cli import console
-from cli.errors import Misused
+from cli.drops import must_be_source
 from shared.sending import stops
 from shared.sending.stops import ALL, SendingStop
 from shared.wiring import House
@@ -17,8 +17,8 @@ from shared.wiring import House
 
 def stop_sending(rollcall: House, source: str | None, reason: str, by: str, *, as_json: bool) -> None:
     """Stop sending of a source, or of all; one that is stopped already stays as it is."""
-    if source is not None and source not in _known(rollcall):
-        raise Misused(f"there is no source {source!r} (known: {', '.join(sorted(_known(rollcall))) or 'none'})")
+    if source is not None:
+        must_be_source(rollcall, source)
     stop, is_new = stops.stop_sending(rollcall.stops, source or ALL, by, reason, datetime.now(UTC))
     if as_json:
         console.print_json({"stop": stop_json(stop), "new": is_new})
@@ -35,6 +35,8 @@ def stop_sending(rollcall: House, source: str | None, reason: str, by: str, *, a
 
 def resume(rollcall: House, source: str | None, by: str, *, as_json: bool) -> None:
     """Lift one stop, and say which still hold. Raises NotPossible when there is nothing to resume."""
+    if source is not None and all(stop.source != source for stop in rollcall.stops.all()):
+        must_be_source(rollcall, source)
     lifted, left = stops.resume(rollcall.stops, source or ALL, by, datetime.now(UTC))
     if as_json:
         console.print_json({"resumed": stop_json(lifted), "stopped": [stop_json(stop) for stop in left]})
@@ -57,8 +59,3 @@ def stop_json(stop: SendingStop) -> dict[str, Any]:
 def stop_lines(found: Iterable[SendingStop]) -> list[Text]:
     """A line for each stop that holds."""
     return [Text.assemble(("stopped   ", "bold yellow"), f"{stop.sentence}  ({stop.remedy})") for stop in found]
-
-
-def _known(rollcall: House) -> set[str]:
-    """The sources with a file, and those with runs: a source whose file does not read can be stopped, too."""
-    return {*rollcall.sources.sources(), *(run.source for run in rollcall.ledger.runs())}

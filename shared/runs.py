@@ -4,6 +4,8 @@ received -> planning -> planned -> sending -> sent -> settled
                |           |         |  ^
                v           v         v  |
             rejected     held     blocked          held, blocked, planned, received -> superseded or cancelled
+
+A planned run becomes held where another drop of the same second comes, and it is not known which one is newer.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ S = RunState
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     S.RECEIVED: frozenset({S.PLANNING, S.REJECTED, S.SUPERSEDED, S.CANCELLED}),
     S.PLANNING: frozenset({S.PLANNED, S.HELD, S.REJECTED, S.SUPERSEDED, S.CANCELLED}),
-    S.PLANNED: frozenset({S.SENDING, S.SENT, S.BLOCKED, S.SUPERSEDED, S.CANCELLED}),
+    S.PLANNED: frozenset({S.SENDING, S.SENT, S.BLOCKED, S.HELD, S.SUPERSEDED, S.CANCELLED}),
     S.HELD: frozenset({S.PLANNED, S.SUPERSEDED, S.CANCELLED}),
     S.SENDING: frozenset({S.SENT, S.BLOCKED, S.SUPERSEDED, S.CANCELLED}),
     S.BLOCKED: frozenset({S.SENDING, S.SENT, S.SUPERSEDED, S.CANCELLED}),
@@ -69,10 +71,15 @@ class DropVersion:
     size: int
 
     @property
+    def folder(self) -> str:
+        """The first folder of the path; "" where the file lies in none."""
+        folder, slash, _ = self.path.partition("/")
+        return folder if slash else ""
+
+    @property
     def source(self) -> str:
         """The first folder of the path names the source; `unknown` where it can be no source's name."""
-        folder, slash, _ = self.path.partition("/")
-        return folder if slash and SOURCE_NAME.fullmatch(folder) else "unknown"
+        return self.folder if SOURCE_NAME.fullmatch(self.folder) else "unknown"
 
 
 def run_id_of(drop: DropVersion) -> str:
@@ -184,6 +191,7 @@ class Run:
     join_again: bool = False  # log entries came while its files did not read: they are joined once these read
     marked: bool = False  # its records carry the run's mark, which Entra may show in its log
     outcomes_at: datetime | None = None  # when outcome.csv was last written
+    same_second: tuple[str, ...] = ()  # runs of full drops of this second; which one is newer was not known
     released_at: datetime | None = None  # when people whose change Entra had held back were to be sent again
     figures: Figures = field(default_factory=Figures)
     etag: str = ""
@@ -305,7 +313,10 @@ class Ledger(Protocol):
         ...
 
     def take_turn(self, run: Run) -> bool:
-        """Make this run the one of its source that is planned and sent; False while another one is."""
+        """Make this run the one of its source that is planned and sent; False while another one is.
+
+        True also while a run of its `same_second` has the turn and is held: that one keeps it, and both are held.
+        """
         ...
 
     def record(self, run_id: str, receipt: Receipt) -> Receipt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -247,6 +248,27 @@ def read_sources(folder: Path) -> tuple[dict[str, Source], tuple[str, ...]]:
                 faults.append(f"{file.name}:1: another file describes the source {source.source!r} already")
             sources.setdefault(source.source, source)
     return sources, tuple(faults)
+
+
+def no_such_source(name: str, known: Iterable[str], faults: Iterable[str] = ()) -> str:
+    """What to say where a source is asked for that there is not: the one that was meant where a name is near, else all
+    there are; and the faults of source files that do not read, since it may be one of these.
+    """
+    names = sorted(known)
+    near = near_source(name, names)
+    there = f"{near!r} exists" if near else f"known: {', '.join(names) or 'none'}"
+    return "; ".join([f"there is no source {name!r}", there, *faults])
+
+
+def near_source(name: str, known: Iterable[str]) -> str:
+    """The source whose name differs in case, blanks, hyphens, an ending or a letter or two; "" where there is none."""
+    plain = {_plain(each): each for each in sorted(known)}
+    found = get_close_matches(_plain(name), plain, n=1, cutoff=0.8)
+    return plain[found[0]] if found else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold()).removesuffix("s")
 
 
 def json_schema() -> dict[str, Any]:

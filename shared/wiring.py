@@ -224,6 +224,7 @@ class House:
             self.clock.now,
             self.clock.elapsed,
             timedelta(seconds=self.settings.plan_claim_seconds),
+            versions=self.storage.drops.versions,
         )
 
     @room

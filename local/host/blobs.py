@@ -2,9 +2,9 @@
 
 A scan by name and ETag stands in for Event Grid; delivery, tries and poison are the platform's.
 
-Enters: a path pattern and a container. Leaves: at least one invocation for each version of each blob that
-matches, or a poison message after the last try (platform.md 3.3). A blob deleted meanwhile is dropped
-silently; a changed one runs anyway.
+Enters: a path pattern and a container. Leaves: at least one invocation for each version of each blob, or a poison
+message after the last try (platform.md 3.3). A blob deleted meanwhile is dropped silently; a changed one runs anyway.
+The path is looked at only where the trigger polls. With Event Grid, the subscription alone says which blobs it gets.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class Delivery:
     tries: int = 5
     parallelism: int = 8
     copies: int = 1  # 2: every event comes twice at the same moment, as Event Grid may do
+    by_event: bool = True  # as with Event Grid: the path of the binding filters nothing
 
 
 class BlobTrigger:
@@ -145,12 +146,9 @@ class BlobTrigger:
         Raises AccountUnreachable.
         """
         with self._changed:
-            found = {blob.name: blob.etag for blob in self._container.blobs(self._pattern.prefix)}
-            new = [
-                name
-                for name, etag in found.items()
-                if self._seen.get(name) != etag and self._pattern.captured(name) is not None
-            ]
+            prefix = "" if self._delivery.by_event else self._pattern.prefix
+            found = {blob.name: blob.etag for blob in self._container.blobs(prefix)}
+            new = [name for name, etag in found.items() if self._seen.get(name) != etag and self._is_for_it(name)]
             self._seen = found
             for name in new:
                 self._submit(name)
@@ -164,11 +162,23 @@ class BlobTrigger:
                 raise WaitedTooLong(f"{self.function}: {self._pending} deliveries did not end in {seconds} s")
 
     def fire(self, told: str = "") -> Invocation:
-        """Run the function once by hand for `container/name`."""
+        """Run the function once by hand for `container/name`, as an event does.
+
+        Another container than that of the path reaches a function that takes an SDK type, too. Raises
+        ConfigurationError.
+        """
         container, _, name = told.partition("/")
-        if container != self._pattern.container or not name:
+        if not name:
+            raise ConfigurationError(f"{self.function} takes a blob as container/name, not {told!r}")
+        if container == self._pattern.container:
+            return self._dispatcher.run(self.function, self._trigger(name))
+        if not (self._delivery.by_event and self._delivery.takes_sdk_type):
             raise ConfigurationError(f"{self.function} takes a blob of {self._pattern.container!r}, not {told!r}")
-        return self._dispatcher.run(self.function, self._trigger(name))
+        handed = wire.blob_reference(self._delivery.connection, container, name)
+        return self._dispatcher.run(self.function, handed)
+
+    def _is_for_it(self, name: str) -> bool:
+        return self._delivery.by_event or self._pattern.captured(name) is not None
 
     def _submit(self, name: str) -> None:
         for _ in range(self._delivery.copies):
@@ -218,6 +228,6 @@ class BlobTrigger:
             "BlobType": "BlockBlob",
             "ContainerName": self._container.name,
             "BlobName": name,
-            "ETag": blob.etag if blob else "",
+            "ETag": f'"{blob.etag}"' if blob else "",  # with its quotes, as the service writes it
         }
         return json.dumps(message)

@@ -177,6 +177,7 @@ class Host:
             tries=self._host_json.blob_tries,
             parallelism=self._host_json.blob_parallelism,
             copies=2 if self._options.deliver_twice else 1,
+            by_event=properties.get("source") == "EventGrid",
         )
         container = AccountContainer(Account.connect(connection, settings), pattern.container)
         return BlobTrigger(function.name, pattern, container, delivery, self.dispatcher)

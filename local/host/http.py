@@ -9,8 +9,8 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -24,7 +24,8 @@ from local.host.worker import Function, Invocation
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PARAMETER = re.compile(r"\{(?P<star>\*{0,2})(?P<name>\w+)(?::(?P<type>\w+))?(?P<optional>\?)?\}")
 _CONVERTERS = {None: "", "int": ":int", "long": ":int", "guid": ":uuid", "double": ":float", "alpha": ""}
-_COOKIE_FIELDS = {"path": "path", "domain": "domain", "max-age": "max_age"}
+_COOKIE_FIELDS = (("max-age", "max_age"), ("domain", "domain"), ("path", "path"))
+_SAME_SITE = {1: "lax", 2: "strict", 3: "none"}
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,15 @@ def _response(ended: Invocation) -> Response:
 
 
 def _set_cookie(cookie: Any) -> str:
-    morsel = SimpleCookie({cookie.name: cookie.value})[cookie.name]
-    for name, attribute in _COOKIE_FIELDS.items():
-        told = getattr(cookie, attribute)
-        if told is not None and told.value is not None:
-            morsel[name] = told.value
-    morsel["secure"] = bool(cookie.secure and cookie.secure.value)
-    morsel["httponly"] = bool(cookie.http_only and cookie.http_only.value)
+    """A cookie as the real host writes it: in ASP.NET's words and order, its value escaped. Where the app named no
+    domain, the worker's library hands over an empty one, and the host writes `domain=`.
+    """
+    said = ((name, getattr(cookie, field)) for name, field in _COOKIE_FIELDS)
+    attributes = [f"{name}={value.value}" for name, value in said if value is not None and value.value is not None]
+    if cookie.secure and cookie.secure.value:
+        attributes.append("secure")
     if cookie.same_site:
-        morsel["samesite"] = {1: "Lax", 2: "Strict", 3: "None"}[cookie.same_site]
-    return morsel.OutputString()
+        attributes.append(f"samesite={_SAME_SITE[cookie.same_site]}")
+    if cookie.http_only and cookie.http_only.value:
+        attributes.append("httponly")
+    return "; ".join([f"{cookie.name}={quote(cookie.value, safe='')}", *attributes])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -24,7 +24,7 @@ from local.host.http import HttpTrigger, Keys, endpoint_of
 def application(triggers: list[HttpTrigger], keys: Keys, dispatcher: Dispatcher, verbs: Verbs) -> Starlette:
     """Return the host's HTTP application: every trigger's routes and the admin pages."""
     routes = [
-        Route(path, endpoint_of(trigger, keys, dispatcher), methods=list(trigger.methods))
+        _route(path, trigger.methods, endpoint_of(trigger, keys, dispatcher))
         for trigger in triggers
         for path in trigger.paths
     ]
@@ -36,7 +36,19 @@ def application(triggers: list[HttpTrigger], keys: Keys, dispatcher: Dispatcher,
         Route("/admin/functions", admin.functions, methods=["GET"]),
         Route("/admin/functions/{name}", admin.fire, methods=["POST"]),
     ]
-    return Starlette(routes=[*routes, *own], exception_handlers={HostError: _host_error})
+    return Starlette(routes=[*routes, *own], exception_handlers={HostError: _host_error, 405: _no_such_method})
+
+
+def _route(path: str, methods: Sequence[str], endpoint: Callable[[Request], Any]) -> Route:
+    """A route for these methods alone: Starlette would add HEAD to GET, which the real host does not."""
+    route = Route(path, endpoint, methods=list(methods))
+    route.methods = set(methods)
+    return route
+
+
+def _no_such_method(request: Request, error: Exception) -> Response:
+    """404 for a method that no function has, as the real host."""
+    return Response(status_code=404)
 
 
 def _host_error(request: Request, error: Exception) -> Response:

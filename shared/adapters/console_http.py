@@ -11,7 +11,7 @@ import azure.functions as func
 
 from shared.errors import SettingsError
 from shared.reporting.console import Console, answer
-from shared.reporting.exchange import Request
+from shared.reporting.exchange import Request, Response
 
 
 class Kept(Protocol):
@@ -57,8 +57,13 @@ def answer_http(app: App, handed: func.HttpRequest) -> func.HttpResponse:
     finally:
         app.damages.keep()
     return func.HttpResponse(
-        response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=response.media_type
+        response.body, status_code=response.status, headers=dict(response.all_headers), mimetype=_type_alone(response)
     )
+
+
+def _type_alone(response: Response) -> str:
+    """The media type without its charset: the worker's library adds one to each text, UTF-8 as all of ours is."""
+    return response.media_type.partition(";")[0]
 
 
 def read_request(handed: func.HttpRequest) -> Request:

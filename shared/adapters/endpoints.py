@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.source_folder import SourceFolder
 from shared.endpoint import Endpoint, TrustedHosts
 from shared.errors import ConfigurationError, DropError
-from shared.sources import Source
+from shared.sources import Source, no_such_source
 
 if TYPE_CHECKING:
     from shared.adapters.graph_job import GraphJob  # which loads httpx: not every trigger calls anybody
@@ -21,15 +21,14 @@ class Endpoints:
         self._hosts = hosts
 
     def source(self, name: str) -> Source:
-        """The source of that name. Raises DropError: a drop of another name cannot be planned."""
+        """The source that a folder of the drops container is named after. Raises DropError where there is none."""
         sources = self._sources.sources()
         if name in sources:
             return sources[name]
-        known = ", ".join(sorted(sources)) or "none"
-        told = "".join(f"; {fault}" for fault in self._sources.faults())
-        raise DropError(
-            f"there is no source {name!r} (known: {known}){told}; drop files into a folder named after their source"
-        )
+        way = "drop files into a folder named after their source"
+        if not name:
+            raise DropError(f"the file lies in no folder; {way}: {', '.join(sorted(sources)) or 'there is none yet'}")
+        raise DropError(f"{no_such_source(name, sources, self._sources.faults())}; {way}")
 
     def today(self, name: str) -> Source:
         """The source of that name, as its file is now. Raises ConfigurationError where there is none that reads."""

@@ -93,7 +93,10 @@ class TableLedger:
             self._runs.decoded(row, _RUN)
 
     def take_turn(self, run: Run) -> bool:
-        """Make this run the one of its source that is planned and sent; False while another one is."""
+        """Make this run the one of its source that is planned and sent; False while another one is.
+
+        True also while a run of its `same_second` has the turn and is held: that one keeps it, and both are held.
+        """
         entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": run.run_id}
         try:
             turn = self._runs.stored_one(table_key(run.source), _TURN)
@@ -106,6 +109,8 @@ class TableLedger:
                 return False
             holder = ""  # the states of the runs say which one has the turn
         if holder == run.run_id:
+            return True
+        if holder in run.same_second and self._is_held(holder):
             return True
         if self._has_the_turn(holder) or not self._won(lambda: self._runs.replace(entity, turn.etag)):
             return False
@@ -192,6 +197,12 @@ class TableLedger:
         except Damaged:  # its column says so, too
             row = self._runs.stored_one(table_key(source_of(run_id)), table_key(run_id))
             return row.entity.get("state") not in _OVER
+
+    def _is_held(self, run_id: str) -> bool:
+        try:
+            return self.get(run_id).state is RunState.HELD
+        except (UnknownRun, Damaged):
+            return False
 
     @staticmethod
     def _won(write: Any) -> bool:

@@ -133,6 +133,7 @@ class Watch:
     stops: tuple[SendingStop, ...] = ()  # of sending, that hold
     source_faults: tuple[str, ...] = ()  # of source files that do not read
     damages: tuple[Damage, ...] = ()  # of what is stored
+    strays: tuple[RunWatch, ...] = ()  # rejected runs of drops for which there is no source, newest last
 
     def could_not_see(self, source: str) -> bool:
         """Whether a source was not looked at, since a source file does not read: it may be that one."""

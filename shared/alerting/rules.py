@@ -26,7 +26,14 @@ UNREAD_FOR = timedelta(minutes=10)  # longer than Graph fails now and then
 def findings(watch: Watch) -> list[Finding]:
     """Everything the rules find now."""
     found = [finding for source in watch.sources for rule in RULES for finding in rule(watch, source)]
-    return [*found, *quota_nearly_spent(watch), *sending_stopped(watch), *source_files(watch), *damaged(watch)]
+    return [
+        *found,
+        *quota_nearly_spent(watch),
+        *sending_stopped(watch),
+        *source_files(watch),
+        *damaged(watch),
+        *strays(watch),
+    ]
 
 
 def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
@@ -318,6 +325,23 @@ def _damage(each: Damage) -> Finding:
         f"damaged|{each.place}", Severity.CRITICAL, "damaged", each.source, "Something stored does not read", text,
         each.remedy, each.run_id,
     )  # fmt: skip
+
+
+def strays(watch: Watch) -> Iterator[Finding]:
+    """A drop lies in a folder that is named after no source: the newest one of each folder. While a source file does
+    not read, a folder may be of that source, and the file is named.
+    """
+    recent = [each for each in watch.strays if watch.now - each.run.changed_at < RECENT]
+    newest = {
+        each.run.drop.folder: each
+        for each in recent
+        if not watch.source_faults or each.run.source != each.run.drop.folder
+    }
+    for each in newest.values():
+        yield _of_run(
+            each, f"run-{RunState.REJECTED}", Severity.CRITICAL, "A drop is of no source",
+            f"{each.run.drop.path}: {'; '.join(each.run.reasons)}", "drop the file into the folder of its source",
+        )  # fmt: skip
 
 
 def quota_nearly_spent(watch: Watch) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from shared.endpoint import Endpoint
 from shared.errors import Damage, Damaged, RollcallError
 from shared.planning.as_planned import plan_to_show
 from shared.planning.changes import Action
-from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run
+from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run, RunState
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
@@ -53,10 +53,12 @@ class Watcher:
 
 def watch(watcher: Watcher) -> Watch:
     """Everything, at this moment. What was found damaged on the way is part of it."""
-    endpoints = watcher.endpoints()
-    sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in watcher.sources().items())
+    endpoints, known = watcher.endpoints(), watcher.sources()
+    sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in known.items())
     stops, faults = watcher.stops(), tuple(watcher.source_faults())
-    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()))
+    rejected = [run for run in watcher.ledger.runs(states=[RunState.REJECTED]) if run.drop.folder not in known]
+    strays = tuple(map(RunWatch, rejected))
+    return Watch(sources, watcher.budget(), watcher.now(), stops, faults, tuple(watcher.damages()), strays)
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:

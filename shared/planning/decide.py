@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
-from shared.errors import Damaged, Missing, NotPossible, StaleRun
+from shared.errors import Damaged, Missing, NotPossible, StaleRun, UnknownRun
 from shared.planning.as_planned import has_its_requests, read_plan
 from shared.planning.plan import KEYS, PLAN, Plan, plan_hash
 from shared.planning.todays_source import why_not
@@ -34,6 +35,7 @@ def approve(
 
     The plan's hash covers everything that is sent. Raises NotPossible when the run is not held, the reason is empty,
     the plan is not the one that was shown, or `source` (by name) says today something else than it was made from.
+    Other drops of its second, of which it was not known whether they are newer, are superseded first.
     """
     run = ledger.get(run_id)
     if run.state is not RunState.HELD:
@@ -49,8 +51,30 @@ def approve(
         )
     if fault := why_not(run, plan, source):
         raise NotPossible(fault)
+    if run.same_second:
+        _supersede_others(ledger, run, by, now)
     approval = Approval(by, now, reason.strip(), digest)
     return ledger.save(run.moved(RunState.PLANNED, now, approval=approval))
+
+
+def _supersede_others(ledger: Ledger, run: Run, by: str, now: datetime) -> None:
+    """What came in the same second gives way, before this run may be sent. Raises NotPossible where one is sent now."""
+    others = list[Run]()
+    for run_id in run.same_second:
+        with suppress(UnknownRun):  # it is forgotten by now
+            others.append(ledger.get(run_id))
+    for other in others:
+        if other.state in TO_SEND:
+            raise NotPossible(
+                f"run {other.run_id}, which came in the same second, is {other.state}; cancel one of the two "
+                f"(rollcall cancel {other.run_id}, or rollcall cancel {run.run_id})"
+            )
+    for other in others:
+        if other.state in (RunState.RECEIVED, RunState.PLANNING, RunState.HELD):
+            reason = f"{by} approved run {run.run_id} ({run.drop.path}), of the same second, as the newer one"
+            ledger.save(other.moved(RunState.SUPERSEDED, now, reasons=(reason,)))
+    if not ledger.take_turn(run):
+        raise NotPossible(f"another run of {run.source} is planned or sent now; look again (rollcall runs)")
 
 
 def cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> Run:

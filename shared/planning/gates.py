@@ -2,8 +2,8 @@
 
 A percentage is of the people known (of the records, for rejected ones and duplicates); up to `floor` people it does not
 count. Some gates have no limit to set, since nobody drops such a file on purpose: one that ends in the middle of a
-line, one that was sent before and is not the latest, one whose keys lost their leading zeros, and a partial one that is
-older than what was sent already.
+line, one that was sent before and is not the latest, one whose keys lost their leading zeros, and a partial one that
+is, or may be, older than what was sent already.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Facts:
     whole_before: bool = True  # a drop of this source was sent to its end
     cut_off: bool = False  # the file stops in the middle of a line
     sent_before_by: str = ""  # a run that sent this very content, though not the latest one
-    overtaken_by: str = ""  # a run of a newer drop, of which something was sent already
+    overtaken: str = ""  # why it may be older than what was sent already: a sentence
     zeros_lost: tuple[str, ...] = ()  # new keys that are known keys but for leading zeros
     first_run_holds: bool = False
 
@@ -124,9 +124,8 @@ def _always(facts: Facts) -> Iterable[Tripped]:
         )
         yield Tripped("zeros_lost", len(facts.zeros_lost), "never", sentence, facts.zeros_lost[:EXAMPLES])
 
-    if facts.overtaken_by:
-        sentence = f"it is older than a drop that was sent already, by run {facts.overtaken_by}"
-        yield Tripped("out_of_order", 1, "never", sentence)
+    if facts.overtaken:
+        yield Tripped("out_of_order", 1, "never", facts.overtaken)
 
 
 def _first_run(facts: Facts) -> Iterable[Tripped]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -146,7 +146,13 @@ class People(PeopleReads):
         self._db.execute("UPDATE people SET absences = 0 WHERE absences < 0")
 
     def remember_drop(self, sha256: str, run_id: str, at: datetime, *, whole_lines: bool = True) -> None:
-        """The content of a drop that was sent to its end, and whether its last line had one."""
+        """The content of a drop that was sent to its end, and whether its last line had one.
+
+        Of drops of one second, the one that was sent later counts as newer.
+        """
+        second = (at.isoformat(), (at + timedelta(seconds=1)).isoformat())
+        (last,) = self._db.execute("SELECT max(at) FROM drops WHERE at >= ? AND at < ?", second).fetchone()
+        at = datetime.fromisoformat(last) + timedelta(microseconds=1) if last else at
         self._db.execute(
             "INSERT OR REPLACE INTO drops VALUES (?, ?, ?, ?)", (sha256, run_id, at.isoformat(), whole_lines)
         )

@@ -48,13 +48,13 @@ def plan_drop(
     artefacts: Artefacts,
     nulls_flow: NullsFlow,
     now: datetime,
-    overtaken_by: str = "",
+    overtaken: str = "",
     keep: Callable[[], object] = lambda: None,
 ) -> tuple[Plan, str]:
     """The plan of this drop, written to the run's folder, and its hash. Raises DropError where the drop does not read.
 
     Planning the same drop again, with the same people known and at the same `now`, writes the same files.
-    `overtaken_by` is a run of a newer drop of which something was sent already, "" where there is none.
+    `overtaken` says why the drop may be older than what was sent already, "" where it is not.
     `keep` is called again and again on the way; what it raises ends the planning.
     """
     full = holds_everybody(source, run.drop)
@@ -71,7 +71,7 @@ def plan_drop(
         records = HashedWriter(files.enter_context(artefacts.writer(run, RECORDS))) if lacks_records else None
         absent = HashedWriter(files.enter_context(artefacts.writer(run, ABSENT))) if full else None
         cutter = ChunkCutter(run.run_id, requests, written)
-        second = SecondPass(source, people, found, cutter, rejected, overtaken_by, len(table.header), full, records)
+        second = SecondPass(source, people, found, cutter, rejected, overtaken, len(table.header), full, records)
         for page in spool.pages():
             second.take(page)
         if absent is not None:

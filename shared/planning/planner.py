@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.planning.people import PeopleStore
 from shared.planning.records import Drop
-from shared.runs import Artefacts, Ledger, Run
+from shared.runs import Artefacts, DropVersion, Ledger, Run
 from shared.sources import Source
 
 
@@ -19,10 +19,11 @@ class Planner:
     ledger: Ledger
     artefacts: Artefacts
     people: PeopleStore
-    source: Callable[[str], Source]  # by name; raises DropError where there is none that reads
+    source: Callable[[str], Source]  # by the folder that is named after it; raises DropError where none reads
     drop: Callable[[str], Drop]  # by path; raises Missing
     nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]
     elapsed: Callable[[], float]  # seconds since some moment; never set, and counts suspension
     claim: timedelta = timedelta(seconds=30)  # a planner that has not renewed it for so long counts as lost
     tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended
+    versions: Callable[[str], Iterable[DropVersion]] = field(kw_only=True)  # the drops that lie under a prefix now

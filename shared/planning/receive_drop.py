@@ -23,7 +23,7 @@ from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
 from shared.planning.records import Drop
-from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by
+from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by, why_held_beside
 from shared.runs import FINISHED, DropVersion, Run, RunState, new_run
 
 
@@ -78,7 +78,7 @@ def plan_waiting(planner: Planner, source: str) -> int:
         while (run := plan_next(planner, source)) is not None:
             done += 1
             planner.tell(run)
-            if run.state not in FINISHED:
+            if run.state not in FINISHED and not run.same_second:  # others of its second are planned beside it
                 break
     except Damaged as error:
         _say_why_they_wait(planner, source, error)
@@ -147,14 +147,14 @@ def _planned(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Ru
         return run.moved(RunState.REJECTED, planner.now(), reasons=(str(error),)), 0
     now = planner.now()
     planned = run.moved(
-        RunState.HELD if plan.held else RunState.PLANNED,
+        RunState.HELD if plan.held or run.same_second else RunState.PLANNED,
         now,
         planned_at=now,
         claimed_until=None,
         plan_hash=digest,
         requests_etag=etag,
         figures=plan.figures,
-        reasons=(*(gate.sentence for gate in plan.gates), *_left_out(plan)),
+        reasons=(*(gate.sentence for gate in plan.gates), *why_held_beside(planner.ledger, run), *_left_out(plan)),
         marked=plan.version > 1,
     )
     return planned, plan.in_doubt
@@ -171,7 +171,7 @@ def _plan(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Run, 
 
 
 def _new_plan(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Plan, str]:
-    source = planner.source(run.source)
+    source = planner.source(run.drop.folder)
     drop = open_drop(planner, run)
     overtaken = "" if holds_everybody(source, run.drop) else overtaken_by(planner.ledger, run)
     with planner.people.open(run.source) as people:

@@ -43,7 +43,7 @@ class SecondPass:
     survey: Survey
     cutter: ChunkCutter
     rejected: Writer
-    overtaken_by: str
+    overtaken: str
     width: int
     full: bool  # who is not in the drop is absent
     records: Writer | None = None  # takes the records of unchanged people that are not kept yet
@@ -224,7 +224,7 @@ class SecondPass:
             whole_before=whole_lines_before is not None,
             cut_off=self.survey.stops_in_a_record or (bool(whole_lines_before) and not self.survey.whole_lines),
             sent_before_by=self.people.earlier_drop(self.survey.sha256) if sends else "",
-            overtaken_by=self.overtaken_by if sends else "",
+            overtaken=self.overtaken if sends else "",
             zeros_lost=self._zeros_lost(),
             first_run_holds=self.source.first_run == "hold",
         )

@@ -4,15 +4,21 @@ Full drops: everybody is in the newest one, so older ones that wait, are held, o
 it, and one that is found late gives way to a newer one. A drop that does not read takes nobody's place. Partial drops
 queue, and so do runs that send people again; these give way to a full drop as well. Corrections queue in every source.
 
+Full drops of one second of which it is not known which one is newer (`drop_order`) are all planned and held. The
+approval of one supersedes the others. One that comes while another is sent waits until that is done, and is held then.
+
 A drop of no bytes may still be written: it waits a while, and gives way when its content has come.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 
 from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
 from shared.planning.corrections import is_correction
+from shared.planning.drop_order import is_newer, order_key
 from shared.planning.mapping import mapping_of
 from shared.planning.plan import PLAN
 from shared.planning.planner import Planner
@@ -26,10 +32,12 @@ from shared.runs import (
     Ledger,
     Run,
     RunState,
+    new_run,
 )
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
 PLANNED_OR_SENT = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}
+UNKNOWN_ORDER = "which one is newer is not known"
 EMPTY_WAITS = timedelta(minutes=5)
 MAY_HAVE_SENT = ENDED_ON_THE_WAY | {RunState.SENT, RunState.SETTLED}
 
@@ -41,19 +49,43 @@ def candidates(planner: Planner, source: str) -> list[Run]:
     """
     for damage in planner.ledger.damaged(source):
         raise Damaged(damage)
-    waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
-    waiting = [run for run in waiting if not _may_still_be_written(planner, run)]
+    waiting, full = _waiting(planner, source), _is_full(planner, source)
+    if full and _enter_others_of_its_second(planner, waiting):
+        waiting = _waiting(planner, source)
     if any(_is_claimed(planner, run) for run in waiting):
         return []
-    if _is_full(planner, source):
+    if full:
         some = [run for run in waiting if _tells_of_some(run)]
         drops = [run for run in waiting if not _tells_of_some(run)]
-        newest = _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) if drops else None
-        waiting = [newest] if newest else some
-    if _turn_is_taken(planner.ledger, source) or is_unfolded(planner.ledger, source):
+        newest = _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) if drops else []
+        waiting = newest or some
+    if _turn_is_taken(planner.ledger, source, waiting) or is_unfolded(planner.ledger, source):
         return []
     begun = [run for run in waiting if run.state is RunState.PLANNING]
     return [*begun, *[run for run in waiting if run.state is RunState.RECEIVED][:1]]
+
+
+def _waiting(planner: Planner, source: str) -> list[Run]:
+    """Those that wait, the oldest first; without drops that may still be written."""
+    waiting = sorted(planner.ledger.runs(source, WAITING), key=_age)
+    return [run for run in waiting if not _may_still_be_written(planner, run)]
+
+
+def _enter_others_of_its_second(planner: Planner, waiting: list[Run]) -> bool:
+    """Enter the runs of full drops that lie beside the newest one that waits, and are of its second: their events may
+    come later than the sender's next tick. Whether there was one that was not entered yet.
+    """
+    drops = [run.drop for run in waiting if not _tells_of_some(run)]
+    if not drops:
+        return False
+    newest = drops[-1]
+    of_its_second = [
+        version
+        for version in planner.versions(f"{newest.folder}/")
+        if version.last_modified == newest.last_modified and version.path != newest.path and not is_correction(version)
+    ]
+    new = [version for version in of_its_second if planner.ledger.add(new_run(version, planner.now()))]
+    return bool(new)
 
 
 def _tells_of_some(run: Run) -> bool:
@@ -65,17 +97,20 @@ def _may_still_be_written(planner: Planner, run: Run) -> bool:
     return run.drop.size == 0 and not run.resend and planner.now() - run.drop.last_modified < EMPTY_WAITS
 
 
-def _age(run: Run) -> tuple[datetime, datetime, str]:
-    """Oldest first. Storage tells times in whole seconds; of two drops of one second, the one seen later is newer."""
-    return run.drop.last_modified, run.received_at, run.run_id
+def _age(run: Run) -> tuple[object, ...]:
+    """Oldest first, as far as it is known; when a drop was seen says nothing of its age."""
+    return *order_key(run.drop), run.received_at, run.run_id
 
 
 def _is_claimed(planner: Planner, run: Run) -> bool:
     return run.state is RunState.PLANNING and run.claimed_until is not None and run.claimed_until > planner.now()
 
 
-def _turn_is_taken(ledger: Ledger, source: str) -> bool:
-    return bool(ledger.runs(source, HAS_THE_TURN - {RunState.PLANNING}))
+def _turn_is_taken(ledger: Ledger, source: str, waiting: list[Run]) -> bool:
+    """Whether a run is on its way which those that wait are not held beside."""
+    beside = {run_id for run in waiting for run_id in run.same_second}
+    taken = ledger.runs(source, HAS_THE_TURN - {RunState.PLANNING})
+    return any(run.state is not RunState.HELD or run.run_id not in beside for run in taken)
 
 
 def is_unfolded(ledger: Ledger, source: str) -> bool:
@@ -84,37 +119,119 @@ def is_unfolded(ledger: Ledger, source: str) -> bool:
 
 
 def overtaken_by(ledger: Ledger, run: Run) -> str:
-    """The run of a newer drop of which something may have been sent; "" when there is none."""
-    newer = [
-        other.run_id
-        for other in ledger.runs(run.source)
-        if other.sending_at and not other.resend and other.drop.last_modified > run.drop.last_modified
-    ]
-    return newer[-1] if newer else ""
+    """Why a drop that does not hold everybody may be older than what was sent already: a sentence, or ""."""
+    others = [other for other in ledger.runs(run.source) if other.sending_at and not other.resend and other != run]
+    if newer := [other.run_id for other in others if is_newer(other.drop, run.drop)]:
+        return f"it is older than a drop that was sent already, by run {newer[-1]}"
+    for other in others:
+        if is_newer(other.drop, run.drop) is None and run.drop.path != other.drop.path:
+            return f"{_together_with(other)}, which was sent already; {UNKNOWN_ORDER}"
+    return ""
 
 
-def _newest(planner: Planner, drops: list[Run], begun: list[Run]) -> Run | None:
-    """The newest of these full drops that reads; the others have given way, or came to their end.
+def _newest(planner: Planner, drops: list[Run], begun: list[Run]) -> list[Run]:
+    """The newest of these full drops that reads; the others have given way, or came to their end. Where it is not known
+    which one is the newest, all that may be, each with those it is to be held beside.
 
     `begun` are runs of some people whose planner died: they hold the turn, and give way as well.
     """
     waiting = {run.run_id for run in drops}  # another planner may have planned one of them by now
     others = [run for run in planner.ledger.runs(drops[0].source, PLANNED_OR_SENT) if run.run_id not in waiting]
+    full = [run for run in others if not _tells_of_some(run)]
     while drops:
         run = drops.pop()
-        newer = [other for other in others if not _tells_of_some(other) and _is_newer(other, run)]
-        in_its_way = [*drops, *begun, *(other for other in others if other.state in HAS_THE_TURN)]
+        newer = [other for other in full if is_newer(other.drop, run.drop)]
+        older = [*drops, *begun, *(other for other in others if other.state in HAS_THE_TURN)]
+        of_its_second = [other for other in (*drops, *full) if _may_be_newer(other, run)]
         if newer:
             _supersede(planner, run, newer[-1].drop)
-        elif not in_its_way or _reads(planner, run):
-            for other in in_its_way:
-                _supersede(planner, other, run.drop)
-            return run
-    return None
+        elif not (older or of_its_second) or _reads(planner, run):
+            rivals = _rivals(planner, of_its_second)
+            for other in older:
+                if other not in rivals:
+                    by = next((each for each in (run, *rivals) if is_newer(each.drop, other.drop)), run)
+                    _supersede(planner, other, by.drop)
+            return _together(planner, run, rivals)
+    return []
 
 
-def _is_newer(other: Run, run: Run) -> bool:
-    return other.drop.last_modified > run.drop.last_modified
+def _may_be_newer(other: Run, run: Run) -> bool:
+    """Whether another full drop may be newer than this one. A file of the same name was overwritten by this one."""
+    return not is_newer(run.drop, other.drop) and other.drop.path != run.drop.path
+
+
+def _rivals(planner: Planner, of_its_second: list[Run]) -> list[Run]:
+    """Those of these full drops that may be the newest, too: they read, and are neither overwritten nor deleted."""
+    there = [
+        other
+        for other in of_its_second
+        if _is_there(planner, other) and (other.state not in WAITING or _reads(planner, other))
+    ]
+    return [run for run in there if not any(is_newer(other.drop, run.drop) for other in there)]
+
+
+def _together(planner: Planner, run: Run, rivals: list[Run]) -> list[Run]:
+    """What is planned now of drops of one second: each says beside which ones it is held. Nothing while one is sent."""
+    to_plan = [run, *(each for each in rivals if each.state in WAITING)]
+    if under_way := [each for each in rivals if each.state in TO_SEND - {RunState.PLANNED}]:
+        for each in to_plan:
+            _wait(planner, each, under_way[0])
+        return []
+    everyone = [run, *rivals]
+    beside = {one.run_id: tuple(each.run_id for each in everyone if each is not one) for one in everyone}
+    for each in rivals:
+        if each.state in (RunState.PLANNED, RunState.HELD):
+            _hold(planner, each, [other for other in everyone if other.run_id in beside[each.run_id]])
+    return sorted((replace(each, same_second=beside[each.run_id]) for each in to_plan), key=_age)
+
+
+def _hold(planner: Planner, run: Run, others: list[Run]) -> None:
+    """A run that was planned before others of its second came is held with them; an approval of before is over."""
+    new = [other for other in others if other.run_id not in run.same_second]
+    if not new:
+        return
+    held = run.moved(
+        RunState.HELD,
+        planner.now(),
+        approval=None,
+        same_second=(*run.same_second, *(other.run_id for other in new)),
+        reasons=(*run.reasons, *map(_why_beside, new)),
+    )
+    with suppress(StaleRun):  # another process was quicker; the next look sees what it is now
+        held = planner.ledger.save(held)
+        if run.state is not RunState.HELD:
+            planner.tell(held)
+
+
+def _wait(planner: Planner, run: Run, other: Run) -> None:
+    reason = f"{_together_with(other)}, which is {other.state}; it is planned after that, and held"
+    if run.reasons != (reason,):
+        with suppress(StaleRun):
+            planner.ledger.save(replace(run, reasons=(reason,)))
+
+
+def why_held_beside(ledger: Ledger, run: Run) -> tuple[str, ...]:
+    """Why a run is held that came in the same second as others: a sentence for each of these."""
+    return tuple(_why_beside(ledger.get(run_id)) for run_id in run.same_second)
+
+
+def _why_beside(other: Run) -> str:
+    if other.state in (RunState.SENT, RunState.SETTLED):
+        return f"{_together_with(other)}, which was sent; {UNKNOWN_ORDER}: approve this one if it is, else cancel it"
+    return f"{_together_with(other)}; {UNKNOWN_ORDER}: the approval of one supersedes the other"
+
+
+def _together_with(other: Run) -> str:
+    return f"it came in the same second as {other.drop.path} (run {other.run_id})"
+
+
+def _is_there(planner: Planner, run: Run) -> bool:
+    """Whether the file is still the version that was received."""
+    try:
+        open_drop(planner, run)
+    except (DropChanged, Missing):
+        return False
+    return True
 
 
 def _supersede(planner: Planner, run: Run, by: DropVersion) -> None:
@@ -135,7 +252,7 @@ def _reads(planner: Planner, run: Run) -> bool:
         return True
     try:
         drop = open_drop(planner, run)
-        source = planner.source(run.source)
+        source = planner.source(run.drop.folder)
         mapping_of(source, read_records(drop.chunks(), source.csv, source.columns))
     except (DropChanged, Missing) as error:
         _end(planner, run, RunState.SUPERSEDED, str(error))

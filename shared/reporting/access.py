@@ -99,7 +99,12 @@ class Door:
                 401, "This token is not valid, or it was used already. Start `rollcall up` again for another."
             )
         secure = "; Secure" if request.secure else ""
-        cookie = f"{COOKIE}={self._new_session()}; Path={request.base}; HttpOnly; SameSite=Strict{secure}"
+        # A browser needs no domain. But where it is not named, the Functions host writes an empty one, and clients
+        # that are no browsers refuse such a cookie
+        host = _asked_host(request)
+        domain = f"[{host}]" if ":" in host else host
+        session = f"{COOKIE}={self._new_session()}; Domain={domain}; Path={request.base}"
+        cookie = f"{session}; HttpOnly; SameSite=Strict{secure}"
         return see_other(f"{request.base}/", ("Set-Cookie", cookie))
 
     def form_token(self, principal: Principal) -> str:
@@ -146,10 +151,14 @@ def comes_from_us(request: Request) -> bool:
 
 def _asked_of_loopback(request: Request) -> bool:
     """Whether the browser asked for this machine by one of its own names, and not by one that somebody pointed here."""
+    return _asked_host(request) in _LOOPBACK
+
+
+def _asked_host(request: Request) -> str:
     try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname in _LOOPBACK
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
-        return False
+        return ""
 
 
 def _platform_principal(request: Request) -> Principal | Refusal:

@@ -23,7 +23,7 @@ from shared.reporting.rendering import Pages
 from shared.reporting.run_view import FILES, RunFolder, run_view
 from shared.runs import Run, RunState
 from shared.sending.stops import ALL, holding, resume, stop_sending
-from shared.sources import Source
+from shared.sources import Source, no_such_source
 
 LARGEST_DOWNLOAD = 32 * 1024 * 1024
 STATIC = {"style.css": CSS, "progress.js": SCRIPT, "icon.svg": SVG}
@@ -134,7 +134,8 @@ class _Visit:
     def _source(self, name: str, status: int = 200, fault: str = "") -> Response:
         source = self.console.lookout.sources().get(name)
         if source is None:
-            return self.told(404, "There is no such source", "The overview shows every source there is.")
+            text = f"{no_such_source(name, self._source_names())}. The overview shows every source there is."
+            return self.told(404, "There is no such source", text[0].upper() + text[1:])
         endpoint = self.console.lookout.endpoints().get(name)
         alerts = self.console.alerts.open()
         view = source_view(self.console.lookout, source, endpoint, alerts, self.console.now(), RUNS_LISTED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import Damaged
+from shared.errors import Damaged, UnknownRun
 from shared.planning.as_planned import plan_to_show
 from shared.planning.lanes import Lane
 from shared.planning.plan import Plan
@@ -92,6 +92,7 @@ class RunView:
     may_approve: bool
     may_cancel: bool
     damage: str = ""  # why there is no plan to show
+    same_second: tuple[tuple[str, str], ...] = ()  # runs of drops of the same second, and their files ("" if forgotten)
 
 
 def receipts_of(ledger: Ledger, run: Run) -> list[Receipt]:
@@ -129,7 +130,14 @@ def run_view(
         may_approve=run.state is RunState.HELD and not damage,
         may_cancel=RunState.CANCELLED in run.next_states,
         damage=damage,
+        same_second=tuple((run_id, _drop_of(ledger, run_id)) for run_id in run.same_second),
     )
+
+
+def _drop_of(ledger: Ledger, run_id: str) -> str:
+    with suppress(UnknownRun, Damaged):
+        return ledger.get(run_id).drop.path
+    return ""
 
 
 def progress_of(run: Run, plan: Plan | None, receipts: Iterable[Receipt], budget: Budget, now: datetime) -> Progress:

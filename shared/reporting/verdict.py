@@ -60,6 +60,8 @@ def verdict(run: Run, stop: SendingStop | None = None) -> Verdict:
         return _settled(run)
     tone = TONES[run.state]
     if run.state is S.HELD:
+        if run.same_second:
+            return Verdict("Nothing was sent. Another drop came in the same second; a person decides.", tone)
         gates = "A gate holds" if len(run.reasons) == 1 else f"{len(run.reasons)} gates hold"
         return Verdict(f"Nothing was sent. {gates} this plan until a person decides.", tone)
     if run.state is S.SENDING:

@@ -149,6 +149,20 @@ def test_one_run_of_a_source_has_the_turn_until_it_is_over(ledger: TableLedger) 
     assert ledger.take_turn(second)
 
 
+def test_a_run_is_planned_beside_one_of_its_second_only_while_that_one_is_held(ledger: TableLedger) -> None:
+    first, second = (added(ledger, received("a", minutes)) for minutes in (1, 2))
+    assert ledger.take_turn(first)
+    first = moved(ledger, first, RunState.PLANNING)
+    beside = replace(second, same_second=(first.run_id,))
+    assert not ledger.take_turn(beside)
+    first = moved(ledger, first, RunState.HELD)
+    assert ledger.take_turn(beside)
+    assert not ledger.take_turn(second)
+    first = moved(ledger, first, RunState.PLANNED)
+    assert not ledger.take_turn(beside)
+    assert ledger.take_turn(first)
+
+
 def test_a_run_that_died_after_taking_its_turn_holds_up_nobody(ledger: TableLedger) -> None:
     first, second = (added(ledger, received("a", minutes)) for minutes in (1, 2))
     assert ledger.take_turn(first)

@@ -47,6 +47,31 @@ def test_a_held_run_is_told_once_with_a_link_and_over_when_it_is_approved(made: 
     assert len(graph.heard[TEAMS]) == len(graph.heard[SLACK]) == len(graph.heard[HOOK])
 
 
+def test_a_drop_of_no_source_raises_an_alert_until_it_is_old(made: tuple[Desk, Hooked]) -> None:
+    desk, graph = made
+    desk.sent(people(20))
+    for path in ("Employees/1.csv", "Employees/2.csv", "top.csv"):
+        desk.drops.write(path, b"id\n1\n")
+        desk.clock.advance(seconds=1)
+        desk.rollcall.house.plan_drop(desk.drops.drop(path))
+    desk.rollcall.house.raise_alerts()
+    told = [each for each in graph.heard[HOOK] if each["rule"] == "run-rejected"]
+    assert sorted(each["text"].partition(":")[0] for each in told) == ["Employees/2.csv", "top.csv"]
+    assert any("'employees' exists" in each["text"] for each in told)
+    desk.clock.advance(days=8)
+    desk.rollcall.house.raise_alerts()
+    assert heard(graph).count(("run-rejected", "resolved")) == 2
+
+
+def test_while_a_source_file_does_not_read_its_drops_are_not_called_strays(made: tuple[Desk, Hooked]) -> None:
+    desk, graph = made
+    (desk.rollcall.folder / "employees.yaml").write_text("source: [")
+    desk.drop(people(3))
+    desk.rollcall.house.raise_alerts()
+    assert "source-file" in {rule for rule, _ in heard(graph)}
+    assert "run-rejected" not in {rule for rule, _ in heard(graph)}
+
+
 def test_a_run_held_behind_many_newer_drops_stays_told(tmp_path: Path) -> None:
     desk, graph = hooked(tmp_path / "sources")
     desk.source(mode="partial")

@@ -181,6 +181,25 @@ def test_a_source_without_a_file_is_told(made: Desk) -> None:
     assert "there is no source 'strangers'" in run.reasons[0]
 
 
+@pytest.mark.parametrize("folder", ["Employees", "employees ", "employee", "EMPLOYEES"])
+def test_a_folder_that_is_nearly_a_sources_is_answered_with_both_names(made: Desk, folder: str) -> None:
+    made.sent(people(3))
+    made.drops.write(f"{folder}/drop.csv", as_csv(people(4)))
+    run = receive_drop(planner(made), made.drops.drop(f"{folder}/drop.csv"))
+    assert run.state is RunState.REJECTED
+    assert f"{folder!r}" in run.reasons[0]
+    assert "'employees' exists" in run.reasons[0]
+    assert "unknown" not in run.reasons[0]
+
+
+def test_a_file_in_no_folder_is_answered(made: Desk) -> None:
+    made.drops.write("top.csv", as_csv(people(4)))
+    run = receive_drop(planner(made), made.drops.drop("top.csv"))
+    assert run.state is RunState.REJECTED
+    assert "no folder" in run.reasons[0]
+    assert "employees" in run.reasons[0]
+
+
 def test_two_runs_of_one_source_never_have_the_turn_together(partial: Desk) -> None:
     """Two planners, each with another run in hand, since one of them saw an older drop that came late."""
     for name in ("a.csv", "b.csv"):
@@ -330,21 +349,6 @@ def test_a_drop_that_stays_empty_is_rejected_in_the_end(made: Desk) -> None:
     made.clock.advance(minutes=6)
     made.sweep()
     assert made.states() == ["rejected"]
-
-
-def test_of_two_files_within_one_second_the_one_seen_later_is_planned(made: Desk) -> None:
-    for attempt in range(8):
-        made.clock.advance(minutes=1)
-        paths = [f"employees/{attempt}-{name}.csv" for name in "ba"]
-        for path in paths:
-            made.drops.write(path, as_csv(people(3)))
-        for path in paths:
-            made.clock.advance(seconds=2)
-            silent = replace(planner(made), ledger=Silent(made.rollcall.house.ledger))
-            sweep(silent, [made.drops.drop(path).version])
-        made.sweep()
-        runs = {run.drop.path: run.state for run in made.rollcall.house.ledger.runs("employees")}
-        assert [runs[path] for path in paths] == [RunState.SUPERSEDED, RunState.PLANNED]
 
 
 def test_a_drop_deleted_before_it_is_planned_is_told(made: Desk) -> None:

@@ -26,11 +26,8 @@ MACHINE = "ServicePrincipal"
 # Who gets what, and where: (identity, its type, role, scope). Widen what is given here as well.
 GIVEN: set[tuple[str, str | None, str, str]] = {
     (APP, MACHINE, "Storage Blob Data Owner", HOST),
-    (APP, MACHINE, "Storage Queue Data Contributor", HOST),
-    (APP, MACHINE, "Storage Table Data Contributor", HOST),
     (APP, MACHINE, "Storage Blob Data Contributor", DROPS),
-    (APP, MACHINE, "Storage Queue Data Contributor", DROPS),
-    (APP, MACHINE, "Storage Table Data Contributor", DROPS),
+    *((APP, MACHINE, f"Storage {each} Data Contributor", on) for each in ("Queue", "Table") for on in (HOST, DROPS)),
     (APP, MACHINE, "Monitoring Metrics Publisher", "Microsoft.Insights/components/appi-rollcall-test"),
     (EVENTS, MACHINE, "Storage Blob Data Contributor", f"{CONTAINERS}/deadletters"),
 }
@@ -80,9 +77,9 @@ def graph_roles(project: Project) -> Iterator[str]:
     registration = project.files["console-registration.bicep"].source
     if re.findall(r"(?m)^ +value: '(.+)'$", registration) != ["Rollcall.Reader", "Rollcall.Operator"]:
         yield "console-registration.bicep: the app roles are Rollcall.Reader and Rollcall.Operator"
-    if "tags: ['WindowsAzureActiveDirectoryIntegratedApp']" not in registration:
-        yield "console-registration.bicep: without its tag the portal hides the app where people are assigned"
-    for setting in ("signInAudience: 'AzureADMyOrg'", "appRoleAssignmentRequired: true"):
+    # Without its tag the portal hides the app where people are assigned.
+    tag = "tags: ['WindowsAzureActiveDirectoryIntegratedApp']"
+    for setting in (tag, "signInAudience: 'AzureADMyOrg'", "appRoleAssignmentRequired: true"):
         if setting not in registration:
             yield f"console-registration.bicep: {setting} is missing"
 

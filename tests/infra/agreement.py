@@ -81,10 +81,7 @@ def secrets(project: Project) -> Iterator[str]:
     hidden = {str(field.alias) for field in Settings.model_fields.values() if not field.repr} - set(LOCAL_ONLY)
     offered = _references(project)
     yield from (f"{name} is a secret of Settings or it is not" for name in sorted(offered ^ hidden))
-    if (
-        "mapValues(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')"
-        not in project.files[WRITTEN].source
-    ):
+    if "(vaultUris, vaultUri => '@Microsoft.KeyVault(SecretUri=${vaultUri})')" not in project.files[WRITTEN].source:
         yield f"{WRITTEN}: a secret is written as it is, not as a reference"
     for each in project.deployments:
         yield from (f"{each.name}: {name} is a secret in clear" for name in sorted(hidden & set(each.app_settings)))
@@ -98,23 +95,21 @@ def triggers(project: Project) -> Iterator[str]:
     for name, value in project.settings.items():
         if name.endswith("_SCHEDULE") and (fault := _schedule_fault(value)):
             yield f"app-settings.json: {name}: {fault}"
-    connections = {each.arguments["connection"] for each in app.functions.values() if "connection" in each.arguments}
+    accounts = {
+        each.arguments["connection"]: "stdrops" for each in app.functions.values() if "connection" in each.arguments
+    }
     for each in project.deployments:
-        given = each.app_settings
-        for connection, account in (
-            ("AzureWebJobsStorage", "sthost"),
-            *((name, "stdrops") for name in sorted(connections)),
-        ):
+        for connection, account in (accounts | {"AzureWebJobsStorage": "sthost"}).items():
+            given = {name.removeprefix(connection): short(value) for name, value in each.app_settings.items()}
             for service in ("blob", "queue", "table"):
-                address = short(str(given.get(f"{connection}__{service}ServiceUri")))
-                if not re.search(
-                    rf"storageAccounts/{account}'.*\.{service}\]$|^https://{account}\.{service}\.", address
-                ):
+                address = given.get(f"__{service}ServiceUri", "")
+                if f"storageAccounts/{account}'" not in address or not address.endswith(f".{service}]"):
                     yield f"{each.name}: {connection}__{service}ServiceUri is {address}"
-            identity = str(given.get(f"{connection}__clientId"))
-            if given.get(f"{connection}__credential") != "managedidentity" or "/id-rollcall-test'" not in identity:
+            if given.get("__credential") != "managedidentity" or "/id-rollcall-test'" not in given.get(
+                "__clientId", ""
+            ):
                 yield f"{each.name}: {connection} does not sign in as the app"
-            if connection in given:
+            if "" in given:
                 yield f"{each.name}: {connection} is a connection string"
 
 
@@ -132,34 +127,32 @@ def storage(project: Project) -> Iterator[str]:
         kind: {value for name, value in project.settings.items() if name.endswith(suffix)}
         for kind, suffix in (("blobServices/containers", "_CONTAINER"), ("tableServices/tables", "_TABLE"))
     }
-    subscription = project.predicted["events"].one("Microsoft.EventGrid/systemTopics/eventSubscriptions")
-    letters = str(
-        subscription.at("properties.deadLetterWithResourceIdentity.deadLetterDestination.properties.blobContainerName")
-    )
-    named["blobServices/containers"].add(letters)
+    letters = "deadLetterWithResourceIdentity.deadLetterDestination.properties.blobContainerName"
+    named["blobServices/containers"].add(str(project.subscription.at(f"properties.{letters}")))
     for each in project.deployments:
         for kind, wanted in named.items():
-            resources = each.of_type(f"Microsoft.Storage/storageAccounts/{kind}")
-            made = {one.name for one in resources if "/stdrops" in one.id}
-            yield from (
-                f"{each.name}: {kind} {name} is not made, or nothing names it" for name in sorted(made ^ wanted)
-            )
-    begins = subscription.at("properties.filter.subjectBeginsWith")
-    if begins != f"/blobServices/default/containers/{project.settings['DROPS_CONTAINER']}/blobs/":
+            made = {one.name for one in each.of_type(f"Microsoft.Storage/storageAccounts/{kind}", "stdrops")}
+            yield from (f"{each.name}: {kind} {name} is not made, or not named" for name in sorted(made ^ wanted))
+    if project.subscription.at("properties.filter.subjectBeginsWith") != (
+        f"/blobServices/default/containers/{project.settings['DROPS_CONTAINER']}/blobs/"
+    ):
         yield "events: the filter is not for the drops container"
 
 
 def telemetry(project: Project) -> Iterator[str]:
     """OpenTelemetry is on in the host, in the worker and in the requirements; the app's own logger feeds it alone."""
-    host = '"telemetryMode": "OpenTelemetry"' in project.text("host.json")
-    worker = telemetry_settings(project).get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY") == "true"
-    needs = "azure-monitor-opentelemetry==" in project.text("requirements.txt")
-    if not host or not worker or not needs:
-        yield f"OpenTelemetry: host.json {host}, app setting {worker}, requirements.txt {needs}"
-    told = telemetry_settings(project)
-    if f'getLogger("{told.get("PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME")}")' not in project.text("function_app.py"):
-        yield "telemetry is not that of the logger of function_app.py"
-    silent = set(told.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(","))
+    given = telemetry_settings(project)
+    if given.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY") != "true":
+        yield "OpenTelemetry is off in the worker"
+    logger = f'getLogger("{given.get("PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME")}")'
+    for path, text in (
+        ("host.json", '"telemetryMode": "OpenTelemetry"'),
+        ("requirements.txt", "azure-monitor-opentelemetry=="),
+        ("function_app.py", logger),
+    ):
+        if text not in project.text(path):
+            yield f"{path} has no {text}"
+    silent = set(given.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(","))
     yield from (f"{client} gives telemetry every address" for client in sorted(CLIENTS - silent))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shared.alerting.findings import Severity
 from shared.alerting.rules import NAMES
 from tests.infra.events import alert_events
-from tests.infra.predicted import Prediction, Resource
+from tests.infra.predicted import Prediction
 from tests.infra.project import Project
 
 API_DRIVEN = "API2A"  # how the ids of jobs that take uploads begin: API2AAD and API2AD
@@ -25,7 +25,7 @@ LIST = re.compile(r"let (\w+) = dynamic\(\[(.+?)\]\)")
 def functions(project: Project) -> Iterator[str]:
     """The functions that Bicep and the failure alert name are those of `function_app.py`."""
     app = project.app
-    url = str(_subscription(project).at("properties.destination.properties.endpointUrl"))
+    url = str(project.subscription.at("properties.destination.properties.endpointUrl"))
     called = re.search(r"functionName=Host\.Functions\.\{1\}', .*?, '(\w+)'\)", url)
     if called is None or called[1] not in app.triggered_by("blob_trigger"):
         yield "events: functionName is no function with a blob trigger"
@@ -105,10 +105,6 @@ def _rule_faults(project: Project, prediction: Prediction) -> Iterator[str]:
             yield f"{name} is on or off, and should not be"
     if not group.at("properties.emailReceivers"):
         yield "no mail address gets the alerts"
-
-
-def _subscription(project: Project) -> Resource:
-    return project.predicted["events"].one("Microsoft.EventGrid/systemTopics/eventSubscriptions")
 
 
 def _minutes(duration: str) -> int:

@@ -69,9 +69,10 @@ def _workflow(project: Project, outputs: set[str]) -> Iterator[str]:
     held = set(re.findall(r"secrets\.(\w+)", source)) - {"ROLLCALL_ALERT_WEBHOOK"}
     yield from (f"deploy.yml: {name} is a secret that need not be" for name in sorted(held))
     given: Mapping[str, str] = workflow["jobs"]["deploy"]["env"]
-    for name, file in project.parameter_files.items():
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", file.source)) - {"AZURE_PRINCIPAL_ID"}
-        yield from (f"deploy.yml: {name} reads {each}, which is not given" for each in sorted(read - set(given)))
+    for path in project.infra.glob("*.bicepparam"):
+        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", path.read_text(encoding="utf-8")))
+        read -= {"AZURE_PRINCIPAL_ID"}
+        yield from (f"deploy.yml: {path.name} reads {each}, which is not given" for each in sorted(read - set(given)))
     smoke = project.text("infra/hooks/smoke.sh")
     read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", smoke)) - {"GITHUB_ACTIONS", "FIRST_TIME"} - GIVEN_BY_AZD
     read -= {name for name in read if name.startswith("SMOKE_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from logging.handlers import BufferingHandler
 
 from shared.adapters.channels import LogChannel
 from shared.alerting.findings import Finding, Severity
@@ -14,24 +15,13 @@ _NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _FINDING = Finding("run-held/x", Severity.WARNING, "run-held", "employees", "is held", "5 % are disabled", "look", "x")
 
 
-class _Kept(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
-
-
 def alert_messages() -> list[str]:
     """What is logged when an alert is raised, changed and resolved."""
-    kept, log = _Kept(), logging.Logger("alerts")
+    kept, log = BufferingHandler(len(Change) + 1), logging.Logger("alerts")
     log.addHandler(kept)
     for change in Change:
         LogChannel(log, lambda run_id: f"https://x.example/runs/{run_id}").tell(Alert(_FINDING, _NOON, _NOON, change))
-    return kept.messages
+    return [record.getMessage() for record in kept.buffer]
 
 
 def alert_events() -> dict[str, frozenset[str]]:

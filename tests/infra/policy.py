@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.predicted import Prediction, short
+from tests.infra.predicted import short
 from tests.infra.project import Project
 
 STORAGE = "Microsoft.Storage/storageAccounts"
@@ -18,6 +18,7 @@ SITE = "Microsoft.Web/sites"
 ENDPOINT = "Microsoft.Network/privateEndpoints"
 RULES = "Microsoft.Network/networkSecurityGroups"
 SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
+INWARDS = ("Inbound", "Allow")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ REFUSED_SETTINGS = re.compile(
     r"|WEBSITE_CONTENT\w*|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD|WEBSITE_VNET_ROUTE_ALL|WEBSITE_TIME_ZONE|TZ"
     r"|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT"
 )
+DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
 AUDITED = {"StorageRead", "StorageWrite", "StorageDelete"}
 # Deployments that are no redeployment of the base: they give other parameters.
 OTHERS = {"sources with hyphens"}
@@ -150,62 +152,49 @@ def flex_refused(project: Project) -> Iterator[str]:
 def private_network(project: Project) -> Iterator[str]:
     """What is private is private everywhere: both accounts and the app have endpoints, names and rules."""
     public, private = project.deployments
-    if [each for each in public.resources if each.body["type"].startswith("Microsoft.Network/")]:
-        yield "main: a public deployment has a network"
+    if networks := [each.id for each in public.resources if each.body["type"].startswith("Microsoft.Network/")]:
+        yield f"main: a public deployment has a network: {networks}"
     wanted = {("sthost", "blob"), ("sthost", "queue"), ("sthost", "table"), ("func-rollcall-", "sites")}
     wanted |= {("stdrops", service) for service in ("blob", "queue", "table", "dfs")}
-    connections = [(each, each.at("properties.privateLinkServiceConnections")) for each in private.of_type(ENDPOINT)]
-    found = {
-        (short(link["properties"]["privateLinkServiceId"]).rpartition("/")[2], group)
-        for _, links in connections
-        for link in links
-        for group in link["properties"]["groupIds"]
-    }
+    endpoints = private.of_type(ENDPOINT)
+    links = [link["properties"] for each in endpoints for link in each.at("properties.privateLinkServiceConnections")]
+    found = {(short(one["privateLinkServiceId"]).rpartition("/")[2], *one["groupIds"]) for one in links}
     yield from (f"locked-down: a private endpoint too many or too few: {each}" for each in sorted(found ^ wanted))
-    grouped = {
-        each.id.rpartition("/privateDnsZoneGroups")[0] for each in private.of_type(f"{ENDPOINT}/privateDnsZoneGroups")
-    }
-    yield from (f"locked-down: {each.name} has no name in DNS" for each, _ in connections if each.id not in grouped)
-    zones, links = (
-        private.of_type(f"Microsoft.Network/privateDnsZones{part}") for part in ("", "/virtualNetworkLinks")
-    )
-    if len(zones) != 5 or len(links) != len(zones):
-        yield f"locked-down: {len(zones)} zones and {len(links)} links, and not five of each"
-    site = private.one(SITE)
-    if not str(site.at("properties.virtualNetworkSubnetId")).endswith("/subnets/app"):
-        yield "locked-down: the app does not work from its subnet"
-    yield from _rules(private)
-
-
-def _rules(private: Prediction) -> Iterator[str]:
+    groups = private.of_type(f"{ENDPOINT}/privateDnsZoneGroups")
+    named = {each.id.rpartition("/privateDnsZoneGroups")[0] for each in groups}
+    yield from (f"locked-down: {each.name} has no name in DNS" for each in endpoints if each.id not in named)
+    zones = [len(private.of_type(f"Microsoft.Network/privateDnsZones{part}")) for part in ("", "/virtualNetworkLinks")]
+    if zones != [5, 5]:
+        yield f"locked-down: {zones[0]} zones and {zones[1]} links, and not five of each"
     for group in private.of_type(RULES):
-        rules = sorted(
-            (each["properties"] for each in group.at("properties.securityRules")), key=lambda each: each["priority"]
-        )
-        if rules[-1]["access"] != "Deny" or rules[-1]["destinationPortRange"] != "*":
+        rules = [each["properties"] for each in group.at("properties.securityRules")]
+        last = max(rules, key=lambda rule: rule["priority"])
+        if (last["access"], last["destinationPortRange"]) != ("Deny", "*"):
             yield f"locked-down: the last rule of {group.name} does not deny the rest"
-        inbound = [each for each in rules if each["direction"] == "Inbound" and each["access"] == "Allow"]
-        if any(each["sourceAddressPrefix"] != "VirtualNetwork" for each in inbound):
+        let_in = {each["sourceAddressPrefix"] for each in rules if (each["direction"], each["access"]) == INWARDS}
+        if let_in - {"VirtualNetwork"}:
             yield f"locked-down: {group.name} lets in what is outside the networks"
-    bare = [each.name for each in private.of_type(SUBNETS) if not each.at("properties.networkSecurityGroup.id")]
-    yield from (f"locked-down: the subnet {name} has no network security group" for name in bare)
-    if private.one(SUBNETS, "/app").at("properties.serviceEndpoints") != [{"service": "Microsoft.Web"}]:
-        yield "locked-down: the subnet of the app has no service endpoint for Microsoft.Web"
+    for subnet in private.of_type(SUBNETS):
+        if not subnet.at("properties.networkSecurityGroup.id"):
+            yield f"locked-down: the subnet {subnet.name} has no network security group"
+    yield from _differs(project, SUBNETS, {"properties.serviceEndpoints": [{"service": "Microsoft.Web"}]}, "/app")
+    if not str(private.one(SITE).at("properties.virtualNetworkSubnetId")).endswith("/subnets/app"):
+        yield "locked-down: the app does not work from its subnet"
 
 
 def hub_zones(project: Project) -> Iterator[str]:
     """With zones in a hub, or by policy, no zone and no link is made; with those of a hub each endpoint is in one."""
+    rows = project.redeployments["locked-down"]
     for name in ("zones of a hub", "zones by policy"):
-        changes = project.redeployments["locked-down"][name]
+        changes = rows[name]
         gone = [each for each in changes["left out"] if "privateDnsZones" in each]
         if len(gone) != 10 or changes["added"]:
             yield f"{name}: {len(gone)} zones and links are left out, and not ten; added: {changes['added']}"
-    hub = project.redeployments["locked-down"]["zones of a hub"]["changed"]
+    hub = rows["zones of a hub"]["changed"]
     moved = [value for values in hub.values() for value in values.values() if "/resourceGroups/rg-dns" in str(value[1])]
     if len(hub) != 8 or len(moved) != 8:
         yield "zones of a hub: an endpoint is not in a zone of the hub"
-    left = project.redeployments["locked-down"]["zones by policy"]["left out"]
-    if len([each for each in left if "privateDnsZoneGroups" in each]) != 8:
+    if sum("privateDnsZoneGroups" in each for each in rows["zones by policy"]["left out"]) != 8:
         yield "zones by policy: an endpoint is registered here, and by the policy"
 
 
@@ -301,16 +290,6 @@ def no_keys(project: Project) -> Iterator[str]:
             yield f"{each.name}: a password can publish code"
 
 
-def outputs(project: Project) -> Iterator[str]:
-    """No output holds what may be a secret: everybody who may read deployments could read it."""
-    for name, file in project.files.items():
-        secure = {each.name for each in file.of("param") if "secure" in each.decorators}
-        for each in file.of("output"):
-            used = set(re.findall(r"\w+", each.text.partition(" = ")[2]))
-            if SECRET_NAME.search(each.name) or used & secure or "onnectionString" in each.text:
-                yield f"{name}:{each.line}: {each.name} puts out what may be a secret"
-
-
 def secure_parameters(project: Project) -> Iterator[str]:
     """What may hold a secret is secure, so that the record of the deployment does not show it."""
     for name, file in project.files.items():
@@ -351,14 +330,11 @@ def deletion(project: Project) -> Iterator[str]:
 def audit(project: Project) -> Iterator[str]:
     """Who reads, writes and deletes personal data is recorded, in blobs and in tables."""
     for each in project.deployments:
-        kept = {
-            short(setting.id).partition("/providers/")[0]: {
-                log["category"] for log in setting.at("properties.logs") if log["enabled"]
-            }
-            for setting in each.of_type("Microsoft.Insights/diagnosticSettings")
-        }
         for service in ("blobServices", "tableServices"):
-            if kept.get(f"{STORAGE}/stdrops/{service}/default") != AUDITED:
+            on = f"{STORAGE}/stdrops/{service}/default/"
+            settings = [one for one in each.of_type(DIAGNOSTICS) if short(one.id).startswith(on)]
+            kept = {log["category"] for one in settings for log in one.at("properties.logs") if log["enabled"]}
+            if kept != AUDITED:
                 yield f"{each.name}: reads of {service} are not recorded: {kept}"
 
 
@@ -372,5 +348,5 @@ def sign_in(project: Project) -> Iterator[str]:
 
 CHECKS = (
     required, flex_refused, private_network, hub_zones, sftp_names, one_change_at_a_time, network_stays,
-    takes_nothing_away, refusals, no_keys, outputs, secure_parameters, descriptions, deletion, audit, sign_in,
+    takes_nothing_away, refusals, no_keys, secure_parameters, descriptions, deletion, audit, sign_in,
 )  # fmt: skip

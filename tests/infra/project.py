@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.infra.function_app import FunctionApp
-from tests.infra.predicted import Prediction
+from tests.infra.predicted import Prediction, Resource
 from tests.infra.source import BicepSource
 
 # What a copy of the project must hold for the checks to run on it.
@@ -44,11 +44,6 @@ class Project:
         return {path.relative_to(self.infra).as_posix(): BicepSource(path) for path in paths}
 
     @cached_property
-    def parameter_files(self) -> dict[str, BicepSource]:
-        """The `.bicepparam` files by name."""
-        return {path.name: BicepSource(path) for path in sorted(self.infra.glob("*.bicepparam"))}
-
-    @cached_property
     def predicted(self) -> dict[str, Prediction]:
         """What each parameter file deploys: `main`, `locked-down`, and `events` for the second deployment."""
         names = ("main", "locked-down", "events")
@@ -59,6 +54,11 @@ class Project:
         """The two whole deployments."""
         return self.predicted["main"], self.predicted["locked-down"]
 
+    @property
+    def subscription(self) -> Resource:
+        """The event subscription."""
+        return self.predicted["events"].one("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+
     @cached_property
     def redeployments(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Base -> deployment -> how it differs from its base, or why it is refused."""
@@ -68,7 +68,7 @@ class Project:
     @cached_property
     def settings(self) -> dict[str, str]:
         """The app settings that are the same in every environment."""
-        found: dict[str, str] = json.loads((self.infra / "app-settings.json").read_text(encoding="utf-8"))
+        found: dict[str, str] = self.json("infra/app-settings.json")
         return found
 
     @cached_property
@@ -84,8 +84,8 @@ class Project:
     @cached_property
     def workbook_queries(self) -> dict[str, str]:
         """The queries of the workbook by the title of their tile."""
-        workbook = json.loads((self.infra / "workbook.json").read_text(encoding="utf-8"))
-        tiles = [item["content"] for item in workbook["items"] if "query" in item["content"]]
+        items = self.json("infra/workbook.json")["items"]
+        tiles = [item["content"] for item in items if "query" in item["content"]]
         return {tile["title"]: tile["query"] for tile in tiles}
 
     @property

@@ -22,7 +22,6 @@ class Declared:
     required: bool
     decorators: frozenset[str]
     description: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class BicepSource:
                         required=" = " not in body and "} = " not in body,
                         decorators=frozenset(_DECORATOR.findall(before)),
                         description=words[1] if words else "",
-                        text=body,
                     )
                 )
         return found

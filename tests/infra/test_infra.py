@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +17,6 @@ from tests.infra import access, agreement, alerting, delivery, policy, queries
 from tests.infra.events import alert_messages
 from tests.infra.kusto.language_service import check
 from tests.infra.mutations import MUTATIONS, Finder, Mutation
-from tests.infra.predicted import Prediction
 from tests.infra.project import Project
 
 Check = Callable[[Project], Iterable[str]]
@@ -67,8 +64,7 @@ def test_the_checks_catch_the_faults_that_people_make(
 ) -> None:
     """Those that are found without a compiler; `make infra` seeds the others."""
     seeded = [each for each in MUTATIONS if each.finder is Finder.TEXT]
-    folders = (tmp_path / str(number) for number in range(len(seeded)))
-    missed = [each.name for each, folder in zip(seeded, folders, strict=True) if not catches(each, root, folder)]
+    missed = [each.name for each in seeded if not finds(each, each.seed(root, tmp_path / each.name))]
     with capsys.disabled():
         print(f"\ninfra: {len(seeded) - len(missed)} of {len(seeded)} seeded faults caught", end=" ")
     assert not missed, f"not caught: {', '.join(missed)}"
@@ -77,11 +73,6 @@ def test_the_checks_catch_the_faults_that_people_make(
 def test_every_fault_can_be_seeded(root: Path) -> None:
     """Also those that need the compiler to be found."""
     assert [each.name for each in MUTATIONS if each.before not in Project(root).text(each.path)] == []
-
-
-def catches(mutation: Mutation, root: Path, folder: Path) -> bool:
-    """Whether the check that is meant for this fault finds it."""
-    return finds(mutation, mutation.seed(root, folder))
 
 
 def finds(mutation: Mutation, project: Project) -> bool:
@@ -97,31 +88,16 @@ def test_no_check_is_there_without_a_fault_that_it_catches() -> None:
     assert {name_of(check) for check in CHECKS} == {each.by for each in MUTATIONS} - {"compiler"}
 
 
-def required_values(project: Project) -> Iterator[tuple[str, str, str]]:
-    """Each resource type and path that the policy asks for, with the prediction that has it."""
-    for kind, wanted in policy.REQUIRED.items():
-        for path in wanted:
-            yield next(each.name for each in project.predicted.values() if each.of_type(kind)), kind, path
-
-
 def test_each_required_value_is_noticed_when_it_changes(root: Path) -> None:
     """The predictions are changed themselves, so this needs no compiler."""
     missed = []
-    for name, kind, path in required_values(Project(root)):
+    for kind, path in ((kind, path) for kind, wanted in policy.REQUIRED.items() for path in wanted):
         project = Project(root)
-        body = copy.deepcopy(project.predicted[name].of_type(kind)[0].body)
-        others = [each.body for each in project.predicted[name].resources if each.body["id"] != body["id"]]
-        _change(body, path)
-        project.predicted[name] = Prediction.of(name, {"predictedResources": [*others, body]})
+        changed = next(found for each in project.predicted.values() for found in each.of_type(kind))
+        parent, _, key = path.rpartition(".")
+        (changed.at(parent) if parent else changed.body)[key] = "something else"
         missed += [] if list(policy.required(project)) else [f"{kind} {path}"]
     assert missed == []
-
-
-def _change(body: dict[str, Any], path: str) -> None:
-    *parents, last = path.split(".")
-    for key in parents:
-        body = body[key]
-    body[last] = "something else"
 
 
 def test_the_alert_events_begin_as_the_queries_expect() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import SourceError
-from shared.sources import Source, json_schema, read_source, read_sources
+from shared.sources import Source, json_schema, near_source, no_such_source, read_source, read_sources
 
 MINIMAL = """\
 source: staff
@@ -321,3 +321,34 @@ def test_the_json_schema_knows_short_and_long_rules() -> None:
     assert short["type"] == "string"
     assert "is" in long["properties"]
     assert "is_" not in long["properties"]
+
+
+# A name that is no source's
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("Employees", "employees"),
+        (" EMPLOYEES ", "employees"),
+        ("employee", "employees"),
+        ("emploees", "employees"),
+        ("contractors_eu", "contractors-eu"),
+        ("Contractors EU", "contractors-eu"),
+        ("strangers", ""),
+        ("", ""),
+        ("---", ""),
+    ],
+)
+def test_a_name_that_is_nearly_a_sources_is_recognised(asked: str, near: str) -> None:
+    known = ["contractors-eu", "employees", "interns"]
+    assert near_source(asked, known) == near
+    told = no_such_source(asked, known, ["broken.yaml:1: key is missing"])
+    assert repr(asked) in told
+    assert [name for name in known if repr(name) in told] == ([near] if near else [])
+    assert all(name in told for name in known) is not bool(near)
+    assert "broken.yaml:1" in told
+
+
+def test_where_there_is_no_source_at_all_that_is_said() -> None:
+    assert no_such_source("employees", ()) == "there is no source 'employees'; known: none"

@@ -16,6 +16,7 @@ from local.host.worker import Invocation, Worker
 from shared.errors import SettingsError
 from tests.worker.conftest import App
 
+# Files of this module may come within one second: the numbers in their names say their order
 PEOPLE = b"WorkerID,Status,Name\n1001,Active,Ann\n1002,Active,Bo\n"
 SCHEDULES = {
     "send_runs": "%SEND_SCHEDULE%",
@@ -67,7 +68,11 @@ def test_a_timer_takes_its_schedule_from_a_setting_and_never_runs_at_startup(wor
 
 def test_health_takes_a_function_key(worker: Worker) -> None:
     properties = worker.functions["health"].trigger.properties
-    assert (properties["route"], properties["methods"], properties["authLevel"]) == ("health", ["GET"], "FUNCTION")
+    assert (properties["route"], properties["methods"], properties["authLevel"]) == (
+        "health",
+        ["GET", "HEAD"],
+        "FUNCTION",
+    )
 
 
 def test_the_sample_settings_fill_every_binding_and_their_schedules_are_ncrontab(worker: Worker, root: Path) -> None:
@@ -105,8 +110,8 @@ def test_a_drop_is_planned_and_its_second_delivery_finds_the_same_run(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "rollcall")
-    app.drops.upload_blob("staff/monday.csv", PEOPLE)
-    first, second = drop(app, "staff/monday.csv"), drop(app, "staff/monday.csv")
+    app.drops.upload_blob("staff/1-day.csv", PEOPLE)
+    first, second = drop(app, "staff/1-day.csv"), drop(app, "staff/1-day.csv")
     assert (first.failure, second.failure) == (None, None)
     told = events(caplog, "drop_planned")
     assert {line["state"] for line in told} == {"planned"}
@@ -117,8 +122,8 @@ def test_a_drop_is_planned_and_its_second_delivery_finds_the_same_run(
 
 def test_no_event_names_a_person(app: App, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "rollcall")
-    app.drops.upload_blob("staff/tuesday.csv", PEOPLE)
-    assert drop(app, "staff/tuesday.csv").succeeded
+    app.drops.upload_blob("staff/2-day.csv", PEOPLE)
+    assert drop(app, "staff/2-day.csv").succeeded
     assert not [word for word in ("Ann", "1001", "contoso") if word in caplog.text]
 
 
@@ -142,7 +147,7 @@ def test_a_timer_does_its_work_and_tells_one_event(
 
 def test_the_sweep_plans_a_drop_whose_event_was_missed(app: App, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "rollcall")
-    app.drops.upload_blob("staff/missed.csv", PEOPLE)
+    app.drops.upload_blob("staff/3-day.csv", PEOPLE)
     assert app.worker.invoke("sweep", wire.timer(past_due=True)).succeeded
     (told,) = events(caplog, "swept")
     assert told["found"] == 1

@@ -1,4 +1,4 @@
-"""`python -m tests.infra.kusto install`: what `make kusto` runs."""
+"""`python -m tests.infra.kusto`: what `make kusto` runs."""
 
 import os
 import sys
@@ -7,8 +7,6 @@ from local.npm import LocalError
 from tests.infra.kusto.language_service import PACKAGES
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["install"]:
-        sys.exit("usage: python -m tests.infra.kusto install")
     try:
         PACKAGES.install(os.environ)
     except LocalError as error:

@@ -1,6 +1,6 @@
 """Microsoft's Kusto language service, from npm, under Node. Enters: queries. Leaves: the faults of each.
 
-`python -m tests.infra.kusto install` puts the pinned version under `.cache/kusto`; `check` never installs anything.
+`python -m tests.infra.kusto` puts the pinned version under `.cache/kusto`; `check` never installs anything.
 The columns in `tables.json` are those of the Azure Monitor table reference.
 """
 

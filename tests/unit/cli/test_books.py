@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.desk import Desk, Row, as_csv, people
 from tests.unit.cli.conftest import Rollcall
 
@@ -19,6 +21,7 @@ def test_runs_are_listed_with_their_whole_ids(made: Desk, rollcall: Rollcall) ->
     told = json.loads(rollcall("runs", "--json").stdout)
     assert [(run["run_id"], run["state"]) for run in told] == [(first.run_id, "settled"), (second.run_id, "rejected")]
     assert told[0]["outcomes"]["updated"] == told[0]["people"] == 3
+    made.rollcall.add_source("others")
     assert json.loads(rollcall("runs", "--source", "others", "--json").stdout) == []
 
 
@@ -85,6 +88,53 @@ def test_a_dropped_file_says_its_run(made: Desk, rollcall: Rollcall, tmp_path: P
     run = made.rollcall.house.plan_drop(made.drops.drop("employees/today.csv"))
     assert json.loads(told.stdout) == {"run_id": run.run_id}
     assert run.figures.people == 2
+
+
+def test_two_drops_of_one_second_name_each_other_until_one_is_approved(made: Desk, rollcall: Rollcall) -> None:
+    for name, title in (("sales.csv", "One"), ("works.csv", "Other")):
+        made.drops.write(f"employees/{name}", as_csv(people(3, title=title)))
+    made.sweep()
+    listed = json.loads(rollcall("runs", "--json").stdout)
+    assert [run["state"] for run in listed] == ["held", "held"]
+    ids = {run["drop"]["path"].removeprefix("employees/"): run["run_id"] for run in listed}
+    one, other = ids["sales.csv"], ids["works.csv"]
+    shown = json.loads(rollcall("show", one, "--json").stdout)
+    assert shown["same_second"] == [other]
+    said = " ".join(rollcall("show", one).stdout.split())
+    assert f"employees/works.csv (run {other})" in said
+    assert f"rollcall approve {one}" in said
+    assert rollcall("approve", other, "--reason", "works is newer").exit_code == 0
+    again = rollcall("approve", one, "--reason", "no, this one")
+    assert again.exit_code != 0
+    shown = json.loads(rollcall("show", one, "--json").stdout)
+    assert shown["state"] == "superseded"
+    assert other in shown["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("drop", "FILE"),
+        ("plan", "FILE"),
+        ("local", "FILE"),
+        ("runs",),
+        ("person", "p0001"),
+        ("stop-sending", "--reason", "no"),
+        ("resume",),
+        ("setup", "doctor"),
+    ],
+)
+def test_a_source_that_was_nearly_named_is_shown(
+    made: Desk, rollcall: Rollcall, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "today.csv"
+    file.write_bytes(as_csv(people(2)))
+    arguments = [str(file) if each == "FILE" else each for each in command]
+    more = ["--sources", str(made.rollcall.folder)] if command[0] in ("plan", "local", "setup") else []
+    found = rollcall(*arguments, "--source", "Employees ", *more)
+    assert found.exit_code == 2, found.output
+    assert "'employees' exists" in found.stderr
+    assert "'Employees '" in found.stderr
 
 
 def test_a_drop_for_nobody_is_told_and_not_made(made: Desk, rollcall: Rollcall, tmp_path: Path) -> None:

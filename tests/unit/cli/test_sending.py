@@ -55,6 +55,12 @@ def test_a_source_that_is_not_there_is_not_stopped(made: Desk, rollcall: Rollcal
     assert made.rollcall.house.stops.all() == ()
 
 
+def test_a_stop_of_a_source_that_is_gone_can_be_lifted(made: Desk, rollcall: Rollcall) -> None:
+    assert rollcall(*STOP, "--source", "employees").exit_code == 0
+    (made.rollcall.folder / "employees.yaml").unlink()
+    assert rollcall("resume", "--source", "employees").exit_code == 0
+
+
 def test_a_source_whose_file_does_not_read_can_be_stopped(made: Desk, rollcall: Rollcall) -> None:
     made.drop(people(3))
     (made.rollcall.folder / "employees.yaml").write_text("source: [")
@@ -87,7 +93,10 @@ def test_runs_and_show_say_why_a_run_waits(made: Desk, rollcall: Rollcall) -> No
 def test_a_stop_is_shown_without_any_run_and_only_where_it_matters(made: Desk, rollcall: Rollcall) -> None:
     rollcall(*STOP, "--source", "employees")
     assert "Anna" in rollcall("runs").stdout
-    assert "Anna" not in rollcall("runs", "--source", "others").stdout
+    made.rollcall.add_source("others")
+    elsewhere = rollcall("runs", "--source", "others")
+    assert elsewhere.exit_code == 0
+    assert "Anna" not in elsewhere.stdout
 
 
 def test_revert_makes_a_held_run_that_show_explains(made: Desk, rollcall: Rollcall) -> None:

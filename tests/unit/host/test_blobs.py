@@ -46,11 +46,20 @@ def test_a_new_version_under_the_same_name_is_delivered_again() -> None:
     assert names(functions) == ["hr/today.csv", "hr/today.csv"]
 
 
-def test_a_blob_outside_the_path_is_none_of_its_business() -> None:
+def test_a_blob_outside_the_path_reaches_the_function_too() -> None:
+    """As with Event Grid: the subscription says which events there are, and the path filters none."""
+    shelf, functions = Shelf(), Functions()
+    shelf.put("top.csv")
+    trigger(shelf, functions).settle()
+    assert names(functions) == ["top.csv"]
+
+
+def test_a_trigger_that_polls_takes_what_fits_its_path() -> None:
     shelf, functions = Shelf(), Functions()
     shelf.put("readme.txt")
-    trigger(shelf, functions).settle()
-    assert functions.handed == []
+    shelf.put("hr/today.csv")
+    trigger(shelf, functions, replace(ONCE, by_event=False)).settle()
+    assert names(functions) == ["hr/today.csv"]
 
 
 def test_an_sdk_type_is_handed_a_reference_and_never_content() -> None:
@@ -90,7 +99,7 @@ def test_after_the_last_try_a_blob_is_poison() -> None:
         "BlobType": "BlockBlob",
         "ContainerName": "drops",
         "BlobName": "hr/bad.csv",
-        "ETag": "etag-1",
+        "ETag": '"etag-1"',  # the service's, with its quotes
     }
 
 
@@ -175,11 +184,22 @@ def test_a_blob_whose_delivery_met_a_lost_account_is_delivered_by_the_next_scan(
     assert shelf.poisoned == []
 
 
-def test_a_trigger_fired_by_hand_takes_a_blob_of_its_container() -> None:
+def test_a_trigger_fired_by_hand_takes_a_blob_of_any_container_as_an_event_does() -> None:
     shelf, functions = Shelf(), Functions()
     watch = trigger(shelf, functions)
     assert watch.fire("drops/hr/today.csv").succeeded
-    assert names(functions) == ["hr/today.csv"]
+    assert watch.fire("elsewhere/today.csv").succeeded
+    told = [json.loads(handed.data.value.content) for _, handed in functions.handed]
+    assert [(each["ContainerName"], each["BlobName"]) for each in told] == [
+        ("drops", "hr/today.csv"),
+        ("elsewhere", "today.csv"),
+    ]
+    with pytest.raises(ConfigurationError, match="container"):
+        watch.fire("today.csv")
+
+
+def test_content_of_another_container_is_not_handed_over() -> None:
+    watch = trigger(Shelf(), Functions(), replace(ONCE, takes_sdk_type=False))
     with pytest.raises(ConfigurationError, match="elsewhere"):
         watch.fire("elsewhere/today.csv")
 

@@ -27,7 +27,8 @@ def say(trigger: Trigger) -> TypedData:
     said = f"{asked.method} {asked.params} {asked.query.get('how')} {asked.body.value.decode()}"
     cookie = RpcHttpCookie(
         name="seen",
-        value="1",
+        value="a b",
+        domain=SimpleNamespace(value=""),
         path=SimpleNamespace(value="/"),
         http_only=SimpleNamespace(value=True),
         same_site=2,
@@ -66,15 +67,22 @@ def test_a_request_becomes_an_invocation_and_its_answer_a_response(client: httpx
     assert answer.status_code == 201
     assert answer.text == "POST {'name': 'ann', 'times': '3'} loud hello"
     assert answer.headers["x-said"] == "yes"
-    assert answer.headers["set-cookie"] == "seen=1; HttpOnly; Path=/; SameSite=Strict"
+    assert answer.headers["set-cookie"] == "seen=a%20b; domain=; path=/; samesite=strict; httponly"
 
 
 def test_an_optional_parameter_may_be_left_out(client: httpx.Client) -> None:
     assert client.get("/api/say/ann?code=the-function").text.startswith("GET {'name': 'ann'}")
 
 
-def test_only_the_methods_of_the_binding_are_answered(client: httpx.Client) -> None:
-    assert client.put("/api/say/ann?code=the-function").status_code == 405
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE", "OPTIONS"])
+def test_a_method_that_is_not_in_the_binding_leads_nowhere(client: httpx.Client, method: str) -> None:
+    """Also HEAD, where the binding says GET."""
+    answer = client.request(method, "/api/say/ann?code=the-function")
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_a_binding_without_methods_takes_each(client: httpx.Client) -> None:
+    assert client.head("/api/silent").status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_examples_are_keys_of_the_people_concerned() -> None:
         ("cut_off", {"cut_off": True}),
         ("sent_before", {"sent_before_by": "run-1"}),
         ("zeros_lost", {"zeros_lost": ("7",)}),
-        ("out_of_order", {"overtaken_by": "run-2"}),
+        ("out_of_order", {"overtaken": "it is older than run-2"}),
     ],
 )
 def test_some_drops_always_need_a_person(gate: str, facts: dict[str, Any]) -> None:

@@ -53,13 +53,13 @@ class Table:
     def says(self, **changes: Any) -> None:
         self.source = Source.model_validate(SAYS | changes)
 
-    def plan(self, rows: list[Row] | bytes, overtaken_by: str = "") -> Plan:
+    def plan(self, rows: list[Row] | bytes, overtaken: str = "") -> Plan:
         self.drops.write("employees/drop.csv", rows if isinstance(rows, bytes) else as_csv(rows))
         drop = self.drops.drop("employees/drop.csv")
         self.run = new_run(drop.version, NOW)
         with self.known.open("employees") as people:
             plan, digest = plan_drop(
-                self.run, drop, self.source, people, self.files, lambda: self.nulls, NOW, overtaken_by
+                self.run, drop, self.source, people, self.files, lambda: self.nulls, NOW, overtaken
             )
         body = self.read("plan.json")
         assert decode_plan(body) == plan
