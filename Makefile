@@ -28,7 +28,7 @@ chaos: install-dev azurite ## kill a process that plans and sends 100 times in a
 histories: install-dev ## play 10,000 random histories in parts of ten minutes and print what occurred; again: goes on where it stopped
 	@$(BIN)/python -m tests.histories --count 10000 --seconds 590 $(ARGS)
 
-bench: install-dev azurite ## measure speed and memory against floors of the same run (ARGS="--small" for a minute's worth)
+bench: install-dev azurite ## measure speed and memory against floors of the same run (ARGS="--small" for a few minutes' worth)
 	@$(BIN)/python -m bench $(ARGS)
 
 fuzz: install-dev ## look for files, mappings and source files that break reading, for ten minutes and more

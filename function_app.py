@@ -68,8 +68,8 @@ def plan_drop(client: blob.BlobClient) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%SEND_SCHEDULE%")
 @reported
 def send_runs(timer: func.TimerRequest) -> None:
-    """Send what is planned, as fast as Entra permits."""
-    _event("runs_sent", **vars(house().send_runs()))
+    """Send what is planned, as fast as Entra permits; before that, plan what a lost planner has left."""
+    _event("runs_sent", **vars(house().send_runs(_planned)))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%COLLECT_SCHEDULE%")

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print the table, write bench/results.json. `--small`: a minute; all: half an hour."""
+"""`python -m bench`: measure, print the table, write bench/results.json. `--small`: three minutes; all: 35 minutes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.figures import Figure, Options, keep, table
 
-NAMES = ("planning", "sending", "collecting", "reading", "cold_start")
+NAMES = ("planning", "sending", "collecting", "reading", "cold_start", "killed")
 
 
 def main() -> None:

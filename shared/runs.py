@@ -172,7 +172,8 @@ class Run:
     sent_at: datetime | None = None
     settled_at: datetime | None = None
     not_before: datetime | None = None  # nothing is sent before this time
-    claimed_until: datetime | None = None  # a planner works on it until then at the latest
+    claimed_until: datetime | None = None  # its planner counts as lost then; it renews this while it works
+    lost_planners: int = 0  # planners that neither planned it nor gave it back before their claim was over
     attempts: int = 0  # calls in a row that Entra did not take
     plan_attempt: int = 1  # which planner made the plan: each has files of its own, so one that froze disturbs nobody
     plan_hash: str = ""

@@ -91,7 +91,7 @@ class Settings(BaseModel):
     graph_seconds: Seconds = Field(60, alias="GRAPH_SECONDS", gt=0)
     daily_calls: int = Field(DAILY_CALLS, alias="DAILY_CALLS", ge=1)
     leavers_calls: int = Field(100, alias="LEAVERS_CALLS", ge=0)
-    plan_claim_seconds: Seconds = Field(1_800, alias="PLAN_CLAIM_SECONDS")
+    plan_claim_seconds: Seconds = Field(30, alias="PLAN_CLAIM_SECONDS")
     sweep_after_seconds: Seconds = Field(300, alias="SWEEP_AFTER_SECONDS")
     log_lag_seconds: Seconds = Field(120, alias="LOG_LAG_SECONDS")
     log_overlap_seconds: Seconds = Field(1_800, alias="LOG_OVERLAP_SECONDS")

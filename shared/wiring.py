@@ -110,12 +110,29 @@ class House:
         with self.step():
             return receive_drop(replace(self.planner, tell=tell), drop)
 
-    def send_runs(self) -> Sent:
-        """Send what may be sent now."""
+    def send_runs(self, tell: Callable[[Run], object] = lambda run: None) -> Sent:
+        """Plan what a lost planner has left behind, then send what may be sent now, all within the budget of a tick.
+        `tell` hears of each run that was planned, or came to its end, on the way.
+        """
         from shared.sending.send_runs import send_runs
 
         with self.step():
-            return send_runs(self.sender)
+            since = self.clock.elapsed()
+            try:
+                self._plan_left_behind(tell)
+            finally:  # what is planned is sent, whatever is wrong with a plan
+                spent = timedelta(seconds=self.clock.elapsed() - since)
+                sent = send_runs(replace(self.sender, budget=max(timedelta(), self.sender.budget - spent)))
+            return sent
+
+    def _plan_left_behind(self, tell: Callable[[Run], object]) -> None:
+        from shared.planning.claims import LOOKED_AT, left_behind
+
+        claim = timedelta(seconds=self.settings.plan_claim_seconds)
+        if sources := left_behind(self.ledger.runs(states=LOOKED_AT), self.clock.now(), claim):
+            from shared.planning.receive_drop import plan_each
+
+            plan_each(replace(self.planner, tell=tell), sources)
 
     def collect_logs(self) -> Collected:
         """Read the provisioning log, settle what is answered, and write its reports."""
@@ -215,6 +232,7 @@ class House:
             self.storage.drops.drop,
             lambda name: self.endpoints.nulls_flow(name, self.job),
             self.clock.now,
+            self.clock.elapsed,
             timedelta(seconds=self.settings.plan_claim_seconds),
             versions=self.storage.drops.versions,
         )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.errors import Damaged, Missing, NotPossible, UnknownRun
+from shared.errors import Damaged, Missing, NotPossible, StaleRun, UnknownRun
 from shared.planning.as_planned import has_its_requests, read_plan
 from shared.planning.plan import KEYS, PLAN, Plan, plan_hash
 from shared.planning.todays_source import why_not
@@ -79,6 +79,13 @@ def _supersede_others(ledger: Ledger, run: Run, by: str, now: datetime) -> None:
 
 def cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> Run:
     """Stop a run that is not sent yet. What Entra has accepted of it stays, and is remembered."""
+    try:
+        return _cancel(ledger, run_id, by, reason, now)
+    except StaleRun:  # its planner has renewed its claim at this moment: there are seconds until it does so again
+        return _cancel(ledger, run_id, by, reason, now)
+
+
+def _cancel(ledger: Ledger, run_id: str, by: str, reason: str, now: datetime) -> Run:
     run = ledger.get(run_id)
     if RunState.CANCELLED not in run.next_states:
         raise NotPossible(f"run {run_id} is {run.state}; there is nothing to cancel")

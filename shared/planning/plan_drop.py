@@ -8,6 +8,7 @@ writes  requests.ndjson, people.csv, rejected.csv, absent.csv, and plan.json las
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -48,15 +49,17 @@ def plan_drop(
     nulls_flow: NullsFlow,
     now: datetime,
     overtaken: str = "",
+    keep: Callable[[], object] = lambda: None,
 ) -> tuple[Plan, str]:
     """The plan of this drop, written to the run's folder, and its hash. Raises DropError where the drop does not read.
 
     Planning the same drop again, with the same people known and at the same `now`, writes the same files.
     `overtaken` says why the drop may be older than what was sent already, "" where it is not.
+    `keep` is called again and again on the way; what it raises ends the planning.
     """
     full = holds_everybody(source, run.drop)
     with ExitStack() as files:
-        spool = files.enter_context(Spool())
+        spool = files.enter_context(Spool(keep))
         found, table = survey(drop, source, people, spool)
         check_name(source, run.drop, table)
         requests = files.enter_context(artefacts.writer(run, REQUESTS))

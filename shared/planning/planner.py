@@ -23,6 +23,7 @@ class Planner:
     drop: Callable[[str], Drop]  # by path; raises Missing
     nulls_flow: Callable[[str], str]  # by source: a sentence when its job clears what a record leaves out, else ""
     now: Callable[[], datetime]
-    claim: timedelta = timedelta(minutes=15)
+    elapsed: Callable[[], float]  # seconds since some moment; never set, and counts suspension
+    claim: timedelta = timedelta(seconds=30)  # a planner that has not renewed it for so long counts as lost
     tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended
     versions: Callable[[str], Iterable[DropVersion]] = field(kw_only=True)  # the drops that lie under a prefix now

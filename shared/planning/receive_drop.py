@@ -9,12 +9,13 @@ makes the very same plan, or finds it committed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from shared.errors import Damaged, DropChanged, DropError, Missing, RollcallError, StaleRun
+from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
 from shared.planning.as_planned import read_plan
+from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
 from shared.planning.plan import PLAN, REQUESTS, Plan, plan_hash
@@ -48,10 +49,14 @@ def sweep(planner: Planner, versions: Iterable[DropVersion]) -> tuple[int, int]:
     found = [run for run in missed if planner.ledger.add(run)]
     for run in found:
         planner.tell(run)
-    return len(found), _plan_each(planner, sorted({run.source for run in planner.ledger.runs(states=WAITING)}))
+    return len(found), plan_each(planner, sorted({run.source for run in planner.ledger.runs(states=WAITING)}))
 
 
-def _plan_each(planner: Planner, sources: Iterable[str]) -> int:
+def plan_each(planner: Planner, sources: Iterable[str]) -> int:
+    """Plan what waits in these sources. Returns how many runs were planned or came to their end.
+
+    What goes wrong with one source is raised after the others had their chance.
+    """
     planned, faults = 0, list[Exception]()
     for source in sources:
         try:
@@ -101,48 +106,40 @@ def _planned_ones(planner: Planner, source: str) -> Iterator[Run]:
 
 def _plan_in_turn(planner: Planner, run: Run) -> Run | None:
     """Claim the run, then take the turn, then plan: of two planners with two runs only one gets the turn."""
-    now = planner.now()
-    attempt = run.plan_attempt + (run.state is RunState.PLANNING)  # after a planner that died, or stands still
-    claimed = run.moved(
-        RunState.PLANNING,
-        now,
-        claimed_until=now + planner.claim,
-        planning_at=run.planning_at or now,
-        plan_attempt=attempt,
-    )
     try:
-        run = planner.ledger.save(claimed)
+        claim = Claim(planner, run)
     except StaleRun:
         return None
+    attempt = claim.run.plan_attempt
     try:
-        if planner.ledger.take_turn(run) and not is_unfolded(planner.ledger, run.source):
-            planned, in_doubt = _planned(planner, run)
+        if planner.ledger.take_turn(claim.run) and not is_unfolded(planner.ledger, run.source):
+            planned, in_doubt = _planned(_claimed(planner, claim), claim.run, claim.keep)
             if in_doubt:  # entered first: a process killed between the two finds the plan, and enters it again
+                claim.hold()
                 planner.ledger.add(resend_in_doubt(planned, planner.now()))
-            return planner.ledger.save(planned)
+            return claim.end(planned)
     except StaleRun:
-        return None  # somebody cancelled or superseded it, or took it over when the claim was over
+        return None  # it was cancelled or superseded, or another planner has it, since the claim was over
     except Damaged:  # this attempt has written nothing that anyone reads; the next one has the same number
-        _give_back(planner, replace(run, plan_attempt=max(1, attempt - 1)))
+        claim.give_back(max(1, attempt - 1))
         raise
     except BaseException:
-        _give_back(planner, run)
+        claim.give_back()
         raise
-    _give_back(planner, run)
+    claim.give_back()
     return None
 
 
-def _give_back(planner: Planner, run: Run) -> None:
-    """Let the next planner have this run at once; where that fails, it waits until the claim is over."""
-    now = planner.now()
-    with suppress(RollcallError):
-        planner.ledger.save(run.moved(RunState.PLANNING, now, claimed_until=now))
+def _claimed(planner: Planner, claim: Claim) -> Planner:
+    """The planner whose reads and writes renew the claim on the way."""
+    files = ClaimedFiles(planner.artefacts, claim)
+    return replace(planner, artefacts=files, drop=lambda path: ClaimedDrop(planner.drop(path), claim))
 
 
-def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
+def _planned(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Run, int]:
     """The run after planning: planned, held, rejected or superseded; and how many people in doubt it did not hold."""
     try:
-        run, plan, digest = _plan(planner, run)
+        run, plan, digest = _plan(planner, run, keep)
         etag = "" if plan.has_hashes else planner.artefacts.etag(run, REQUESTS)
     except (DropChanged, Missing) as error:
         return run.moved(RunState.SUPERSEDED, planner.now(), reasons=(str(error),)), 0
@@ -163,17 +160,17 @@ def _planned(planner: Planner, run: Run) -> tuple[Run, int]:
     return planned, plan.in_doubt
 
 
-def _plan(planner: Planner, run: Run) -> tuple[Run, Plan, str]:
+def _plan(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Run, Plan, str]:
     """The plan that a process before this one has committed, else a new one; and the run, which says whose files."""
     for attempt in range(run.plan_attempt, 0, -1):
         before = replace(run, plan_attempt=attempt)
         with suppress(Missing, Damaged):  # nothing of it was sent: where it does not read, another one is made
             digest = plan_hash(b"".join(planner.artefacts.read(before, PLAN)))
             return before, read_plan(planner.artefacts, replace(before, plan_hash=digest)), digest
-    return run, *(_resend_plan(planner, run) if run.resend else _new_plan(planner, run))
+    return run, *(_resend_plan(planner, run) if run.resend else _new_plan(planner, run, keep))
 
 
-def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
+def _new_plan(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Plan, str]:
     source = planner.source(run.drop.folder)
     drop = open_drop(planner, run)
     overtaken = "" if holds_everybody(source, run.drop) else overtaken_by(planner.ledger, run)
@@ -187,6 +184,7 @@ def _new_plan(planner: Planner, run: Run) -> tuple[Plan, str]:
             lambda: planner.nulls_flow(run.source),
             run.planning_at or planner.now(),
             overtaken,
+            keep,
         )
 
 

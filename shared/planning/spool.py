@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -74,7 +74,9 @@ class Page(msgspec.Struct, array_like=True, frozen=True):
 class Spool:
     """Pages, written one after another, then read in the same order."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[], object] = lambda: None) -> None:
+        """`keep` is called with each page that is added: planning shows that it is alive."""
+        self._keep = keep
         self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="spool-")  # noqa: SIM115  # closed by __exit__
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Page).decode
@@ -87,6 +89,7 @@ class Spool:
 
     def add(self, page: Page) -> None:
         """Keep a page."""
+        self._keep()
         body = self._encode(page)
         self._file.write(len(body).to_bytes(_LENGTH_BYTES))
         self._file.write(body)

@@ -77,9 +77,11 @@ class _Tick:
     error: Exception | None = None
 
     def send(self) -> Sent:
-        for run in self.sender.ledger.runs(states=ENDED_ON_THE_WAY):
-            self._apart(run, self._close_ended)
-        for run in self.sender.ledger.runs(states=TO_SEND):
+        runs = self.sender.ledger.runs(states=ENDED_ON_THE_WAY | TO_SEND)
+        for run in runs:
+            if run.state in ENDED_ON_THE_WAY:
+                self._apart(run, self._close_ended)
+        for run in (run for run in runs if run.state in TO_SEND):
             if self.done.stood_back or self.sender.clock.elapsed() >= self.deadline:
                 break
             if _is_paused(run, self.sender.clock.now()):

@@ -429,7 +429,7 @@ def test_the_run_of_a_dead_planner_is_left_alone_until_its_claim_is_over(made: D
         sweep(dying(planner(made), 10), made.drops.versions())
     assert made.states() == ["planning"]
     run = made.rollcall.house.ledger.runs("employees")[0]
-    made.clock.advance(seconds=1799)
+    made.clock.advance(seconds=29)
     assert made.sweep() == (0, 0)
     made.clock.advance(seconds=2)
     assert made.sweep() == (0, 1)

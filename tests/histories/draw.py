@@ -312,7 +312,7 @@ class _Draw:
             same_name=self.is_so(0.3),
             events=self.one((1, 1, 1, 1, 1, 0, 2)),
             instance=self.one((0, 0, 0, 1)),
-            trouble=self._trouble("plan") if self.is_so(0.15) else None,
+            trouble=self._trouble("plan") if self.is_so(0.2) else None,
         )
 
     def _edit(self, source: str) -> Edit:
@@ -355,6 +355,8 @@ class _Draw:
         if what == "send" and self.is_so(0.35):  # the other instance sends a newer drop, once the lease is over
             drop = replace(self._drop(), events=1, trouble=None)
             return Meanwhile(spot, (drop, Step("send", 1)), self.one((90, 400, 4000)))
+        if what == "plan" and self.is_so(0.35):  # the other instance takes the run, once the claim is over
+            return Meanwhile(spot, (Step(self.one(("send", "sweep")), 1),), self.one((90, 400)))
         return Meanwhile(spot, tuple(self._meanwhile() for _ in range(self.chance.randint(1, 3))), self.one(PAUSES))
 
     def _meanwhile(self) -> Action:

@@ -28,6 +28,7 @@ from tests.histories.actions import (
 )
 
 LEAST_ACTIONS, LEAST_PAIRS = 500, 50  # over ten thousand histories
+CLAIM = 60  # seconds, in most histories
 _NO_FAULTS = ("drop", "send", "sweep", "collect", "alerts", "cycle", "wait")
 
 
@@ -71,6 +72,8 @@ def _trouble_labels(action: Action, trouble: Trouble) -> Iterator[str]:
     where = "plan" if isinstance(action, Drop) else _label(action)
     if isinstance(trouble, Meanwhile):
         yield f"suspended in {where}" if trouble.pause else f"interleaved in {where}"
+        if where == "plan" and trouble.pause >= CLAIM and _label(trouble.actions[0]) in ("send", "sweep"):
+            yield "another planner after the claim"
         for inner in trouble.actions:
             yield f"meanwhile {_label(inner).partition(' ')[0]}"
     else:

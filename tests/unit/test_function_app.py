@@ -17,6 +17,7 @@ import pytest
 import function_app
 from shared.alerting.raise_alerts import Raised
 from shared.collecting.collect_logs import Collected
+from shared.runs import new_run
 from shared.sending.send_runs import Sent
 from tests.support.desk import Desk, desk, people
 
@@ -91,9 +92,22 @@ def test_the_event_of_a_tick_has_every_figure_of_what_it_did(
 ) -> None:
     """Each has a value of its own, so that no two can change places."""
     values = {field.name: [number] for number, field in enumerate(fields(kind))}
-    monkeypatch.setattr(type(made.rollcall.house), step, lambda house: kind(**values))
+    monkeypatch.setattr(type(made.rollcall.house), step, lambda house, *tell: kind(**values))
     call(timer, None)
     assert events() == [{"event": event, **values}]
+
+
+def test_a_drop_that_a_tick_of_sending_plans_has_an_event(made: Desk, events: Callable[[], list[Json]]) -> None:
+    """Its planner was killed before it claimed the run."""
+    made.put(people(3))
+    (version,) = made.drops.versions()
+    made.rollcall.house.ledger.add(new_run(version, made.clock.now()))
+    made.clock.advance(seconds=31)
+    call("send_runs", None)
+    assert [(each["event"], each.get("state")) for each in events()] == [
+        ("drop_planned", "planned"),
+        ("runs_sent", None),
+    ]
 
 
 def test_what_was_sent_collected_and_raised_is_counted(made: Desk, events: Callable[[], list[Json]]) -> None:
