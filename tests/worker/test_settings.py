@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import uuid4
+from itertools import count
 
 import pytest
 
@@ -25,6 +25,13 @@ REQUIRED = {str(field.alias) for field in Settings.model_fields.values() if fiel
 ANY_TEXT = {"ALERT_WEBHOOK_KEY", "CONSOLE_TOKEN"}  # any text will do but a reference
 CONNECTION = "DropStorage"  # where this one is faulty, the platform cannot listen for drops: only the sweep finds them
 OTHERS = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "DropStorage__clientId")  # the platform's, not read by the app
+
+_COUNT = count(1)
+
+
+def next_drop() -> str:
+    """Where the next file goes. Numbers in the names say which of two files of one second is the newer one."""
+    return f"staff/people-{next(_COUNT):05d}.csv"
 
 
 def cases() -> Iterator[tuple[str, str]]:
@@ -96,7 +103,7 @@ def test_a_faulty_setting_is_named_everywhere_and_what_comes_meanwhile_is_planne
     trial: Trial, name: str, value: str
 ) -> None:
     goes_on = name in OPTIONAL or name not in NAMES
-    path = f"staff/{uuid4().hex}.csv"
+    path = next_drop()
     trial.app.drops.upload_blob(path, PEOPLE)
     trial.set(name, value)
 
@@ -137,7 +144,7 @@ def test_a_faulty_setting_is_named_everywhere_and_what_comes_meanwhile_is_planne
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - OPTIONAL))
 def test_a_reference_that_was_not_resolved_is_named_and_used_for_nothing(trial: Trial, name: str) -> None:
-    path = f"staff/{uuid4().hex}.csv"
+    path = next_drop()
     trial.app.drops.upload_blob(path, PEOPLE)
     trial.set(name, REFERENCE)
     status, told = trial.health()
@@ -150,7 +157,7 @@ def test_a_reference_that_was_not_resolved_is_named_and_used_for_nothing(trial: 
 
 def test_a_drop_that_came_while_a_setting_was_faulty_is_planned_by_the_sweep(trial: Trial) -> None:
     trial.call("sweep", wire.timer())  # what other tests have left
-    path = f"staff/{uuid4().hex}.csv"
+    path = next_drop()
     trial.app.drops.upload_blob(path, PEOPLE)
     trial.set("DAILY_CALLS", "abc")
     for _ in range(5):  # the tries of the platform, were it to fail
@@ -182,7 +189,7 @@ def test_a_stranger_sees_that_settings_are_faulty_and_not_which(
 
 
 def test_a_folder_of_sources_that_is_not_there_rejects_no_drop(trial: Trial) -> None:
-    path = f"staff/{uuid4().hex}.csv"
+    path = next_drop()
     trial.app.drops.upload_blob(path, PEOPLE)
     trial.set("SOURCES_DIR", "/nowhere")
     _, events = trial.drop(path)
