@@ -18,7 +18,7 @@ from shared.adapters.invocations import Reported
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore
-    from shared.runs import Run
+    from shared.model.runs import Run
     from shared.wiring import House
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from shared.limits import MAX_OPERATIONS
-from shared.scim import BULK_REQUEST, CORE_USER, ENTERPRISE_USER
+from shared.model.limits import MAX_OPERATIONS
+from shared.model.scim import BULK_REQUEST, CORE_USER, ENTERPRISE_USER
 
 CUSTOM = "urn:ietf:params:scim:schemas:extension:csv:1.0:User"
 SCHEMAS = [CORE_USER, ENTERPRISE_USER, CUSTOM]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import cast
 
 from bench.feeds import source
-from shared.errors import Damage, Missing
-from shared.planning.people import People
-from shared.planning.plan import Plan
+from shared.known_people.people import People
+from shared.model.errors import Damage, Missing
+from shared.model.plan import Plan
+from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, Writer, new_run
 from shared.planning.plan_drop import plan_drop
-from shared.runs import Answer, DropVersion, Receipt, Run, RunState, Writer, new_run
 from shared.sending.apply_accepted import apply_accepted
 
 MONDAY = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

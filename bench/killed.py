@@ -19,7 +19,7 @@ from bench.feeds import SOURCE, drop_file
 from bench.figures import Figure, Options
 from local.processes import ROOT
 from local.stack import Stack, Wanted
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 
 GOAL = 120.0  # seconds
 KILLED_AFTER = 1.0  # seconds of planning

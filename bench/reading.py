@@ -15,8 +15,8 @@ from bench.figures import Figure, Options
 from shared.collecting.checkpoint import Progress, Reach, Window
 from shared.collecting.entries import LogEntry
 from shared.collecting.reading import LogPage, LogReading
-from shared.endpoint import Endpoint
-from shared.limits import LOG_CALLS, LOG_WINDOW
+from shared.model.endpoint import Endpoint
+from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.sending.pacing import Pacer
 
 ENTRIES = 20_000

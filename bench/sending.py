@@ -18,8 +18,8 @@ from local.entra import Dials, Entra, EntraTransport
 from shared.adapters.clock import SystemClock
 from shared.adapters.storage import twins
 from shared.adapters.tokens import Tokens
-from shared.limits import MAX_OPERATIONS, UPLOAD_CALLS, UPLOAD_WINDOW
-from shared.runs import RunState
+from shared.model.limits import MAX_OPERATIONS, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.runs import RunState
 from shared.settings import Settings
 from shared.wiring import assemble
 

@@ -10,8 +10,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from shared.planning.plan import Plan
-from shared.runs import OUTCOMES, Run, RunState
+from shared.model.plan import Plan
+from shared.model.runs import OUTCOMES, Run, RunState
 
 STYLES = {
     "created": "green",

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from cli import console
 from cli.environment import HOW, Surroundings, settings_faults
-from shared.endpoint import TrustedHosts
-from shared.errors import ConfigurationError
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import ConfigurationError
 from shared.sources import json_schema, read_sources
 
 

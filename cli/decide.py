@@ -11,8 +11,8 @@ from cli.answers import run_json, state_text
 from cli.errors import CommandError, Misused
 from cli.gates import gates_table, plan_of
 from cli.people import people_of
+from shared.model.runs import Revert, Run, RunState
 from shared.planning import decide
-from shared.runs import Revert, Run, RunState
 from shared.wiring import House
 
 

@@ -21,8 +21,8 @@ from cli.journey import outcome_wait, travel
 from cli.people import TROUBLES, people_of
 from local.demo import DAYS, SOURCE, Day, days
 from local.stack import Stack, Wanted
-from shared.planning.plan import REJECTED
-from shared.runs import Run, RunState
+from shared.model.plan import REJECTED
+from shared.model.runs import Run, RunState
 
 TROUBLES_SHOWN = 3
 

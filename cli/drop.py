@@ -10,7 +10,7 @@ from cli.drops import must_be_files, put
 from cli.environment import Surroundings
 from cli.errors import Misused
 from cli.follow import ENDS, follow, view
-from shared.runs import RunState, run_id_of
+from shared.model.runs import RunState, run_id_of
 from shared.sources import no_such_source
 
 

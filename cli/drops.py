@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.errors import Misused
-from shared.runs import DropVersion
+from shared.model.runs import DropVersion
 from shared.sources import Source, no_such_source, read_sources
 
 if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded

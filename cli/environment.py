@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cli.errors import CommandError
 from local.host.configuration import read_settings
-from shared.errors import SettingsError
+from shared.model.errors import SettingsError
 from shared.settings import Settings
 from shared.wiring import House, live
 

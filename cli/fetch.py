@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.runs import Run
+from shared.model.runs import Run
 from shared.wiring import House
 
 

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from cli.answers import STYLES
 from cli.console import counted
-from shared.errors import UnknownRun
-from shared.runs import FINISHED, OUTCOMES, TO_SEND, Run, RunState
+from shared.model.errors import UnknownRun
+from shared.model.runs import FINISHED, OUTCOMES, TO_SEND, Run, RunState
 from shared.sending.stops import holding
 from shared.wiring import House
 

@@ -6,9 +6,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from shared.planning.as_planned import plan_to_show
-from shared.planning.plan import Plan
-from shared.runs import Run
+from shared.model.plan import Plan
+from shared.model.runs import Run
+from shared.run_folder.as_planned import plan_to_show
 from shared.wiring import House
 
 

@@ -12,8 +12,8 @@ from cli.console import counted
 from cli.drops import put
 from cli.follow import ENDS, follow, view
 from local.stack import Stack
+from shared.model.runs import DropVersion, Run, new_run, run_id_of
 from shared.reporting.report import write_report
-from shared.runs import DropVersion, Run, new_run, run_id_of
 
 # Generous, and bounded: a laptop does several times as much in this time
 WAIT_SECONDS = 180.0

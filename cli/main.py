@@ -48,7 +48,7 @@ class Commands(TyperGroup):
         from cli.errors import CommandError
         from local.host.errors import HostError
         from local.npm import LocalError
-        from shared.errors import RollcallError
+        from shared.model.errors import RollcallError
 
         try:
             return super().invoke(ctx)
@@ -273,7 +273,7 @@ def revert(
     """Undo RUN: send each person the record they had before it, in a new run that is held until it is approved."""
     from cli.decide import revert
     from cli.options import who
-    from shared.runs import Revert
+    from shared.model.runs import Revert
 
     revert(_around(ctx).house(), run, Revert(who(by), reason.strip(), created or ""), as_json=json)
 

@@ -23,14 +23,14 @@ from cli.environment import Surroundings
 from cli.gates import gates_table
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
-from shared.csv_cells import unguarded
-from shared.errors import Damage, DropError, Missing
-from shared.planning.mapping import Mapping, Rejection
-from shared.planning.people import PeopleStore
-from shared.planning.plan import REJECTED, Plan
+from shared.files.records import Fault, read_records
+from shared.known_people.people import PeopleStore
+from shared.mapping.mapping import Mapping, Rejection
+from shared.model.csv_cells import unguarded
+from shared.model.errors import Damage, DropError, Missing
+from shared.model.plan import REJECTED, Plan
+from shared.model.runs import DropVersion, Run, new_run
 from shared.planning.plan_drop import plan_drop
-from shared.planning.records import Fault, read_records
-from shared.runs import DropVersion, Run, new_run
 from shared.sources import Source
 
 PLANNED, UNREADABLE, HELD = 0, 2, 3

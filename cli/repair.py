@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli import console
 from shared.adapters.state_repair import Repair
-from shared.errors import RollcallError
+from shared.model.errors import RollcallError
 from shared.wiring import House
 
 

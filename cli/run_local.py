@@ -16,8 +16,8 @@ from cli.fetch import fetch
 from cli.follow import ENDS
 from cli.journey import outcome_wait, travel
 from local.stack import Stack, Wanted
-from shared.planning.plan import PLAN, decode_plan
-from shared.runs import Run, RunState
+from shared.model.plan import PLAN, decode_plan
+from shared.model.runs import Run, RunState
 
 HELD = (
     "What is held waits for a person, and this cloud is gone. Correct the file, or the gate in the source file; "

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from local.npm import LocalError
-from shared.errors import SourceError
+from shared.model.errors import SourceError
 from shared.sources import Source, read_source
 
 SECONDS = 30.0

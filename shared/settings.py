@@ -18,9 +18,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from shared.endpoint import is_loopback
-from shared.errors import SettingsError
-from shared.limits import DAILY_CALLS, MISSED_DAYS
+from shared.model.endpoint import is_loopback
+from shared.model.errors import SettingsError
+from shared.model.limits import DAILY_CALLS, MISSED_DAYS
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "azurite")
 _STORES = ("_CONTAINER", "_TABLE", "AZURE_CLIENT_ID")  # and DropStorage...

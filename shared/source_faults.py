@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared import scim
-from shared.scim import Attribute
+from shared.model import scim
+from shared.model.scim import Attribute
 from shared.source_rules import Rule
 
 REQUIRED_ATTRIBUTES = ("userName", "active")

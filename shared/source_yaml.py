@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from shared.errors import SourceError
+from shared.model.errors import SourceError
 
 Path = Sequence[str | int]
 

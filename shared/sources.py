@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
-from shared import scim
-from shared.errors import SourceError
-from shared.runs import SOURCE_NAME
+from shared.model import scim
+from shared.model.errors import SourceError
+from shared.model.runs import SOURCE_NAME
 from shared.source_faults import REQUIRED_ATTRIBUTES, attribute_faults
 from shared.source_rules import Model, Rule, Text, existing_zone
 from shared.source_yaml import parse

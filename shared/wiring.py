@@ -32,11 +32,11 @@ from shared.adapters.stop_table import StopTable
 from shared.adapters.storage import Storage, live_storage, local_storage, version_of
 from shared.adapters.tokens import OfApp, OfPerson, Tokens
 from shared.adapters.versioned import VersionedTable
-from shared.endpoint import TrustedHosts
-from shared.errors import RollcallError, SettingsError
-from shared.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
-from shared.planning.records import Drop
-from shared.runs import Run
+from shared.files.records import Drop
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import RollcallError, SettingsError
+from shared.model.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.runs import Run
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Budget, Quota
 from shared.settings import Settings, environment_for_alerts

@@ -79,8 +79,14 @@ def test_the_tree_keeps_every_contract(root: Path) -> None:
 @pytest.mark.parametrize(
     ("contract", "module", "line", "complaint"),
     [
-        ("Inside shared", "shared.errors", "import shared.limits", "shared.errors -> shared.limits"),
-        ("Inside shared", "shared.scim", "import shared.planning", "shared.scim -> shared.planning"),
+        ("Inside shared", "shared.model.errors", "import shared.settings", "shared.model.errors -> shared.settings"),
+        (
+            "Inside model",
+            "shared.model.errors",
+            "import shared.model.limits",
+            "shared.model.errors -> shared.model.limits",
+        ),
+        ("Inside shared", "shared.model.scim", "import shared.planning", "shared.model.scim -> shared.planning"),
         ("Inside shared", "shared.planning", "import shared.sending", "shared.planning -> shared.sending"),
         (
             "Inside shared",
@@ -114,9 +120,9 @@ def test_the_tree_keeps_every_contract(root: Path) -> None:
         ),
         ("Only adapters", "shared.sending", "import httpx", "shared.sending -> httpx"),
         ("Only adapters", "shared.planning", "import azure.storage.blob", "shared.planning -> azure"),
-        ("Only adapters", "shared.runs", "from azure.data import tables", "shared.runs -> azure"),
+        ("Only adapters", "shared.model.runs", "from azure.data import tables", "shared.model.runs -> azure"),
         ("Only adapters", "shared.settings", "import subprocess", "shared.settings -> subprocess"),
-        ("The Entra emulator", "local.entra", "from shared import scim", "local.entra -> shared.scim"),
+        ("The Entra emulator", "local.entra", "from shared.model import scim", "local.entra -> shared"),
         ("The Entra emulator", "local.entra", "import cli", "local.entra -> cli"),
     ],
 )

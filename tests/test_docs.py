@@ -18,13 +18,13 @@ from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from cli.main import app
-from shared import errors, scim
 from shared.alerting.rules import NAMES
 from shared.collecting.advice import ADVICE, Cause
-from shared.csv_cells import csv_line
-from shared.limits import ATTRIBUTE_LENGTHS
-from shared.planning.mapping import Mapping, Person
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Person
+from shared.model import errors, scim
+from shared.model.csv_cells import csv_line
+from shared.model.limits import ATTRIBUTE_LENGTHS
 from shared.settings import Settings
 from shared.source_rules import Rule
 from shared.sources import Alerts, App, Csv, Gates, Source, json_schema, read_source

@@ -53,8 +53,8 @@ def check(
     from cli import console
     from cli.drops import must_be_files
     from cli.mapping.sample import pieces
-    from shared.planning.mapping import Rejection, mapping_of
-    from shared.planning.records import read_records
+    from shared.files.records import read_records
+    from shared.mapping.mapping import Rejection, mapping_of
 
     must_be_files([source, file])
     wanted = _source(source)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.mapping.sample import pieces
-from shared.planning.fingerprints import flattened
-from shared.planning.mapping import Person, Rejection, mapping_of
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.known_people.fingerprints import flattened
+from shared.mapping.mapping import Person, Rejection, mapping_of
 from shared.sources import Source
 
 SHOWN = 3

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from cli.drops import PIECE_BYTES
-from shared.planning.records import Record, read_records
+from shared.files.records import Record, read_records
 from shared.sources import Csv
 
 RECORDS = 20_000

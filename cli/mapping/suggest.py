@@ -18,8 +18,8 @@ from rapidfuzz import fuzz, process
 
 from cli.mapping.sample import Sample
 from cli.mapping.words import ACTIVE, ATTRIBUTES, DATE_PATTERNS, INACTIVE, KEY, LOGIN, STATUS
-from shared import scim
-from shared.planning.mapping import Mapping, Rejection
+from shared.mapping.mapping import Mapping, Rejection
+from shared.model import scim
 from shared.sources import Source, read_source
 
 ALIKE = 80  # of 100: from here on a name counts

@@ -12,8 +12,8 @@ from cli.environment import HOW, settings_faults
 from cli.errors import CommandError
 from cli.setup.office import Office
 from shared.alerting.rules import SETTING as RULE
-from shared.errors import RollcallError
-from shared.runs import RunState
+from shared.model.errors import RollcallError
+from shared.model.runs import RunState
 from shared.settings import can_do_without, named_in
 from shared.setup.checks import Check, Facts, Operation, Status
 from shared.setup.checks_mapping import mapping_checks

@@ -11,9 +11,9 @@ from cli import console
 from cli.console import counted
 from cli.errors import Misused
 from cli.setup.office import Office
-from shared.planning.as_planned import people_of, read_plan
+from shared.model.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.planning.decide import resend as resend_run
-from shared.runs import AWAITING_OUTCOMES, Run, RunState
+from shared.run_folder.as_planned import people_of, read_plan
 from shared.setup.job_words import consequences, scope_fault, words
 from shared.setup.tenant import JobPlace
 from shared.wiring import House

@@ -31,9 +31,9 @@ from shared.adapters.graph_setup import GraphTenant
 from shared.adapters.graph_setup_calls import GraphCalls
 from shared.adapters.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
 from shared.adapters.tokens import Tokens
-from shared.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
-from shared.errors import ConfigurationError
-from shared.limits import LOG_CALLS, LOG_WINDOW
+from shared.model.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
+from shared.model.errors import ConfigurationError
+from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.sending.pacing import Pacer
 from shared.settings import is_reference
 from shared.setup.apply import SetUp

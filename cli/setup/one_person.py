@@ -17,8 +17,8 @@ from cli.errors import CommandError
 from cli.setup.office import Office
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
-from shared.planning.mapping import Mapping, Person, Rejection
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.setup.preview import Effect
 from shared.setup.preview import preview as effects_of
 from shared.setup.record_values import flattened

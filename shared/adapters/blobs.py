@@ -1,4 +1,4 @@
-"""Azure Blob storage. Translates the SDK's errors once, here, into the tree of `shared.errors`."""
+"""Azure Blob storage. Translates the SDK's errors once, here, into the tree of `shared.model.errors`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from shared.adapters.clock import elapsed as system_elapsed
 from shared.adapters.container import BLOCK_BYTES
 from shared.adapters.lease import LEASE_SECONDS, HeldLease
 from shared.adapters.tokens import NO_ENTRY
-from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
-from shared.runs import DropVersion
+from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
+from shared.model.runs import DropVersion
 
 _SOMEBODY_ELSES = (404, 409, 412)
 # One try each: a lease that is waited for during the SDK's minute of retries is over by then

@@ -12,7 +12,7 @@ import httpx
 
 from shared.alerting.messages import encoded, plain, signed, slack, teams
 from shared.alerting.raise_alerts import Alert, Channel
-from shared.errors import ChannelError
+from shared.model.errors import ChannelError
 from shared.settings import Settings
 
 TIMEOUT = 10.0  # seconds; a channel that takes longer is tried again at the next tick

@@ -11,7 +11,7 @@ import azure.functions as func
 
 from shared.adapters.clock import SystemClock
 from shared.adapters.health import without_settings
-from shared.errors import RollcallError, SettingsError
+from shared.model.errors import RollcallError, SettingsError
 from shared.reporting.access import may_see_settings
 from shared.reporting.console import Console, answer, answer_without_settings
 from shared.reporting.exchange import Request, Response

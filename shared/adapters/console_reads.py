@@ -11,10 +11,10 @@ from shared.adapters.log_tables import LogTable
 from shared.adapters.outcome_table import OutcomeTable
 from shared.collecting.entries import LogEntry, LogLine
 from shared.collecting.outcomes import Evidence
-from shared.endpoint import Endpoint
-from shared.errors import Damaged, GraphError, Missing
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Damaged, GraphError, Missing
+from shared.model.runs import Run
 from shared.reporting.job_facts import JobFacts, read_job
-from shared.runs import Run
 
 REMEMBERED = 15.0  # seconds: pages that follow a run ask every two seconds
 

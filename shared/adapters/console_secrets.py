@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.adapters.container import Container
 from shared.adapters.noting import REPAIR, Damages, NotNoted, Spot
-from shared.errors import Damage, Damaged, Missing, Present
+from shared.model.errors import Damage, Damaged, Missing, Present
 from shared.reporting.access import Door
 from shared.settings import Settings
 

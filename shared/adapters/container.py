@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from shared.adapters.noting import Damages, NotNoted, Spot
-from shared.errors import Damage, StorageError
-from shared.planning.plan import file_path
-from shared.planning.records import Drop
-from shared.runs import DropVersion, Run, Writer
+from shared.files.records import Drop
+from shared.model.errors import Damage, StorageError
+from shared.model.plan import file_path
+from shared.model.runs import DropVersion, Run, Writer
 
 BLOCK_BYTES = 4 * 1024 * 1024
 

@@ -17,8 +17,8 @@ import msgspec
 from shared.adapters.decoded import DecodedTable, Kind
 from shared.adapters.noting import Spot
 from shared.adapters.table import Query, Row, joined, pieces, table_key
-from shared.errors import Damage, StorageError
-from shared.formats import RELEASE
+from shared.model.errors import Damage, StorageError
+from shared.model.formats import RELEASE
 
 _DAMAGED = "damaged"
 

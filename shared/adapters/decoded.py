@@ -12,7 +12,7 @@ import msgspec
 from shared.adapters.container import Container
 from shared.adapters.noting import DEPLOY, REPAIR, Damages, NotNoted, Spot
 from shared.adapters.table import Entity, Query, Row, Table
-from shared.errors import Damage, Damaged, Missing, NewerState, RollcallError
+from shared.model.errors import Damage, Damaged, Missing, NewerState, RollcallError
 
 T = TypeVar("T")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")

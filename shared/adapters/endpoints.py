@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.adapters.source_folder import SourceFolder
-from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import ConfigurationError, DropError
+from shared.model.endpoint import Endpoint, TrustedHosts
+from shared.model.errors import ConfigurationError, DropError
 from shared.sources import Source, no_such_source
 
 if TYPE_CHECKING:

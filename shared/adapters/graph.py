@@ -23,8 +23,8 @@ from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import graph_time
 from shared.collecting.reading import LogPage
-from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import LogMinimum, Refused, Throttled, Unreachable
+from shared.model.endpoint import Endpoint, TrustedHosts
+from shared.model.errors import LogMinimum, Refused, Throttled, Unreachable
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.replies import Reply, Verdict
 

@@ -15,9 +15,9 @@ from shared.adapters.tokens import Tokens
 from shared.alerting.findings import JobState
 from shared.collecting.entries import read_time
 from shared.collecting.released import JobCycle
-from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import GraphError, Refused, Throttled, Unreachable
-from shared.planning.null_flow import flowing_nulls
+from shared.model.endpoint import Endpoint, TrustedHosts
+from shared.model.errors import GraphError, Refused, Throttled, Unreachable
+from shared.model.null_flow import flowing_nulls
 from shared.sending.replies import Reply, Verdict
 
 NEEDS = "; Synchronization.Read.All is needed: by the app's identity in Azure, elsewhere by whoever is signed in"

@@ -17,7 +17,7 @@ import msgspec
 
 from shared.collecting.entries import LogEntry, faults_of, read_entry, read_time
 from shared.collecting.reading import LogPage
-from shared.errors import Refused
+from shared.model.errors import Refused
 from shared.sending.replies import Reply
 
 _MINIMUM = re.compile(

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.adapters.graph_setup_calls import GraphCalls, Json, another_shape, inner, objects
-from shared.errors import Refused
+from shared.model.errors import Refused
 from shared.setup.tenant import TEMPLATES, Agents, Caller, Held, JobPlace, Parsed, Principal
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

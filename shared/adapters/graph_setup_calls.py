@@ -16,8 +16,8 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from shared.adapters.graph import Clock, decoded, reply_of
 from shared.adapters.tokens import Tokens
-from shared.endpoint import TrustedHosts
-from shared.errors import GraphError, Refused, Throttled, Unreachable
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import GraphError, Refused, Throttled, Unreachable
 from shared.sending.pacing import pause_after
 from shared.sending.replies import Reply, Verdict
 from shared.setup.advice import remedy_for

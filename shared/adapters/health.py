@@ -12,7 +12,7 @@ from shared.adapters.source_folder import SourceFolder
 from shared.adapters.state_format import StateFormat
 from shared.adapters.stop_table import StopTable
 from shared.alerting.rules import KEEP_FROM_WORKING
-from shared.errors import Damage, RollcallError
+from shared.model.errors import Damage, RollcallError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from shared.adapters.log_safety import discreet
-from shared.errors import SettingsError
+from shared.model.errors import SettingsError
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from shared.errors import LeaseLost, StorageError
+from shared.model.errors import LeaseLost, StorageError
 
 LEASE_SECONDS = 60
 RENEW_AFTER = 15.0  # seconds

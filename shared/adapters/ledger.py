@@ -18,8 +18,8 @@ import msgspec
 
 from shared.adapters.decoded import Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, joined, pieces, table_key
-from shared.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
-from shared.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
+from shared.model.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
+from shared.model.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
 
 _TURN = "~turn"
 

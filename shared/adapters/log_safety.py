@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from traceback import extract_tb
 
-from shared.errors import RollcallError, Unexpected
+from shared.model.errors import RollcallError, Unexpected
 
 CLIENTS = ("httpx", "httpcore", "azure", "msal", "urllib3", "asyncio")  # those that log addresses
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)

@@ -32,8 +32,8 @@ from shared.adapters.table import Entity, Query, Row, Table, checked, joined, pi
 from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import LogEntry, LogLine, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
-from shared.errors import Changed, Damaged, Missing, Present
-from shared.limits import ENTITY_BYTES
+from shared.model.errors import Changed, Damaged, Missing, Present
+from shared.model.limits import ENTITY_BYTES
 
 _DAYS = "~days"
 _LAST = "~"  # after every character that our keys go on with

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from shared.adapters.clock import elapsed as system_elapsed
 from shared.adapters.lease import LEASE_SECONDS, HeldLease
 from shared.adapters.table import Entity, Query, Row, batches, checked
-from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
-from shared.runs import DropVersion
+from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
+from shared.model.runs import DropVersion
 
 PIECE_BYTES = 64 * 1024
 

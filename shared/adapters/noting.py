@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.errors import Damage
+from shared.model.errors import Damage
 
 DEPLOY = "Deploy the release that wrote it"
 PUT_BACK = "Put back an earlier version of the blob (docs/operations.md, What is damaged)"

@@ -19,8 +19,8 @@ import msgspec
 from shared.adapters.decoded import Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table, joined, pieces, table_key
 from shared.collecting.outcomes import LOST, Bucket, Evidence, Tally, bucket_of
-from shared.errors import Changed, Damaged, Missing, Present
-from shared.runs import source_of
+from shared.model.errors import Changed, Damaged, Missing, Present
+from shared.model.runs import source_of
 
 T = TypeVar("T")
 _BEHIND_OLD = "g"  # after every bucket of release 0.1, which are hexadecimal digits

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from shared.adapters.container import Container
 from shared.adapters.noting import PUT_BACK, Damages, NotNoted, Spot
-from shared.errors import Changed, Damage, Damaged, DropChanged, Missing, Present, StorageError
-from shared.planning.people import DamagedPeople, People
+from shared.known_people.people import DamagedPeople, People
+from shared.model.errors import Changed, Damage, Damaged, DropChanged, Missing, Present, StorageError
 
 TRIES = 5
 

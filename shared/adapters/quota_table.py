@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.adapters.decoded import Kind, decoded
 from shared.adapters.table import Query, Row, Table
-from shared.limits import DAILY_WINDOW
+from shared.model.limits import DAILY_WINDOW
 from shared.sending.quota import Budget, Spent
 
 _CALLS = "calls"

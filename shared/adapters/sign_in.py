@@ -18,8 +18,8 @@ from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import AzureCliCredential, DeviceCodeCredential
 
-from shared.endpoint import GRAPH_HOSTS, is_loopback
-from shared.errors import ConfigurationError, Refused
+from shared.model.endpoint import GRAPH_HOSTS, is_loopback
+from shared.model.errors import ConfigurationError, Refused
 
 # Where each cloud's people sign in (Microsoft Entra authentication endpoints of national clouds)
 AUTHORITIES = {

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared import formats
 from shared.adapters.container import Lease
 from shared.adapters.decoded import fault_of
 from shared.adapters.ledger import TableLedger
@@ -21,8 +20,9 @@ from shared.adapters.noting import REPAIR, Damages, NotNoted, Spot
 from shared.adapters.storage import Storage
 from shared.adapters.table import Entity, Query, Table, table_key
 from shared.adapters.versioned import VersionedTable
-from shared.errors import Changed, ConfigurationError, Damage, Damaged, Missing, Present, StorageError
-from shared.runs import FINISHED
+from shared.model import formats
+from shared.model.errors import Changed, ConfigurationError, Damage, Damaged, Missing, Present, StorageError
+from shared.model.runs import FINISHED
 
 MARKER = "format.json"
 _RUNS_END = "~"  # before the rows that are no runs

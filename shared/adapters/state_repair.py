@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared import scim
 from shared.adapters.container import RunFiles
 from shared.adapters.damage_table import DamageTable, Noted
 from shared.adapters.ledger import TableLedger
@@ -20,12 +19,13 @@ from shared.adapters.state_format import MARKER, StateFormat
 from shared.adapters.storage import Storage, version_of
 from shared.adapters.table import Entity, Query
 from shared.adapters.versioned import VERSION
-from shared.errors import Changed, Damage, Damaged, Missing, UnknownRun
-from shared.formats import FORMAT
-from shared.planning.as_planned import chunk_line
-from shared.planning.people import People
-from shared.planning.plan import PLAN, Plan, decode_plan, plan_hash
-from shared.runs import FINISHED, Answer, DropVersion, Receipt, Run, RunState, source_of
+from shared.known_people.people import People
+from shared.model import scim
+from shared.model.errors import Changed, Damage, Damaged, Missing, UnknownRun
+from shared.model.formats import FORMAT
+from shared.model.plan import PLAN, Plan, decode_plan, plan_hash
+from shared.model.runs import FINISHED, Answer, DropVersion, Receipt, Run, RunState, source_of
+from shared.run_folder.as_planned import chunk_line
 from shared.sending.apply_accepted import uploads_of
 from shared.sending.parts import Part, parts_to_close
 

@@ -22,9 +22,9 @@ from shared.adapters.state_format import MARKER
 from shared.adapters.storage import Storage
 from shared.adapters.table import Query, Table
 from shared.adapters.versioned import VersionedTable
-from shared.errors import ConfigurationError, Missing, StaleRun, StorageError
-from shared.planning.people import People
-from shared.runs import FINISHED, Answer, Receipt, Run, RunState
+from shared.known_people.people import People
+from shared.model.errors import ConfigurationError, Missing, StaleRun, StorageError
+from shared.model.runs import FINISHED, Answer, Receipt, Run, RunState
 
 _KNOWN = path_of("")[: -len(".db")]
 _OLD = old_path_of("")[: -len(".db")]

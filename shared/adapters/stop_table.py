@@ -10,8 +10,8 @@ import msgspec
 
 from shared.adapters.decoded import Kind, decoded
 from shared.adapters.table import Entity, Query, Row, Table
-from shared.errors import Changed, Damaged, Missing, NotPossible, Present
-from shared.runs import SOURCE_NAME
+from shared.model.errors import Changed, Damaged, Missing, NotPossible, Present
+from shared.model.runs import SOURCE_NAME
 from shared.sending.stops import ALL, SendingStop
 
 _STOPS = "stops"

@@ -15,7 +15,7 @@ from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.noting import Spot
 from shared.adapters.table import Table
 from shared.adapters.tables import StorageTable
-from shared.errors import Missing
+from shared.model.errors import Missing
 from shared.settings import Settings
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.errors import StorageError
-from shared.limits import BATCH_BYTES, BATCH_ENTITIES, ENTITY_BYTES, PROPERTY_CHARACTERS
+from shared.model.errors import StorageError
+from shared.model.limits import BATCH_BYTES, BATCH_ENTITIES, ENTITY_BYTES, PROPERTY_CHARACTERS
 
 Entity = Mapping[str, Any]
 KEY_UNITS = 512  # a key holds 1 KiB of UTF-16

@@ -1,4 +1,4 @@
-"""Azure Table storage. Translates the SDK's errors once, here, into the tree of `shared.errors`."""
+"""Azure Table storage. Translates the SDK's errors once, here, into the tree of `shared.model.errors`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 from shared.adapters.table import Entity, Query, Row, batches, checked
 from shared.adapters.tokens import NO_ENTRY
 from shared.adapters.transactions import Transactions
-from shared.errors import Changed, Missing, Present, StorageError
+from shared.model.errors import Changed, Missing, Present, StorageError
 
 _AT_A_TIME = 4  # transactions
 

@@ -10,7 +10,7 @@ from typing import Any
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceResponseError
 
-from shared.errors import NotSignedIn, RollcallError
+from shared.model.errors import NotSignedIn, RollcallError
 
 NO_ENTRY = (  # what a 403 of storage means, whoever asks
     "; it lets in who has a role on it, some minutes after that was given, and who comes from a network that is let in"

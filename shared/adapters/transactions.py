@@ -19,7 +19,7 @@ from azure.core.rest import HttpRequest
 from azure.data.tables import TableClient
 
 from shared.adapters.table import Entity
-from shared.errors import StorageError
+from shared.model.errors import StorageError
 
 _VERSION = "2019-02-02"
 _HEADERS = f"x-ms-version: {_VERSION}\r\nDataServiceVersion: 3.0\r\nAccept: application/json\r\n"  # of each operation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from shared import formats
 from shared.adapters.decoded import DecodedTable
 from shared.adapters.table import Entity, Query, Row
+from shared.model import formats
 
 VERSION = "formatVersion"
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.errors import Damage
-from shared.runs import Run
+from shared.model.errors import Damage
+from shared.model.runs import Run
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
 from shared.sources import Alerts

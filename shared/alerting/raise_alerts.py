@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from shared.alerting.findings import Finding, Severity
-from shared.errors import ChannelError
+from shared.model.errors import ChannelError
 
 
 class Change(StrEnum):

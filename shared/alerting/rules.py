@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.alerting.findings import Finding, RunWatch, Severity, SourceWatch, Watch
-from shared.errors import Damage
+from shared.model.errors import Damage
+from shared.model.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.planning.gates import exceeds
-from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.sending.quota import finished_at
 from shared.settings import can_do_without, named_in
 

@@ -17,11 +17,11 @@ from shared.alerting.findings import (
     Unrecognised,
     Watch,
 )
-from shared.endpoint import Endpoint
-from shared.errors import Damage, Damaged, RollcallError
-from shared.planning.as_planned import plan_to_show
-from shared.planning.changes import Action
-from shared.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run, RunState
+from shared.model.changes import Action
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run, RunState
+from shared.run_folder.as_planned import plan_to_show
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop

@@ -29,10 +29,10 @@ from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
 from shared.collecting.reading import LogReader, LogReading
 from shared.collecting.released import JobCycle, send_released, waits_for_release
-from shared.endpoint import Endpoint
-from shared.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
-from shared.planning.people import People, PeopleStore
-from shared.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
+from shared.known_people.people import People, PeopleStore
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
+from shared.model.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
 class LogStore(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared.collecting.outcomes import LOST, Bucket, Evidence, Outcomes, Tally, bucket_of, merge
-from shared.errors import Changed, Damaged, StorageError
+from shared.model.errors import Changed, Damaged, StorageError
 
 FEW = 16  # buckets that are read one by one; beyond that everything is
 _TRIES = 5

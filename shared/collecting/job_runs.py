@@ -15,9 +15,9 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.matching import Content, Version, content_of, join, out_of_order
 from shared.collecting.open_runs import OpenRun, open_run
 from shared.collecting.outcomes import Outcomes
-from shared.errors import Damaged, Missing
-from shared.planning.people import People
-from shared.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState, hash_of
+from shared.known_people.people import People
+from shared.model.errors import Damaged, Missing
+from shared.model.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState, hash_of
 
 LOG_DAYS = timedelta(days=30)  # Entra keeps its log for so long; no entry is about an older run
 _CLOCKS = timedelta(minutes=1)  # that ours may differ from Entra's

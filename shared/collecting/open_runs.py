@@ -11,18 +11,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared import scim
 from shared.collecting.advice import advice_for
 from shared.collecting.entries import graph_time
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.matching import Content, Version, content_of
 from shared.collecting.outcomes import TROUBLES, Evidence, Outcomes
-from shared.csv_cells import csv_line
-from shared.errors import Damaged, Missing
-from shared.planning.as_planned import checked_line, chunk_line, people_of, read_plan
-from shared.planning.lanes import Lane
-from shared.planning.plan import REQUESTS, Plan, PlannedPerson
-from shared.runs import (
+from shared.model import scim
+from shared.model.csv_cells import csv_line
+from shared.model.errors import Damaged, Missing
+from shared.model.plan import REQUESTS, Lane, Plan
+from shared.model.runs import (
     ENDED_ON_THE_WAY,
     OUTCOMES,
     Answer,
@@ -34,6 +32,8 @@ from shared.runs import (
     RunState,
     mark_of,
 )
+from shared.run_folder.as_planned import checked_line, chunk_line, people_of, read_plan
+from shared.run_folder.people_csv import PlannedPerson
 from shared.sending.apply_accepted import Upload, uploads_of
 
 TOP_CAUSES = 20

@@ -35,8 +35,8 @@ from shared.collecting.checkpoint import (
     settled_to,
 )
 from shared.collecting.entries import LogEntry
-from shared.endpoint import Endpoint
-from shared.errors import GraphError, LogMinimum, Refused
+from shared.model.endpoint import Endpoint
+from shared.model.errors import GraphError, LogMinimum, Refused
 
 _MARGIN = timedelta(minutes=1)  # after Graph's minimum: it moves on while we read
 _TRIES = 3

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.collecting.open_runs import OpenRun
-from shared.planning.people import People, PeopleStore
-from shared.runs import Run
+from shared.known_people.people import People, PeopleStore
+from shared.model.runs import Run
 
 
 @dataclass(frozen=True)

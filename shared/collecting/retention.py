@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
-from shared.runs import FINISHED, DropVersion, Run, RunState
+from shared.model.runs import FINISHED, DropVersion, Run, RunState
 
 MOST = 2_000  # entries, and outcomes, of one call
 KEPT_RUNS = 10  # of every source, however old: what is known of a feed that drops once a year

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared.errors import Damage, RollcallError, StaleRun, UnknownRun
-from shared.planning.plan import PLAN
-from shared.runs import Artefacts, DropVersion, Run, RunState, Writer
+from shared.model.errors import Damage, RollcallError, StaleRun, UnknownRun
+from shared.model.plan import PLAN
+from shared.model.runs import Artefacts, DropVersion, Run, RunState, Writer
 
 if TYPE_CHECKING:
+    from shared.files.records import Drop
     from shared.planning.planner import Planner
-    from shared.planning.records import Drop
 
 LOOKED_AT = frozenset({RunState.RECEIVED, RunState.PLANNING})  # the runs that `left_behind` needs
 LONGEST = timedelta(minutes=30)  # a claim after planners that were lost

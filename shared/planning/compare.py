@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from shared import scim
-from shared.planning.changes import Action, Change
-from shared.planning.fingerprints import fingerprint
-from shared.planning.people import KnownPerson, People
+from shared.known_people.fingerprints import fingerprint
+from shared.known_people.people import KnownPerson, People
+from shared.model import scim
+from shared.model.changes import Action, Change
 
 HELD_BY_ENTRA = "held_by_entra"  # an outcome
 

@@ -6,9 +6,9 @@ people in it and of nobody else, also in a source whose drops hold everybody: it
 
 from __future__ import annotations
 
-from shared.errors import DropError
-from shared.planning.records import Table
-from shared.runs import DropVersion
+from shared.files.records import Table
+from shared.model.errors import DropError
+from shared.model.runs import DropVersion
 from shared.sources import Source
 
 

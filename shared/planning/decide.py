@@ -12,11 +12,11 @@ from datetime import datetime
 
 import msgspec
 
-from shared.errors import Damaged, Missing, NotPossible, StaleRun, UnknownRun
-from shared.planning.as_planned import has_its_requests, read_plan
-from shared.planning.plan import KEYS, PLAN, Plan, plan_hash
+from shared.model.errors import Damaged, Missing, NotPossible, StaleRun, UnknownRun
+from shared.model.plan import KEYS, PLAN, Plan, plan_hash
+from shared.model.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
 from shared.planning.todays_source import why_not
-from shared.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
+from shared.run_folder.as_planned import has_its_requests, read_plan
 from shared.sources import Source
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from shared.runs import DropVersion
+from shared.model.runs import DropVersion
 
 _TICKS = re.compile(r"0x[0-9A-Fa-f]{15,16}")  # 100 ns since the year 1: how Azure makes an ETag, without a promise
 _TICKS_BEGIN = datetime(1, 1, 1, tzinfo=UTC)

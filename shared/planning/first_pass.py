@@ -14,13 +14,13 @@ from itertools import compress
 
 import msgspec
 
-from shared.planning.changes import Action
-from shared.planning.columns import Columns, Mapped
+from shared.files.header_names import folded
+from shared.files.records import Batch, Drop, Fault, Record, Table, read_records
+from shared.known_people.people import People
+from shared.mapping.columns import Columns, Mapped
+from shared.mapping.mapping import Mapping, Rejection, mapping_of
+from shared.model.changes import Action
 from shared.planning.compare import compare, is_protected
-from shared.planning.header_names import folded
-from shared.planning.mapping import Mapping, Rejection, mapping_of
-from shared.planning.people import People
-from shared.planning.records import Batch, Drop, Fault, Record, Table, read_records
 from shared.planning.spool import Newcomers, Page, Refused, Spool, Told, rejected_line
 from shared.planning.survey import FINGERPRINT_BYTES, Survey, places_for, seed_of
 from shared.sources import Source

@@ -12,21 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.planning.changes import EXAMPLES, Action, Tally
+from shared.model.changes import EXAMPLES, Action, Tally
+from shared.model.plan import Tripped
 from shared.sources import Gates
 
 SHOWN_ATTRIBUTES = 4
-
-
-@dataclass(frozen=True)
-class Tripped:
-    """One gate that tripped: its figure, its limit and what the limit is of, in words, and a few keys."""
-
-    gate: str
-    figure: int
-    limit: str
-    sentence: str
-    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

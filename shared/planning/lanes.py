@@ -10,24 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from itertools import compress, repeat
 from operator import is_
 from typing import Any, NamedTuple
 
-from shared import scim
-from shared.limits import MAX_OPERATIONS
-from shared.planning.changes import Action
-from shared.planning.plan import NOT_SENT, people_lines
-from shared.runs import Chunk, Writer, mark_of
-
-
-class Lane(IntEnum):
-    """The order of sending: who leaves must not wait behind the others; managers before those who name them."""
-
-    LEAVERS = 0
-    MANAGERS = 1
-    OTHERS = 2
+from shared.model import scim
+from shared.model.changes import Action
+from shared.model.limits import MAX_OPERATIONS
+from shared.model.plan import NOT_SENT, Lane
+from shared.model.runs import Chunk, Writer, mark_of
+from shared.run_folder.people_csv import people_lines
 
 
 class Planned(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.errors import Damaged, Missing
-from shared.planning.as_planned import people_of, read_plan
-from shared.planning.people import KnownPerson
-from shared.runs import TO_SEND, Artefacts, Ledger, Run
+from shared.known_people.people import KnownPerson
+from shared.model.errors import Damaged, Missing
+from shared.model.runs import TO_SEND, Artefacts, Ledger, Run
+from shared.run_folder.as_planned import people_of, read_plan
 
 
 class NextDrop(StrEnum):

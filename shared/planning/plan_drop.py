@@ -12,16 +12,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
-from shared import formats
-from shared.csv_cells import csv_line
-from shared.planning.corrections import check_name, holds_everybody
-from shared.planning.first_pass import survey
-from shared.planning.lanes import ChunkCutter
-from shared.planning.people import People
-from shared.planning.plan import (
+from shared.files.records import Drop
+from shared.known_people.people import People
+from shared.model import formats
+from shared.model.csv_cells import csv_line
+from shared.model.plan import (
     ABSENT,
     PEOPLE,
-    PEOPLE_COLUMNS,
     PLAN,
     RECORDS,
     REJECTED,
@@ -31,12 +28,15 @@ from shared.planning.plan import (
     encode_plan,
     plan_hash,
 )
-from shared.planning.records import Drop
+from shared.model.runs import Artefacts, Run
+from shared.planning.corrections import check_name, holds_everybody
+from shared.planning.first_pass import survey
+from shared.planning.lanes import ChunkCutter
 from shared.planning.second_pass import NullsFlow, SecondPass
 from shared.planning.spool import Spool
 from shared.planning.survey import source_hash
 from shared.planning.todays_source import parts_of
-from shared.runs import Artefacts, Run
+from shared.run_folder.people_csv import PEOPLE_COLUMNS
 from shared.sources import Source
 
 

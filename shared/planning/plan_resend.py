@@ -16,30 +16,19 @@ from itertools import starmap
 
 import msgspec
 
-from shared import formats, scim
-from shared.csv_cells import csv_line
-from shared.planning.as_planned import chunk_line, damaged, people_of, read_plan
-from shared.planning.changes import Action, Change, Tally
+from shared.known_people.people import People
+from shared.model import formats, scim
+from shared.model.changes import Action, Change, Tally
+from shared.model.csv_cells import csv_line
+from shared.model.plan import KEYS, PEOPLE, PLAN, REQUESTS, REVERT, HashedWriter, Lane, Plan, encode_plan, plan_hash
+from shared.model.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.planning.compare import compare, is_protected
 from shared.planning.gates import Facts, judge
-from shared.planning.lanes import ChunkCutter, Lane, Planned
-from shared.planning.people import People
-from shared.planning.plan import (
-    KEYS,
-    PEOPLE,
-    PEOPLE_COLUMNS,
-    PLAN,
-    REQUESTS,
-    REVERT,
-    HashedWriter,
-    Plan,
-    PlannedPerson,
-    encode_plan,
-    plan_hash,
-)
+from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.plan_revert import Reversal
 from shared.planning.todays_source import MAPPING, changed_parts, parts_of
-from shared.runs import Artefacts, Chunk, Figures, Receipt, Run
+from shared.run_folder.as_planned import chunk_line, damaged, people_of, read_plan
+from shared.run_folder.people_csv import PEOPLE_COLUMNS, PlannedPerson
 from shared.sources import Source
 
 PROTECTED = "protected in the source file, and the newest record disables"

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.csv_cells import csv_line
-from shared.planning.changes import EXAMPLES, Action, Change
+from shared.known_people.people import KnownPerson, People
+from shared.model.changes import EXAMPLES, Action, Change
+from shared.model.csv_cells import csv_line
+from shared.model.plan import NOT_SENT, REVERT_COLUMNS, Lane, Listed, Plan, Tripped
+from shared.model.runs import DISABLE, Receipt, Revert, Run, Writer
 from shared.planning.compare import compare, is_protected
-from shared.planning.gates import Tripped
-from shared.planning.lanes import Lane, Planned
-from shared.planning.people import KnownPerson, People
-from shared.planning.plan import NOT_SENT, REVERT_COLUMNS, Listed, Plan, PlannedPerson
-from shared.runs import DISABLE, Receipt, Revert, Run, Writer
+from shared.planning.lanes import Planned
+from shared.run_folder.people_csv import PlannedPerson
 from shared.sources import Source
 
 _THERE_BEFORE = frozenset({"updated", "disabled", "enabled", "unchanged"})  # outcomes: Entra had the account already

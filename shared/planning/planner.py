@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.planning.people import PeopleStore
-from shared.planning.records import Drop
-from shared.runs import Artefacts, DropVersion, Ledger, Run
+from shared.files.records import Drop
+from shared.known_people.people import PeopleStore
+from shared.model.runs import Artefacts, DropVersion, Ledger, Run
 from shared.sources import Source
 
 

@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
-from shared.planning.as_planned import read_plan
+from shared.files.records import Drop
+from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleRun
+from shared.model.plan import PLAN, REQUESTS, Plan, plan_hash
+from shared.model.runs import FINISHED, DropVersion, Run, RunState, new_run
 from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
-from shared.planning.plan import PLAN, REQUESTS, Plan, plan_hash
 from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
-from shared.planning.records import Drop
 from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by, why_held_beside
-from shared.runs import FINISHED, DropVersion, Run, RunState, new_run
+from shared.run_folder.as_planned import read_plan
 
 
 def receive_drop(planner: Planner, drop: Drop) -> Run:

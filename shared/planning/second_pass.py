@@ -14,18 +14,19 @@ from typing import Any
 
 import msgspec
 
-from shared.csv_cells import csv_line
-from shared.planning.changes import Action, Change, Tally
+from shared.files.records import Fault
+from shared.known_people.people import KnownPerson, People
+from shared.mapping.mapping import Rejection
+from shared.model.changes import Action, Change, Tally
+from shared.model.csv_cells import csv_line
+from shared.model.plan import Lane, Tripped
+from shared.model.runs import Figures, Writer
 from shared.planning.compare import absent_user, is_protected, zeros_lost
-from shared.planning.gates import Facts, Tripped, judge
-from shared.planning.lanes import ChunkCutter, Lane, Planned
-from shared.planning.mapping import Rejection
-from shared.planning.people import KnownPerson, People
-from shared.planning.plan import ABSENT_COLUMNS
-from shared.planning.records import Fault
+from shared.planning.gates import Facts, judge
+from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.spool import Newcomers, Page, Refused, Told, rejected_line
 from shared.planning.survey import Survey
-from shared.runs import Figures, Writer
+from shared.run_folder.people_csv import ABSENT_COLUMNS
 from shared.sources import Source
 
 REPEATED = Fault("", "the key stands on more than one line of the file", "keep one line for this key")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from shared.csv_cells import csv_line
-from shared.planning.changes import Action
+from shared.mapping.mapping import Rejection
+from shared.model.changes import Action
+from shared.model.csv_cells import csv_line
 from shared.planning.lanes import Planned, PlannedColumns
-from shared.planning.mapping import Rejection
 
 IN_MEMORY = 4 * 1024 * 1024  # a small drop never touches the disk
 _LENGTH_BYTES = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from shared.planning.records import Table
+from shared.files.records import Table
 from shared.sources import Source
 
 MAPPING_VERSION = 1  # another one wherever the same line may become another user: then no line is passed over unread

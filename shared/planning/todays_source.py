@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
+from shared.model.plan import Plan
+from shared.model.runs import Run
 from shared.planning.compare import is_protected
-from shared.planning.plan import Plan
-from shared.runs import Run
 from shared.sources import Source
 
 PARTS: dict[str, tuple[str, ...]] = {

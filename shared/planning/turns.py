@@ -16,14 +16,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.errors import Damaged, DropChanged, DropError, Missing, StaleRun
-from shared.planning.corrections import is_correction
-from shared.planning.drop_order import is_newer, order_key
-from shared.planning.mapping import mapping_of
-from shared.planning.plan import PLAN
-from shared.planning.planner import Planner
-from shared.planning.records import Drop, read_records
-from shared.runs import (
+from shared.files.records import Drop, read_records
+from shared.mapping.mapping import mapping_of
+from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleRun
+from shared.model.plan import PLAN
+from shared.model.runs import (
     ENDED_ON_THE_WAY,
     HAS_THE_TURN,
     TO_SEND,
@@ -34,6 +31,9 @@ from shared.runs import (
     RunState,
     new_run,
 )
+from shared.planning.corrections import is_correction
+from shared.planning.drop_order import is_newer, order_key
+from shared.planning.planner import Planner
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
 PLANNED_OR_SENT = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from shared.collecting.advice import Advice, advice_for
 from shared.collecting.open_runs import OUTCOME
-from shared.csv_cells import unguarded
-from shared.errors import Missing
-from shared.planning.plan import REJECTED
-from shared.runs import Artefacts, Run
+from shared.model.csv_cells import unguarded
+from shared.model.errors import Missing
+from shared.model.plan import REJECTED
+from shared.model.runs import Artefacts, Run
 
 TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 _UNKNOWN = Advice(

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.alerting.raise_alerts import Alert
-from shared.errors import LedgerError, Missing, RollcallError, UnknownRun
+from shared.model.errors import LedgerError, Missing, RollcallError, UnknownRun
+from shared.model.runs import Run, RunState
 from shared.planning.decide import approve, cancel
 from shared.reporting.access import Door, Principal, Refusal, comes_from_us
 from shared.reporting.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
@@ -21,7 +22,6 @@ from shared.reporting.overview import RUNS_LISTED, AlertBook, Lookout, quota, so
 from shared.reporting.people_view import Memory, person_view
 from shared.reporting.rendering import Pages
 from shared.reporting.run_view import FILES, RunFolder, run_view
-from shared.runs import Run, RunState
 from shared.sending.stops import ALL, holding, resume, stop_sending
 from shared.sources import Source, no_such_source
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.runs import OUTCOMES, Run
+from shared.model.runs import OUTCOMES, Run
 
 WIDTH = 1000.0
 NARROWEST = 6.0  # of a part that is there

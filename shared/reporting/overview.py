@@ -11,14 +11,14 @@ from typing import Protocol
 from shared.alerting.findings import LogFault, LogGap, Severity
 from shared.alerting.raise_alerts import Alert
 from shared.alerting.rules import RECENT
-from shared.endpoint import Endpoint
-from shared.errors import Damage, Damaged, RollcallError
-from shared.planning.as_planned import plan_to_show
-from shared.planning.lanes import Lane
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.plan import Lane
+from shared.model.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
 from shared.reporting.job_facts import JobFacts
 from shared.reporting.run_view import Progress, progress_of, receipts_of
 from shared.reporting.verdict import TONES, Verdict, verdict
-from shared.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
+from shared.run_folder.as_planned import plan_to_show
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop, Stops, holding
 from shared.sources import Source

@@ -12,15 +12,16 @@ import msgspec
 
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
-from shared.csv_cells import guarded
-from shared.errors import Damaged, Missing
-from shared.planning.as_planned import chunk_line, people_of, read_plan
+from shared.known_people.people import KnownPerson, People
+from shared.model.csv_cells import guarded
+from shared.model.errors import Damaged, Missing
+from shared.model.plan import PEOPLE, Plan
+from shared.model.runs import Artefacts, Ledger, Run
+from shared.model.scim import encoded_users
 from shared.planning.next_drop import Expected, expected, run_under_way
-from shared.planning.people import KnownPerson, People
-from shared.planning.plan import PEOPLE, Plan, PlannedPerson
 from shared.reporting.log_view import EntryView, entry_view
-from shared.runs import Artefacts, Ledger, Run
-from shared.scim import encoded_users
+from shared.run_folder.as_planned import chunk_line, people_of, read_plan
+from shared.run_folder.people_csv import PlannedPerson
 
 RUNS_LOOKED_AT = 25
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.errors import Missing, RollcallError
+from shared.model.errors import Missing, RollcallError
+from shared.model.runs import ENDED_ON_THE_WAY, Run, RunState
 from shared.reporting.overview import Lookout
 from shared.reporting.rendering import Pages
 from shared.reporting.run_view import RunFolder, run_view
-from shared.runs import ENDED_ON_THE_WAY, Run, RunState
 
 REPORT = "report.html"
 RECENT = timedelta(days=7)  # a settled run is looked at for so long

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import Damaged, UnknownRun
-from shared.planning.as_planned import plan_to_show
-from shared.planning.lanes import Lane
-from shared.planning.plan import Plan
+from shared.model.errors import Damaged, UnknownRun
+from shared.model.plan import Lane, Plan
+from shared.model.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
 from shared.reporting.answers import Rejected, Troubles, answers, rejections, troubles
 from shared.reporting.flow import Level, levels
 from shared.reporting.verdict import TONES, Moment, Verdict, moments, verdict
-from shared.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
+from shared.run_folder.as_planned import plan_to_show
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
 from shared.sending.stops import SendingStop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.runs import TO_SEND, Run, RunState
+from shared.model.runs import TO_SEND, Run, RunState
 from shared.sending.stops import SendingStop
 
 S = RunState

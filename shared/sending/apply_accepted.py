@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from shared import scim
-from shared.errors import Damaged, Missing
-from shared.planning.as_planned import absent_of, chunk_line, damaged, people_of, records_of
-from shared.planning.changes import Action
-from shared.planning.people import People, PeopleStore
-from shared.planning.plan import NOT_SENT, PEOPLE, Plan, PlannedPerson
-from shared.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
+from shared.known_people.people import People, PeopleStore
+from shared.model import scim
+from shared.model.changes import Action
+from shared.model.errors import Damaged, Missing
+from shared.model.plan import NOT_SENT, PEOPLE, Plan
+from shared.model.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
+from shared.run_folder.as_planned import absent_of, chunk_line, damaged, people_of, records_of
+from shared.run_folder.people_csv import PlannedPerson
 
 _BEFORE_0_2 = timedelta(minutes=15)  # receipts of release 0.1 do not say when the first call left
 

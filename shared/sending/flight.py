@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from shared.endpoint import Endpoint
-from shared.errors import ConfigurationError, Damaged, Missing, RollcallError
-from shared.limits import MAX_OPERATIONS
-from shared.planning.as_planned import chunk_line
-from shared.planning.plan import Plan
+from shared.model.endpoint import Endpoint
+from shared.model.errors import ConfigurationError, Damaged, Missing, RollcallError
+from shared.model.limits import MAX_OPERATIONS
+from shared.model.plan import Plan
+from shared.model.runs import Answer, Receipt, Run
 from shared.planning.todays_source import newly_protected, why_not_further
-from shared.runs import Answer, Receipt, Run
+from shared.run_folder.as_planned import chunk_line
 from shared.sending.books import Receipts, save_on_the_way
 from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.limits import BUCKET_FULL_PAUSE
+from shared.model.limits import BUCKET_FULL_PAUSE
 from shared.sending.replies import Reply, Verdict
 
 # The service counts a call when it comes, we when it leaves: its token is there then, and the connection stands. What

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared import scim
-from shared.runs import Answer, Chunk, Receipt
+from shared.model import scim
+from shared.model.runs import Answer, Chunk, Receipt
 
 _TO_SEND = frozenset({Answer.STARTED, Answer.NOT_TAKEN})
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.limits import DAILY_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
-from shared.planning.lanes import Lane
+from shared.model.limits import DAILY_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.plan import Lane
 
 PROBE_AFTER = timedelta(minutes=15)  # calls of others in the tenant may have come free by then
 _CLOCKS_DIFFER = timedelta(minutes=1)  # at most, between instances

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.endpoint import Endpoint
-from shared.planning.people import PeopleStore
-from shared.runs import Artefacts, Ledger
+from shared.known_people.people import PeopleStore
+from shared.model.endpoint import Endpoint
+from shared.model.runs import Artefacts, Ledger
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Quota
 from shared.sending.replies import Reply

@@ -23,12 +23,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.endpoint import Endpoint
-from shared.errors import ConfigurationError, Damaged, LeaseLost, Missing, RollcallError, StaleRun
-from shared.planning.as_planned import check_people, has_its_requests, read_plan
-from shared.planning.plan import Plan
+from shared.model.endpoint import Endpoint
+from shared.model.errors import ConfigurationError, Damaged, LeaseLost, Missing, RollcallError, StaleRun
+from shared.model.plan import Plan
+from shared.model.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
 from shared.planning.todays_source import why_not, why_not_further
-from shared.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
+from shared.run_folder.as_planned import check_people, has_its_requests, read_plan
 from shared.sending.apply_accepted import apply_accepted, doubt_all, uploads_of
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight

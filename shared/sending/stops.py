@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import NotPossible
+from shared.model.errors import NotPossible
 
 ALL = ""  # instead of a source's name: every source
 

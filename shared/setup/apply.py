@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.errors import ConfigurationError, GraphError, Refused
+from shared.model.errors import ConfigurationError, GraphError, Refused
 from shared.setup import app_settings
 from shared.setup.edit_schema import Parse, edited
 from shared.setup.find_app import marked_tags, own_app

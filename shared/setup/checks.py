@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.limits import DAILY_CALLS
+from shared.model.limits import DAILY_CALLS
 from shared.setup.found import Found
 from shared.setup.grants import Grants
 from shared.setup.tenant import Agents, Caller

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shared.planning.null_flow import flowing_nulls
-from shared.scim import MANAGER
+from shared.model.null_flow import flowing_nulls
+from shared.model.scim import MANAGER
 from shared.setup.checks import Check, failed, good, unknown, warning
 from shared.setup.compare_feed import compared
 from shared.setup.schema import functions, mapping_of, object_mapping, reads, row_of

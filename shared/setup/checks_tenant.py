@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from shared.limits import DAILY_CALLS, DAILY_CALLS_GOVERNANCE
+from shared.model.limits import DAILY_CALLS, DAILY_CALLS_GOVERNANCE
 from shared.setup import app_settings
 from shared.setup.checks import Check, Facts, Operation, failed, good, unknown, warning
 from shared.setup.found import Found

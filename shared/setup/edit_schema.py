@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
 from shared.setup.schema import FLOW_TYPES, mapping_of, object_mapping, source_attributes, target_attributes
 from shared.setup.tenant import Json
 from shared.setup.wanted import SentAttribute, Wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
 from shared.setup.tenant import Principal
 from shared.setup.wanted import Wanted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import ConfigurationError, GraphError
+from shared.model.errors import ConfigurationError, GraphError
 from shared.setup import app_settings
 from shared.setup.find_app import checked, own_app
 from shared.setup.journal import Note

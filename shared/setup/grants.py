@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
 from shared.setup.tenant import Held, Tenant
 
 ROLES = {

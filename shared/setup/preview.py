@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.errors import Refused
+from shared.model.errors import Refused
 from shared.setup.schema import functions, object_mapping, row_of
 from shared.setup.tenant import JobPlace, Json, Tenant
 

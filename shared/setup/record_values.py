@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared import scim
+from shared.model import scim
 
 
 def flattened(user: dict[str, Any], names: Iterable[str]) -> dict[str, str]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared import scim
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.collecting.reading import LogPage
-from shared.endpoint import Endpoint
-from shared.errors import Refused, Throttled
-from shared.planning.mapping import Person
+from shared.mapping.mapping import Person
+from shared.model import scim
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Refused, Throttled
 from shared.sending.replies import Reply, Verdict
 
 PAUSE = 5.0

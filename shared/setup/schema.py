@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from shared.errors import Refused
+from shared.model.errors import Refused
 from shared.setup.tenant import Json
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
 from shared.setup.schema import MappingRow, object_mapping, rows, rule, source_attributes, target_attributes
 from shared.setup.tenant import Json
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shared.errors import ConfigurationError
-from shared.scim import CORE_USER, ENTERPRISE_USER
+from shared.model.errors import ConfigurationError
+from shared.model.scim import CORE_USER, ENTERPRISE_USER
 from shared.source_rules import Rule
 from shared.sources import App, AppMapping, Clause, Source
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from tests.support.desk import Desk, Directory, Row, desk, people
 from tests.support.graph import disabled, entry
 

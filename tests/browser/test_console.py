@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from tests.browser.conftest import Window
 from tests.browser.machine import axe
 from tests.browser.scene import ARABIC, HYPERLINK, LONG, SCRIPT, hostile_rows, settled, staff

@@ -8,8 +8,8 @@ import pytest
 
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.container import BLOCK_BYTES, Container, RunFiles
-from shared.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
-from shared.runs import DropVersion, new_run
+from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
+from shared.model.runs import DropVersion, new_run
 from tests.contract.conftest import PIECE
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

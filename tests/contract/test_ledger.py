@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.adapters.ledger import TableLedger
-from shared.errors import StaleRun, UnknownRun
-from shared.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
+from shared.model.errors import StaleRun, UnknownRun
+from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
 from tests.contract.conftest import Tables
 
 NOW = datetime(2026, 11, 2, 6, 0, 0, 123456, tzinfo=UTC)

@@ -10,7 +10,7 @@ from shared.adapters.container import Container
 from shared.adapters.log_tables import LogTable
 from shared.adapters.table import Query, Table
 from shared.collecting.entries import LogEntry, read_entry
-from shared.errors import Missing
+from shared.model.errors import Missing
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 

@@ -17,7 +17,7 @@ from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import NO_TIME, read_entry
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.outcomes import Bucket, Evidence, bucket_of
-from shared.errors import Changed
+from shared.model.errors import Changed
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 

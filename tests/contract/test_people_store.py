@@ -9,8 +9,8 @@ import pytest
 
 from shared.adapters.container import Container
 from shared.adapters.people_store import TRIES, PeopleBlobs
-from shared.errors import StorageError
-from shared.planning.people import People
+from shared.known_people.people import People
+from shared.model.errors import StorageError
 
 
 def tells(key: str, title: str = "Clerk") -> bytes:

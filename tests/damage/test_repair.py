@@ -15,8 +15,8 @@ from cli.environment import Surroundings
 from cli.main import app
 from shared.adapters.table import Query
 from shared.adapters.versioned import VERSION
+from shared.model.runs import RunState
 from shared.planning.decide import cancel
-from shared.runs import RunState
 from shared.sending.stops import SendingStop
 from tests.damage.things import DAMAGES, things
 from tests.damage.world import FIRST, SECOND, SOURCES, World, planned, sent, staff, world

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import SettingsError
+from shared.model.errors import SettingsError
 from shared.settings import Settings, can_do_without, named_in
 from shared.wiring import House, assemble
 from tests.damage.world import SECOND, staff, world

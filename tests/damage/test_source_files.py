@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.damage.world import FIRST, SECOND, staff, world
 from tests.support.console import words
 

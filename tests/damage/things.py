@@ -12,7 +12,7 @@ import msgspec
 from shared.adapters.container import Container
 from shared.adapters.table import Query, Row, Table
 from shared.adapters.versioned import VERSION
-from shared.errors import Missing
+from shared.model.errors import Missing
 from tests.damage.world import FIRST, SECOND, World
 
 _RUN_ID = re.compile(r"([a-z]+-\d{8}T\d{6}Z-[0-9a-f]{10})")

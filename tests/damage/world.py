@@ -15,9 +15,9 @@ from local.entra.state import App
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.storage import Storage
 from shared.collecting.entries import read_entry
+from shared.model.runs import Run, RunState
 from shared.planning.decide import approve, resend
 from shared.reporting.rendering import Pages
-from shared.runs import Run, RunState
 from tests.flows.test_sending_emulator import READ_LOG, UPLOAD, EmulatedIdentity
 from tests.support.clock import FakeClock
 from tests.support.console import Visitor

@@ -11,7 +11,7 @@ from azure.storage.queue import QueueServiceClient
 from local.environment import write_settings
 from local.feed import Feed, employees, encoded
 from local.stack import Stack
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.e2e.test_host_log import stack_with, until
 
 

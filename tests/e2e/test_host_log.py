@@ -18,7 +18,7 @@ import pytest
 from local.feed import Feed, employees, encoded
 from local.npm import NotInstalled
 from local.stack import Stack, Wanted
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.support.log_net import LogNet, of_file, of_settings
 
 SECONDS = 90

@@ -16,7 +16,7 @@ import pytest
 from local.feed import Feed, Row, employees, encoded
 from local.feed_contractors import contractors
 from local.feed_faults import spoiled
-from shared.runs import OUTCOMES
+from shared.model.runs import OUTCOMES
 
 SECONDS = 180
 ROLLCALL = Path(sys.executable).with_name("rollcall")

@@ -7,7 +7,7 @@ import sys
 import time
 
 from shared import wiring
-from shared.errors import RollcallError
+from shared.model.errors import RollcallError
 
 
 def main() -> None:

@@ -31,9 +31,9 @@ from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 from local.environment import process_environment
 from local.processes import ROOT
 from local.stack import Stack, Wanted
-from shared.errors import LedgerError
+from shared.model.errors import LedgerError
+from shared.model.runs import FINISHED, TO_SEND, Answer, Run, RunState, hash_of, run_id_of
 from shared.planning.decide import cancel
-from shared.runs import FINISHED, TO_SEND, Answer, Run, RunState, hash_of, run_id_of
 from shared.settings import Settings
 from shared.wiring import SENDING_LEASE
 

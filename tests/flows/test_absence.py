@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.model.runs import RunState
 from shared.planning.decide import cancel
-from shared.runs import RunState
 from tests.support.desk import Desk, desk, people
 
 

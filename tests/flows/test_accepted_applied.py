@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.model.plan import REQUESTS
+from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.planning.decide import cancel
-from shared.planning.plan import REQUESTS
-from shared.runs import Answer, Receipt, Run, RunState
 from shared.sending.apply_accepted import apply_accepted
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import status

@@ -10,8 +10,8 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared.alerting.watching import watch
+from shared.model.runs import RunState
 from shared.planning.decide import cancel
-from shared.runs import RunState
 from tests.support.desk import Desk, Row, people
 from tests.support.graph import FORBIDDEN, entry, status
 from tests.support.hooks import Hooked, hooked

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from shared.adapters.memory import MemoryContainer
-from shared.errors import Damaged, NotPossible
-from shared.planning.as_planned import read_plan
+from shared.model.errors import Damaged, NotPossible
+from shared.model.plan import ABSENT, PEOPLE, PLAN, RECORDS, REQUESTS, encode_plan, plan_hash
+from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import cancel, resend
-from shared.planning.plan import ABSENT, PEOPLE, PLAN, RECORDS, REQUESTS, encode_plan, plan_hash
-from shared.runs import Answer, Run, RunState
+from shared.run_folder.as_planned import read_plan
 from tests.support import state_0_1
 from tests.support.desk import Desk, Directory, Row, desk, people
 from tests.support.graph import Identity, entry, refuses, status

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.feed import Feed, Row, employees, encoded
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from tests.support.desk import Desk, desk
 from tests.support.graph import endpoint
 

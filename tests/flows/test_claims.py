@@ -18,15 +18,15 @@ from shared import wiring
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.storage import Storage
 from shared.adapters.table import Query
-from shared.errors import StaleRun, StorageError
+from shared.files.records import Drop
+from shared.model.errors import StaleRun, StorageError
+from shared.model.plan import PLAN, PLANNED_FILES
+from shared.model.runs import DropVersion, Run, RunState
 from shared.planning.claims import LONGEST
 from shared.planning.decide import cancel
-from shared.planning.plan import PLAN, PLANNED_FILES
 from shared.planning.planner import Planner
 from shared.planning.receive_drop import receive_drop, sweep
-from shared.planning.records import Drop
 from shared.planning.spool import Page, Spool
-from shared.runs import DropVersion, Run, RunState
 from tests.histories.actions import Kill, Meanwhile, Spot, Trouble
 from tests.histories.tripwire import Killed, Tripwire, Wired
 from tests.support.clock import FakeClock

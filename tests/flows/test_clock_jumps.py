@@ -14,9 +14,9 @@ import pytest
 from shared.adapters.clock import SystemClock
 from shared.adapters.lease import RENEW_AFTER
 from shared.adapters.memory import MemoryContainer
-from shared.errors import StorageError
-from shared.limits import UPLOAD_CALLS, UPLOAD_WINDOW
-from shared.runs import Answer, RunState
+from shared.model.errors import StorageError
+from shared.model.limits import UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.runs import Answer, RunState
 from shared.wiring import House
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import ACCEPTED, entry, second, status

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.collecting.collect_logs import Collected
-from shared.errors import Missing, StaleRun, StorageError
+from shared.model.errors import Missing, StaleRun, StorageError
+from shared.model.runs import Run, RunState
 from shared.planning.decide import cancel
-from shared.runs import Run, RunState
 from shared.wiring import House
 from tests.support.clock import MORNING
 from tests.support.graph import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from tests.flows.test_sending_emulator import Before
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import StorageError
+from shared.model.errors import StorageError
+from shared.model.runs import Run, RunState
 from shared.reporting.console import LARGEST_DOWNLOAD
 from shared.reporting.exchange import Request
 from shared.reporting.people_view import RUNS_LOOKED_AT
-from shared.runs import Run, RunState
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words
 from tests.support.desk import Desk, Row, as_csv, people

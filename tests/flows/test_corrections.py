@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.support.desk import NO_GATES, Desk, Row, as_csv, desk, people
 from tests.support.graph import entry
 

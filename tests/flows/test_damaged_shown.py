@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from cli.environment import Surroundings
 from cli.main import app
-from shared.planning.plan import PEOPLE, PLAN, REQUESTS
-from shared.runs import Run, RunState
+from shared.model.plan import PEOPLE, PLAN, REQUESTS
+from shared.model.runs import Run, RunState
 from tests.browser.scene import TOKEN, made_desk
 from tests.flows.test_as_planned import EDITS, edit
 from tests.support.console import Visitor, words

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.memory import MemoryContainer
-from shared.errors import NotPossible, StaleRun, UnknownRun
+from shared.files.records import Drop
+from shared.model.errors import NotPossible, StaleRun, UnknownRun
+from shared.model.plan import PLAN, REQUESTS
+from shared.model.runs import Run, RunState
 from shared.planning.decide import approve, cancel, replan, resend
-from shared.planning.plan import PLAN, REQUESTS
-from shared.planning.records import Drop
-from shared.runs import Run, RunState
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import FORBIDDEN
 from tests.support.house import fitted

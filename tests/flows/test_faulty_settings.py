@@ -14,7 +14,7 @@ import pytest
 from shared import wiring
 from shared.adapters.alert_table import AlertTable
 from shared.adapters.memory import MemoryTable
-from shared.errors import SettingsError, StorageError
+from shared.model.errors import SettingsError, StorageError
 from shared.settings import Settings, environment_for_alerts
 from shared.wiring import House
 from tests.support.console import Visitor, words

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.errors import StaleRun
+from shared.known_people.people import MOST_UNKNOWNS
+from shared.known_people.people_db import IN_DOUBT
+from shared.model.errors import StaleRun
+from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import cancel
-from shared.planning.people import MOST_UNKNOWNS
-from shared.planning.people_db import IN_DOUBT
-from shared.runs import Answer, Run, RunState
 from tests.support.desk import Desk, Row, desk, people
 from tests.support.graph import entry, status
 

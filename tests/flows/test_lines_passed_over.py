@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.planning.people import People
-from shared.planning.plan import PlannedPerson
-from shared.runs import Run
+from shared.known_people.people import People
+from shared.model.runs import Run
+from shared.run_folder.people_csv import PlannedPerson
 from tests.support.desk import ATTRIBUTES, NO_GATES, Desk, as_csv, desk, people
 
 

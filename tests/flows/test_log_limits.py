@@ -11,8 +11,8 @@ import pytest
 
 from shared.adapters.graph_log_pages import log_minimum
 from shared.collecting.entries import read_entry
-from shared.errors import StorageError
-from shared.runs import Run, RunState
+from shared.model.errors import StorageError
+from shared.model.runs import Run, RunState
 from tests.browser.scene import TOKEN, made_desk, staff
 from tests.flows.test_sending_emulator import Before
 from tests.support.clock import MORNING

@@ -19,7 +19,7 @@ import pytest
 from shared.adapters.log_tables import CheckpointTable
 from shared.adapters.memory import MemoryTable
 from shared.adapters.table import Entity, Query
-from shared.runs import RunState
+from shared.model.runs import RunState
 from shared.wiring import House
 from tests.support.clock import MORNING
 from tests.support.graph import JOB, Json, entry, status, window_of

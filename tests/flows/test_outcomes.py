@@ -12,8 +12,8 @@ import pytest
 from shared.adapters.outcome_table import OutcomeTable
 from shared.adapters.table import Query
 from shared.collecting.evidence_book import FEW
-from shared.planning.people_db import FAILED
-from shared.runs import Run, RunState
+from shared.known_people.people_db import FAILED
+from shared.model.runs import Run, RunState
 from tests.flows.test_collecting import Sent, later, sent
 from tests.support.graph import entry, refuses, status
 from tests.support.guillotine import Guillotine, Killed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.support.clock import FakeClock
 from tests.support.graph import status
 from tests.support.house import Sending, scripted

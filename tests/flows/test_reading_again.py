@@ -18,7 +18,7 @@ from local.entra.log import Entry, Event
 from shared.adapters.memory import MemoryTable
 from shared.collecting.checkpoint import Stretch, second_of
 from shared.collecting.collect_logs import Collected
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.flows.test_sending_emulator import Before
 from tests.support.clock import MORNING
 

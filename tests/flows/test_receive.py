@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from shared.errors import DropChanged, StorageError
+from shared.files.records import Drop
+from shared.model.errors import DropChanged, StorageError
+from shared.model.runs import DropVersion, Run, RunState, run_id_of
 from shared.planning.decide import cancel
 from shared.planning.receive_drop import Planner, plan_next, receive_drop, sweep
-from shared.planning.records import Drop
-from shared.runs import DropVersion, Run, RunState, run_id_of
 from tests.support.desk import Desk, as_csv, desk, people
 from tests.support.dying import Killed, dying
 from tests.support.graph import status

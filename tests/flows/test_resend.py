@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import NotPossible
+from shared.model.errors import NotPossible
+from shared.model.runs import Run, RunState
 from shared.planning.decide import resend
-from shared.runs import Run, RunState
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import FORBIDDEN
 

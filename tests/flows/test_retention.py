@@ -13,8 +13,8 @@ from shared.adapters.table import Query
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import raise_alerts
 from shared.collecting.retention import KEPT_RUNS, forget_old
-from shared.errors import StorageError
-from shared.runs import DropVersion, RunState
+from shared.model.errors import StorageError
+from shared.model.runs import DropVersion, RunState
 from shared.sources import Source
 from tests.flows.test_collecting import Sent
 from tests.support.graph import JOB, entry

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.errors import NotPossible
+from shared.model.errors import NotPossible
+from shared.model.runs import DISABLE, Revert, Run, RunState
 from shared.planning.decide import cancel, replan, revert
-from shared.runs import DISABLE, Revert, Run, RunState
 from tests.flows.test_in_doubt import lose_the_answer
 from tests.support.desk import Desk, Row, desk, people
 from tests.support.graph import FORBIDDEN, entry

@@ -13,10 +13,10 @@ import pytest
 
 from shared.adapters.lease import RENEW_AFTER
 from shared.adapters.memory import MemoryContainer
-from shared.endpoint import Endpoint
-from shared.errors import StorageError
+from shared.model.endpoint import Endpoint
+from shared.model.errors import StorageError
+from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.planning.decide import cancel
-from shared.runs import Answer, Receipt, Run, RunState
 from shared.sending.replies import Reply
 from shared.sending.send_run import Upload
 from tests.support.clock import MORNING

@@ -10,7 +10,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from local.entra import Dials, Entra, EntraTransport
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import endpoint
 from tests.support.house import Rollcall, rollcall

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.runs import Answer, Receipt, Run, RunState
+from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.wiring import House
 from tests.support.graph import refuses
 from tests.support.guillotine import Guillotine, Killed

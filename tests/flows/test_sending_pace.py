@@ -14,9 +14,9 @@ from azure.core.credentials import AccessToken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.endpoint import Endpoint
-from shared.limits import UPLOAD_CALLS, UPLOAD_WINDOW
-from shared.runs import RunState
+from shared.model.endpoint import Endpoint
+from shared.model.limits import UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.runs import RunState
 from shared.sending.pacing import Pacer
 from shared.sending.replies import Reply
 from tests.support.clock import FakeClock

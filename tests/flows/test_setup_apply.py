@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import ConfigurationError, Refused
+from shared.model.errors import ConfigurationError, Refused
 from shared.setup.apply import RECENT, REPLICATION
 from shared.setup.journal import Note
 from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, Cut, Office

@@ -20,8 +20,8 @@ from cli.errors import CommandError
 from cli.main import app
 from local.environment import process_environment
 from local.processes import start
-from shared.planning.plan import KEYS
-from shared.runs import RunState
+from shared.model.plan import KEYS
+from shared.model.runs import RunState
 from shared.setup.grants import ROLES
 from shared.wiring import House
 from tests.support.clock import FakeClock

@@ -10,7 +10,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from local.entra import EntraTransport
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from shared.setup.grants import grant
 from tests.support.house import Rollcall, rollcall
 from tests.unit.setup.office import FILE, ON_PREMISES, Office

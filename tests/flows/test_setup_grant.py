@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import ConfigurationError, Refused
+from shared.model.errors import ConfigurationError, Refused
 from shared.setup.grants import ROLES, grant, judged, look
 from shared.setup.tenant import Held
 from tests.unit.setup.office import Office

@@ -11,10 +11,10 @@ from shared.adapters.graph import GraphLog, GraphUpload
 from shared.adapters.tokens import Tokens
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
-from shared.endpoint import TrustedHosts
-from shared.errors import Refused, Throttled
-from shared.planning.mapping import Mapping, Person
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Person
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import Refused, Throttled
 from shared.sending.pacing import Pacer
 from shared.setup.rehearse import Rehearsal, follow, send
 from tests.unit.setup.office import Office

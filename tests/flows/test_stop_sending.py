@@ -12,9 +12,9 @@ import pytest
 
 from shared.adapters.table import Query
 from shared.alerting.watching import watch
-from shared.errors import NotPossible, StorageError
+from shared.model.errors import NotPossible, StorageError
+from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import approve, cancel
-from shared.runs import Answer, Run, RunState
 from shared.sending.stops import ALL, SendingStop, resume, stop_sending
 from shared.wiring import House
 from tests.flows.test_sending_emulator import Before

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.model.runs import Run, RunState
 from shared.planning.decide import cancel, replan, resend
-from shared.runs import Run, RunState
 from tests.support.desk import NO_GATES, Desk, Row, desk, people
 from tests.support.graph import FORBIDDEN
 

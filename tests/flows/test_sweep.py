@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.limits import MISSED_DAYS
+from shared.model.limits import MISSED_DAYS
 from tests.support.desk import desk, people
 
 SECOND = timedelta(seconds=1)

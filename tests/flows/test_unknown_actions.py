@@ -8,7 +8,7 @@ import pytest
 
 from shared.alerting.rules import findings
 from shared.alerting.watching import watch
-from shared.runs import Run, RunState
+from shared.model.runs import Run, RunState
 from tests.flows.test_sending_emulator import Before
 
 GATES = "gates: {disables: null, changes: null, attribute_changes: null, creates: null, enables: null, shrink: null}\n"

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from scim2_models import BulkRequest, Context, EnterpriseUser, ScimPolicy, User
 
-from shared import scim
-from shared.limits import MAX_OPERATIONS
-from shared.planning.mapping import Mapping, Person
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Person
+from shared.model import scim
+from shared.model.limits import MAX_OPERATIONS
 from shared.sources import read_source
 
 HERE = Path(__file__).parent

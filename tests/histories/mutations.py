@@ -17,8 +17,9 @@ from unittest.mock import patch
 
 from shared.adapters.ledger import TableLedger
 from shared.collecting import outcomes
-from shared.planning import changes, compare
-from shared.planning.people import People
+from shared.known_people.people import People
+from shared.model import changes
+from shared.planning import compare
 from shared.planning.plan_revert import Reversal, What, _Judged
 from shared.sending.quota import Quota
 from tests.histories.actions import (
@@ -267,7 +268,7 @@ def resends_overtake() -> Iterator[None]:
 
 def edited_files_are_sent() -> AbstractContextManager[object]:
     """What stands in requests.ndjson is sent, whatever was planned."""
-    return patch("shared.planning.as_planned._is_planned", lambda chunk, line: True)
+    return patch("shared.run_folder.as_planned._is_planned", lambda chunk, line: True)
 
 
 @contextmanager
@@ -343,7 +344,7 @@ def reverts_overtake() -> AbstractContextManager[object]:
 
 def newer_state_is_not_refused() -> AbstractContextManager[object]:
     """A release works on the state of a newer one."""
-    return patch("shared.formats.check_format", lambda what, version, release="": None)
+    return patch("shared.model.formats.check_format", lambda what, version, release="": None)
 
 
 MUTATIONS = (

@@ -27,17 +27,19 @@ from unittest.mock import patch
 
 from azure.core.credentials import AccessToken
 
-from shared import formats, wiring
+from shared import wiring
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.state_format import MARKER
 from shared.adapters.storage import Storage
 from shared.adapters.table import Query
 from shared.adapters.tokens import Tokens
-from shared.errors import Missing, NewerState, NotPossible, RollcallError, StorageError
+from shared.model import formats
+from shared.model.errors import Missing, NewerState, NotPossible, RollcallError, StorageError
+from shared.model.plan import decode_plan
+from shared.model.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, Answer, Revert, RunState
+from shared.model.runs import Run as Run
 from shared.planning import decide
-from shared.planning.plan import decode_plan, read_people
-from shared.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, Answer, Revert, RunState
-from shared.runs import Run as Run
+from shared.run_folder.people_csv import read_people
 from shared.sending import stops
 from shared.settings import Settings
 from shared.wiring import House as House
@@ -240,7 +242,7 @@ class World:
             return
         older = self._house(Process(8, Tripwire(lambda trouble: None, StorageError)))
         before, calls = self._stamps(), len(self.journal.arrivals)
-        with patch("shared.formats.FORMAT", formats.FORMAT - 1), suppress(NewerState):
+        with patch("shared.model.formats.FORMAT", formats.FORMAT - 1), suppress(NewerState):
             act(older)
             self.errors.append("an older release did not refuse the state")
         if self._stamps() != before or len(self.journal.arrivals) != calls:

@@ -14,7 +14,7 @@ from azure.core.credentials import TokenCredential
 from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.adapters.storage import Storage
 from shared.adapters.tokens import Tokens
-from shared.runs import Receipt, Run
+from shared.model.runs import Receipt, Run
 from shared.settings import Settings
 from shared.wiring import SENDING_LEASE, House, assemble
 from tests.support.clock import FakeClock

@@ -17,7 +17,7 @@ import pytest
 import function_app
 from shared.alerting.raise_alerts import Raised
 from shared.collecting.collect_logs import Collected
-from shared.runs import new_run
+from shared.model.runs import new_run
 from shared.sending.send_runs import Sent
 from tests.support.desk import Desk, desk, people
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import SettingsError
+from shared.model.errors import SettingsError
 from shared.settings import Settings
 from tests.support.house import environment
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import SourceError
+from shared.model.errors import SourceError
 from shared.sources import Source, json_schema, near_source, no_such_source, read_source, read_sources
 
 MINIMAL = """\

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from shared.adapters.table import Query
-from shared.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.limits import LOG_CALLS, LOG_WINDOW, UPLOAD_CALLS, UPLOAD_WINDOW
 from tests.support.desk import people
 from tests.support.graph import JOB, entry
 from tests.support.hooks import hooked

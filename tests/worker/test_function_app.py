@@ -13,7 +13,7 @@ from local.host import wire
 from local.host.configuration import expand, read_settings
 from local.host.schedule import parse_schedule
 from local.host.worker import Invocation, Worker
-from shared.errors import SettingsError
+from shared.model.errors import SettingsError
 from tests.worker.conftest import App
 
 # Files of this module may come within one second: the numbers in their names say their order

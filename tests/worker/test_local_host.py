@@ -19,8 +19,8 @@ import pytest
 from local.feed import Feed, employees, encoded
 from local.npm import NotInstalled
 from local.stack import Stack, Wanted
+from shared.model.runs import Run, RunState
 from shared.planning.decide import approve
-from shared.runs import Run, RunState
 
 MASTER = "the-master"
 NEVER = "0 0 0 1 1 *"

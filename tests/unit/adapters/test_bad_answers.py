@@ -23,9 +23,9 @@ from shared.adapters.sign_in import LocalPerson
 from shared.adapters.tokens import OfApp, OfPerson, Tokens
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import read_entry
-from shared.endpoint import TrustedHosts
-from shared.errors import ConfigurationError, GraphError, NotSignedIn, Refused, Throttled, Unreachable
-from shared.limits import LOG_CALLS, LOG_WINDOW
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import ConfigurationError, GraphError, NotSignedIn, Refused, Throttled, Unreachable
+from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.reporting.job_facts import read_job
 from shared.sending.pacing import Pacer
 from shared.setup.schema import decoded, object_mapping, source_attributes

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from shared.adapters.graph import GraphUpload, reply_of
 from shared.adapters.tokens import Tokens
-from shared.endpoint import Endpoint, TrustedHosts
-from shared.errors import LeaseLost, UntrustedHost
+from shared.model.endpoint import Endpoint, TrustedHosts
+from shared.model.errors import LeaseLost, UntrustedHost
 from shared.sending.replies import Verdict
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import Identity, ScriptedGraph, endpoint

@@ -8,8 +8,8 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from shared.adapters.graph_job import GraphJob
 from shared.adapters.tokens import Tokens
-from shared.endpoint import TrustedHosts
-from shared.errors import Refused
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import Refused
 from tests.support.clock import FakeClock
 from tests.support.graph import FORBIDDEN, Identity, endpoint
 

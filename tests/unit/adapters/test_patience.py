@@ -21,8 +21,8 @@ from shared.adapters.ledger import TableLedger
 from shared.adapters.memory import MemoryTable
 from shared.adapters.table import Query
 from shared.adapters.tables import StorageTable
-from shared.errors import LeaseLost, StorageError
-from shared.runs import Answer, Receipt
+from shared.model.errors import LeaseLost, StorageError
+from shared.model.runs import Answer, Receipt
 from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

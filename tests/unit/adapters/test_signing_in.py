@@ -19,7 +19,7 @@ from cli.main import app
 from shared.adapters.blobs import BlobContainer
 from shared.adapters.table import Query
 from shared.adapters.tables import StorageTable
-from shared.errors import NotSignedIn, StorageError
+from shared.model.errors import NotSignedIn, StorageError
 from shared.wiring import House, live
 from tests.unit.adapters.test_patience import Transport
 

@@ -15,7 +15,7 @@ from azure.core.rest import HttpRequest
 from azure.data.tables import TableClient
 
 from shared.adapters.transactions import Transactions
-from shared.errors import StorageError
+from shared.model.errors import StorageError
 
 ANSWER = "--batch\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status} Whatever\r\n\r\n"
 

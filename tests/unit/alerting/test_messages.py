@@ -16,7 +16,7 @@ from shared.adapters.channels import LogChannel, WebChannel
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.messages import plain, slack, teams
 from shared.alerting.raise_alerts import Alert, Change
-from shared.errors import ChannelError
+from shared.model.errors import ChannelError
 from tests.unit.alerting.world import NOW
 
 LINK = "https://rollcall.contoso.example/runs/employees-1-a"

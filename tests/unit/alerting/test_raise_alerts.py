@@ -15,7 +15,7 @@ from shared.adapters.alert_table import AlertTable
 from shared.adapters.memory import MemoryTable
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import Alert, Raised, raise_alerts, try_channels
-from shared.errors import ChannelError
+from shared.model.errors import ChannelError
 from tests.support.guillotine import Guillotine, Killed
 from tests.unit.alerting.world import NOW
 

@@ -11,8 +11,8 @@ from shared.adapters.log_tables import Unrecognised
 from shared.alerting.findings import JobState, RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
 from shared.collecting.checkpoint import Gap, LogFault
-from shared.errors import Damage
-from shared.runs import Figures, RunState
+from shared.model.errors import Damage
+from shared.model.runs import Figures, RunState
 from shared.sending.stops import SendingStop
 from tests.unit.alerting.world import NOW, ago, found, rules, run, watched
 

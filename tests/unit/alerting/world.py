@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.alerting.findings import Finding, JobState, RunWatch, SourceWatch, Watch
 from shared.alerting.rules import findings
-from shared.runs import DropVersion, Figures, Run, RunState, new_run
+from shared.model.runs import DropVersion, Figures, Run, RunState, new_run
 from shared.sending.quota import Budget, Spent
 from shared.sources import Alerts
 

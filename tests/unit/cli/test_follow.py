@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from cli.follow import Bars, Lines, Sight, follow, view
-from shared.errors import RollcallError
-from shared.runs import RunState
+from shared.model.errors import RollcallError
+from shared.model.runs import RunState
 from tests.support.desk import Desk, people
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.forecast import forecast
-from shared.runs import Run
+from shared.model.runs import Run
 from tests.support.graph import status
 from tests.support.house import Sending, scripted
 

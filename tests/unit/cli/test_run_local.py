@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.run_local import show
-from shared.runs import DropVersion, Run, RunState, new_run
+from shared.model.runs import DropVersion, Run, RunState, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from shared.runs import RunState
+from shared.model.runs import RunState
 from tests.support.desk import Desk, people
 from tests.unit.cli.conftest import Rollcall
 

@@ -14,8 +14,8 @@ import pytest
 from local.feed import EMPLOYEE_COLUMNS, Feed, Row, employees, encoded
 from local.feed_contractors import contractors
 from local.feed_faults import FAULTS, spoiled
-from shared.planning.mapping import Mapping, Rejection
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Rejection
 from shared.sources import Source, read_sources
 
 PEOPLE = 2000

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.planning.changes import Action
+from shared.known_people.people import People
+from shared.model.changes import Action
 from shared.planning.compare import absent_user, compare, is_protected, zeros_lost
-from shared.planning.people import People
 
 
 def user(**changes: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.runs import DropVersion
 from shared.planning.drop_order import is_newer, order_key
-from shared.runs import DropVersion
 
 AT = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 BEGIN = datetime(1, 1, 1, tzinfo=UTC)

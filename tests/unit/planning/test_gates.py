@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.planning.changes import Action, Change, Tally
-from shared.planning.gates import Facts, Tripped, exceeds, judge
+from shared.model.changes import Action, Change, Tally
+from shared.model.plan import Tripped
+from shared.planning.gates import Facts, exceeds, judge
 from shared.sources import Gates
 
 FACTS = Facts(known=1000, present=1000, in_file=1000, records=1000, rejected=0, duplicates=0, full=True)

@@ -7,10 +7,11 @@ import json
 import msgspec
 import pytest
 
-from shared.limits import MAX_OPERATIONS
-from shared.planning.changes import Action
-from shared.planning.lanes import ChunkCutter, Lane, Planned
-from shared.planning.plan import read_people
+from shared.model.changes import Action
+from shared.model.limits import MAX_OPERATIONS
+from shared.model.plan import Lane
+from shared.planning.lanes import ChunkCutter, Planned
+from shared.run_folder.people_csv import read_people
 
 
 class Sheet:

@@ -14,11 +14,12 @@ import pytest
 from shared.adapters.container import RunFiles
 from shared.adapters.memory import MemoryContainer
 from shared.adapters.people_store import PeopleBlobs
-from shared.errors import DropError
-from shared.planning.plan import Plan, decode_plan, plan_hash, read_people
+from shared.model.errors import DropError
+from shared.model.plan import Plan, decode_plan, plan_hash
+from shared.model.runs import Answer, Receipt, Run, new_run
 from shared.planning.plan_drop import plan_drop
 from shared.planning.survey import source_hash
-from shared.runs import Answer, Receipt, Run, new_run
+from shared.run_folder.people_csv import read_people
 from shared.sending.apply_accepted import apply_accepted
 from shared.sources import Source
 from tests.support.desk import COLUMNS, Row, as_csv

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Missing
+from shared.model.errors import Missing
+from shared.model.runs import Run, RunState, hash_of
 from shared.planning.decide import resend
 from shared.planning.plan_resend import plan_resend
-from shared.runs import Run, RunState, hash_of
 from tests.support.desk import Desk, desk, people
 
 

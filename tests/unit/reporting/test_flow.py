@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model.runs import DropVersion, Figures, Run, new_run
 from shared.reporting.flow import NARROWEST, WIDTH, levels
-from shared.runs import DropVersion, Figures, Run, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.model.runs import Answer, DropVersion, Figures, Receipt, Run, RunState, new_run
 from shared.reporting.run_view import progress_of
-from shared.runs import Answer, DropVersion, Figures, Receipt, Run, RunState, new_run
 from shared.sending.quota import Budget
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.model.runs import Approval, DropVersion, Figures, Run, RunState, new_run
 from shared.reporting.verdict import TONES, moments, verdict
-from shared.runs import Approval, DropVersion, Figures, Run, RunState, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 

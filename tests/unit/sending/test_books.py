@@ -7,8 +7,8 @@ import pytest
 
 from shared.adapters.ledger import TableLedger
 from shared.adapters.memory import MemoryTable
-from shared.errors import StaleRun, StorageError
-from shared.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
+from shared.model.errors import StaleRun, StorageError
+from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
 from shared.sending.books import LAST_TRIES, Receipts, save_on_the_way
 from tests.support.clock import FakeClock
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import scim
-from shared.runs import Answer, Chunk, Receipt
+from shared.model import scim
+from shared.model.runs import Answer, Chunk, Receipt
 from shared.sending.parts import Part, parts_to_send
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

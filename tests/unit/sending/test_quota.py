@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.memory import MemoryTable
 from shared.adapters.quota_table import QuotaTable
-from shared.planning.lanes import Lane
+from shared.model.plan import Lane
 from shared.sending.quota import BLOCK, PROBE_AFTER, Budget, Quota, Spent, finished_at
 from tests.support.clock import FakeClock
 

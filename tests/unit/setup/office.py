@@ -17,7 +17,7 @@ from shared.adapters.graph_setup import GraphTenant
 from shared.adapters.graph_setup_calls import GraphCalls
 from shared.adapters.sign_in import AGENTS, GRANTING, REHEARSING, SETTING_UP
 from shared.adapters.tokens import Tokens
-from shared.endpoint import TrustedHosts
+from shared.model.endpoint import TrustedHosts
 from shared.setup.apply import Applied, SetUp, apply, look
 from shared.setup.journal import Note
 from shared.setup.steps import Step

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.errors import ConfigurationError
+from shared.model.errors import ConfigurationError
 from shared.setup.app_settings import differences, has_domain, merged, notification
 from shared.setup.tenant import Json
 from tests.unit.setup.office import ON_PREMISES, Office

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.errors import GraphError
+from shared.model.errors import GraphError
 from shared.setup.apply import look
 from shared.setup.checks import Check, Facts, Operation, Status
 from shared.setup.checks_mapping import mapping_checks

@@ -11,8 +11,8 @@ import pytest
 from shared.adapters.graph_setup import GraphTenant
 from shared.adapters.graph_setup_calls import GraphCalls
 from shared.adapters.tokens import Tokens
-from shared.endpoint import TrustedHosts
-from shared.errors import GraphError, Refused, Throttled, Unreachable, UntrustedHost
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import GraphError, Refused, Throttled, Unreachable, UntrustedHost
 from shared.setup.tenant import TEMPLATES, JobPlace
 from tests.support.clock import FakeClock
 from tests.support.graph import Identity

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from shared.planning.mapping import Mapping, Person
-from shared.planning.records import read_records
+from shared.files.records import read_records
+from shared.mapping.mapping import Mapping, Person
 from shared.setup.found import find
 from shared.setup.preview import Effect, preview
 from shared.setup.record_values import flattened

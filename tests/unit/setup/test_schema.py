@@ -10,7 +10,7 @@ import pytest
 
 from local.entra import Dials, Entra
 from local.entra.expressions.tree import source_json
-from shared.errors import ConfigurationError, Refused
+from shared.model.errors import ConfigurationError, Refused
 from shared.setup import schema as schemas
 from shared.setup.compare_feed import compared, shown_rows
 from shared.setup.edit_schema import asked_for, edited

@@ -11,8 +11,8 @@ import pytest
 
 from local.entra import Dials, Entra, EntraTransport
 from shared.adapters.sign_in import AUTHORITIES, CLOUDS, LocalPerson, Person, missing_scopes, scopes_in
-from shared.endpoint import GRAPH_HOSTS
-from shared.errors import ConfigurationError
+from shared.model.endpoint import GRAPH_HOSTS
+from shared.model.errors import ConfigurationError
 from tests.support.clock import FakeClock
 
 

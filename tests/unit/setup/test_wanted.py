@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import ConfigurationError, SourceError
+from shared.model.errors import ConfigurationError, SourceError
 from shared.setup.wanted import SentAttribute, ou_fault
 from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, Office
 

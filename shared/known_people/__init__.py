@@ -1,0 +1,1 @@
+"""Known people: what Entra was last sent of each person of a source, and which answers are still owed."""

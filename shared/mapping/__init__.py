@@ -1,0 +1,1 @@
+"""Records to SCIM users, by the rules of a source file."""

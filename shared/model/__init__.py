@@ -1,0 +1,1 @@
+"""Plain data that several steps use, limits and errors. No input or output."""
