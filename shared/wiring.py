@@ -262,7 +262,7 @@ class House:
             self.ledger, self.files,
             GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW)),
             self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
-            self.job.cycle, new_id,
+            self.job.read, new_id,
             Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,
             lambda: self.damages.runs_in("outcomes_table"),
         )  # fmt: skip
@@ -271,7 +271,7 @@ class House:
     def watcher(self) -> Watcher:
         from shared.alerting.watching import Watcher
 
-        job, at, now = self.job.state, self.checkpoints.get, self.clock.now
+        job, at, now = self.job.read, self.checkpoints.get, self.clock.now
         sources, log = self.sources.sources, self.checkpoints
         return Watcher(
             self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, log.unrecognised,

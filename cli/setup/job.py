@@ -14,8 +14,8 @@ from cli.setup.office import Office
 from shared.model.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.planning.decide import resend as resend_run
 from shared.run_folder.as_planned import people_of, read_plan
-from shared.setup.job_words import consequences, scope_fault, words
 from shared.setup.tenant import JobPlace
+from shared.status.job_words import consequences, scope_fault, words
 from shared.wiring import House
 
 DONE, NOT_DONE = 0, 1
@@ -26,7 +26,7 @@ def status(office: Office, *, as_json: bool) -> int:
     found = office.find()
     job = office.tenant.job(found.place)
     told = words(job)
-    runs = found.state == "Active" and not told.quarantine
+    runs = found.schedule == "Active" and not told.quarantine
     if as_json:
         console.print_json({"source": office.source.source, "job": found.place.job_id, "runs": runs, "words": told})
         return DONE if runs else NOT_DONE
@@ -79,7 +79,7 @@ def endpoint(office: Office) -> None:
 
 def _do(office: Office, verb: str, act: Callable[[JobPlace], None], scope: str = "") -> int:
     found = office.find()
-    told = (*consequences(verb, found.job or {}, scope), *_pending(office))
+    told = (*consequences(verb, found.job, scope), *_pending(office))
     if not office.agreed(f"{verb} the provisioning job of {office.source.source}", told):
         return NOT_DONE
     act(found.place)

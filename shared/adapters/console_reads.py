@@ -13,8 +13,8 @@ from shared.collecting.entries import LogEntry, LogLine
 from shared.collecting.outcomes import Evidence
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Damaged, GraphError, Missing
+from shared.model.job import SynchronizationJob
 from shared.model.runs import Run
-from shared.reporting.job_facts import JobFacts, read_job
 
 REMEMBERED = 15.0  # seconds: pages that follow a run ask every two seconds
 
@@ -25,10 +25,10 @@ class JobBook:
     def __init__(self, job: GraphJob, elapsed: Callable[[], float]) -> None:
         self._job = job
         self._elapsed = elapsed
-        self._known: dict[str, tuple[float, JobFacts | GraphError]] = {}
+        self._known: dict[str, tuple[float, SynchronizationJob | GraphError]] = {}
         self._lock = threading.Lock()
 
-    def facts(self, endpoint: Endpoint) -> JobFacts:
+    def facts(self, endpoint: Endpoint) -> SynchronizationJob:
         """The job. Raises GraphError."""
         with self._lock:
             at, found = self._known.get(endpoint.job_url, (None, None))
@@ -39,9 +39,9 @@ class JobBook:
             raise found
         return found
 
-    def _read(self, endpoint: Endpoint) -> JobFacts | GraphError:
+    def _read(self, endpoint: Endpoint) -> SynchronizationJob | GraphError:
         try:
-            return read_job(self._job.read(endpoint))
+            return self._job.read(endpoint)
         except GraphError as error:
             return error
 

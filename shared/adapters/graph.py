@@ -21,10 +21,10 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from shared.adapters.graph_log_pages import log_minimum, read_page
 from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
-from shared.collecting.entries import graph_time
 from shared.collecting.reading import LogPage
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import LogMinimum, Refused, Throttled, Unreachable
+from shared.model.times import graph_time
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.replies import Reply, Verdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,9 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from shared.adapters.graph import decoded, reply_of
 from shared.adapters.tokens import Tokens
-from shared.alerting.findings import JobState
-from shared.collecting.entries import read_time
-from shared.collecting.released import JobCycle
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import GraphError, Refused, Throttled, Unreachable
+from shared.model.job import SynchronizationJob, job_of
 from shared.model.null_flow import flowing_nulls
 from shared.sending.replies import Reply, Verdict
 
@@ -38,32 +36,9 @@ class GraphJob:
         self._hosts = hosts
         self._now = now
 
-    def state(self, endpoint: Endpoint) -> JobState:
-        """Whether it runs. Raises GraphError."""
-        job = self.read(endpoint)
-        status = _part(job, "status")
-        return JobState(
-            _text(_part(job, "schedule"), "state"), _text(status, "code"), _text(_part(status, "quarantine"), "reason")
-        )
-
-    def cycle(self, endpoint: Endpoint) -> JobCycle:
-        """Its quarantine and its last cycle. Raises GraphError."""
-        status = _part(self.read(endpoint), "status")
-        last = _part(status, "lastExecution")
-        in_quarantine = bool(_part(status, "quarantine")) or status.get("code") == "Quarantine"
-        return JobCycle(in_quarantine, _time(last.get("timeBegan")), _time(last.get("timeEnded")))
-
-    def read(self, endpoint: Endpoint) -> dict[str, Any]:
-        """The whole job as Graph sends it. Raises GraphError, also where it has another shape: from such a job it does
-        not follow that it runs, or that it is not in quarantine.
-        """
-        job = self._get(endpoint.job_url)
-        _text(_part(job, "schedule"), "state")
-        status = _part(job, "status")
-        _text(status, "code")
-        _text(_part(status, "quarantine"), "reason")
-        _part(status, "lastExecution")
-        return job
+    def read(self, endpoint: Endpoint) -> SynchronizationJob:
+        """The job. Raises GraphError, also where it has another shape."""
+        return job_of(self._get(endpoint.job_url))
 
     def nulls_flow(self, endpoint: Endpoint) -> str:
         """A sentence when the job clears what a record leaves out, or when that cannot be known; else ""."""
@@ -113,26 +88,3 @@ def _error(reply: Reply) -> Refused | Throttled | Unreachable:
         return Throttled(said, status=reply.status, request_id=reply.request_id, retry_after=reply.retry_after)
     remedy = NEEDS if reply.status == 403 else ""
     return Refused(said + remedy, status=reply.status, request_id=reply.request_id)
-
-
-def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object within the job, empty where it is missing or null. Raises Refused where it is something else."""
-    value = raw.get(name)
-    if value is not None and not isinstance(value, Mapping):
-        raise Refused(f"the provisioning job has another shape than expected: {name} is no object")
-    return value or {}
-
-
-def _text(raw: Mapping[str, Any], name: str) -> str:
-    """A word within the job, "" where it is missing or null. Raises Refused where it is something else."""
-    value = raw.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Refused(f"the provisioning job has another shape than expected: {name} is no text")
-    return value or ""
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return read_time(str(text))
-    except ValueError:
-        return None

@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from shared.collecting.entries import LogEntry, faults_of, read_entry, read_time
+from shared.collecting.entries import LogEntry, faults_of, read_entry
 from shared.collecting.reading import LogPage
 from shared.model.errors import Refused
+from shared.model.times import read_time
 from shared.sending.replies import Reply
 
 _MINIMUM = re.compile(

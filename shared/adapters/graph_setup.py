@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from shared.adapters.graph_setup_calls import GraphCalls, Json, another_shape, inner, objects
 from shared.model.errors import Refused
+from shared.model.job import SynchronizationJob, job_of
 from shared.setup.tenant import TEMPLATES, Agents, Caller, Held, JobPlace, Parsed, Principal
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -95,7 +96,7 @@ class GraphTenant:
         rows = self._calls.pages(f"{_app(identity)}/synchronization/templates", "reading the app's job templates")
         return [str(row["id"]) for row in sorted(rows, key=lambda row: not row.get("default")) if row.get("id")]
 
-    def jobs(self, identity: str) -> list[Json]:
+    def jobs(self, identity: str) -> list[SynchronizationJob]:
         """Its jobs."""
         doing = "reading the app's jobs"
         rows = self._calls.pages(f"{_app(identity)}/synchronization/jobs", doing)
@@ -106,7 +107,7 @@ class GraphTenant:
         path = f"{_app(identity)}/synchronization/jobs"
         return self._calls.send("POST", path, {"templateId": template_id}, "making the provisioning job")
 
-    def job(self, place: JobPlace) -> Json:
+    def job(self, place: JobPlace) -> SynchronizationJob:
         """One job."""
         doing = "reading the provisioning job"
         return _job_of(self._calls.get(_job(place), doing), doing)
@@ -215,14 +216,9 @@ def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(map(str, tags))
 
 
-def _job_of(row: Json, doing: str) -> Json:
-    """The job as it came, if it is one: set-up and its checks read these parts of it."""
+def _job_of(row: Json, doing: str) -> SynchronizationJob:
     _id_of(row, doing)
-    inner(row, "schedule", doing)
-    status = inner(row, "status", doing)
-    for name in ("quarantine", "lastExecution"):
-        inner(status, name, doing)
-    return row
+    return job_of(row)
 
 
 def _id_of(row: Mapping[str, Any], doing: str) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from shared.model.errors import Damage
+from shared.model.job import SynchronizationJob
 from shared.model.runs import Run
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
@@ -20,15 +21,6 @@ class Severity(StrEnum):
     CRITICAL = "critical"  # people are not provisioned, or were harmed
     WARNING = "warning"  # look today
     INFO = "info"
-
-
-@dataclass(frozen=True)
-class JobState:
-    """What Entra says of a provisioning job (`entra-api.md` B4)."""
-
-    schedule: str  # Active, Disabled, Paused
-    code: str  # NotConfigured, NotRun, Active, Paused, Quarantine
-    quarantine: str = ""  # its reason
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,7 @@ class SourceWatch:
     source: str
     limits: Alerts
     runs: tuple[RunWatch, ...]  # newest last
-    job: JobState | None  # None: it could not be read, or there is no endpoint yet
+    job: SynchronizationJob | None  # None: it could not be read, or there is no endpoint yet
     checkpoint: datetime | None
     unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
     job_unread: Unread | None = None

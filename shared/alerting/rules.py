@@ -270,10 +270,10 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     job = source.job
     if job is None:
         return
-    if job.code == "Quarantine" or job.quarantine:
+    if job.quarantine:
         yield _of_source(
             source, "quarantine", Severity.CRITICAL, f"The job of {source.source} is in quarantine",
-            f"Entra's reason: {job.quarantine or 'not given'}",
+            f"Entra's reason: {job.quarantine.reason or 'not given'}",
             "mend the reason (often the notification e-mail is not set), then restart provisioning",
         )  # fmt: skip
     elif job.schedule not in ("Active", ""):
@@ -451,8 +451,8 @@ def _usual_reason(source: SourceWatch) -> str:
     job = source.job
     if job is None:
         return "The state of the job could not be read."
-    if job.code == "Quarantine" or job.quarantine:
-        return f"The job is in quarantine ({job.quarantine or 'no reason given'})."
+    if job.quarantine:
+        return f"The job is in quarantine ({job.quarantine.reason or 'no reason given'})."
     if job.schedule not in ("Active", ""):
         return f"The job is {job.schedule.lower()}."
     return "The job runs; for Active Directory, see that the provisioning agent is up."

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.alerting.findings import (
-    JobState,
     LogFault,
     LogGap,
     RunWatch,
@@ -20,6 +19,7 @@ from shared.alerting.findings import (
 from shared.model.changes import Action
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.job import SynchronizationJob
 from shared.model.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run, RunState
 from shared.run_folder.as_planned import plan_to_show
 from shared.sending.parts import calls_left
@@ -38,7 +38,7 @@ class Watcher:
     artefacts: Artefacts
     sources: Callable[[], Mapping[str, Source]]
     endpoints: Callable[[], Mapping[str, Endpoint]]
-    job: Callable[[Endpoint], JobState]  # raises GraphError
+    job: Callable[[Endpoint], SynchronizationJob]  # raises GraphError
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
@@ -72,7 +72,7 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
         source.source,
         source.alerts,
         tuple(_run(watcher, run) for run in looked_at),
-        job if isinstance(job, JobState) else None,
+        job if isinstance(job, SynchronizationJob) else None,
         _checkpoint(watcher, endpoint) if endpoint else None,
         tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
         job if isinstance(job, Unread) else None,
@@ -108,7 +108,7 @@ def _receipts(watcher: Watcher, run: Run) -> list[Receipt]:
     return []
 
 
-def _job(watcher: Watcher, endpoint: Endpoint) -> JobState | Unread:
+def _job(watcher: Watcher, endpoint: Endpoint) -> SynchronizationJob | Unread:
     try:
         job = watcher.job(endpoint)
     except RollcallError as error:

@@ -28,10 +28,11 @@ from shared.collecting.job_runs import LOG_DAYS, Disorder, JobRuns, awaits_outco
 from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
 from shared.collecting.reading import LogReader, LogReading
-from shared.collecting.released import JobCycle, send_released, waits_for_release
+from shared.collecting.released import send_released, waits_for_release
 from shared.known_people.people import People, PeopleStore
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
+from shared.model.job import SynchronizationJob
 from shared.model.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
@@ -96,7 +97,7 @@ class Collector:
     people: PeopleStore
     endpoints: Callable[[], dict[str, Endpoint]]  # by source; those that have none are left out
     now: Callable[[], datetime]
-    cycle: Callable[[Endpoint], JobCycle]  # raises GraphError
+    job: Callable[[Endpoint], SynchronizationJob]  # raises GraphError
     new_id: Callable[[], str]  # a name that no other reading has
     reach: Reach = field(default_factory=Reach)
     outcome_wait: timedelta = timedelta(hours=2)
@@ -333,7 +334,7 @@ class _Tick:
         if not held or read_to is None:
             return
         try:
-            cycle = self.collector.cycle(endpoint)
+            job = self.collector.job(endpoint)
         except GraphError as error:
             self.faults.append(f"whether the job still holds changes back could not be read: {error}")
             return
@@ -341,7 +342,7 @@ class _Tick:
             opened = runs.open(run)
             if opened is None:
                 continue
-            released = send_released(opened, cycle, read_to, self.collector.people)
+            released = send_released(opened, job, read_to, self.collector.people)
             if released:
                 self._save(run, lambda run: replace(run, released_at=now))
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from shared.model.times import read_time
+
 _IMPORTS = ("EntryImportAdd", "EntryImportUpdate")
 _NO_VALUES = frozenset({"id", "externalId", "schemas"})
 _FIRST_YEAR, _LAST_YEAR = 1999, 9000  # a table keeps no other times
@@ -122,20 +124,6 @@ def faults_of(raw: Mapping[str, Any]) -> list[str]:
         "sourceIdentity": isinstance(raw.get("sourceIdentity"), Mapping),
     }
     return [name for name, found in is_there.items() if not found]
-
-
-def read_time(text: str) -> datetime:
-    """A Graph time, in UTC. Graph writes up to seven digits of a second; the seventh is cut. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # before the year 1, or after 9999
-        raise ValueError(text) from None
-
-
-def graph_time(moment: datetime) -> str:
-    """A time as Graph's filters want it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def _skip_reason(raw: Mapping[str, Any]) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.collecting.advice import advice_for
-from shared.collecting.entries import graph_time
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.matching import Content, Version, content_of
 from shared.collecting.outcomes import TROUBLES, Evidence, Outcomes
@@ -32,6 +31,7 @@ from shared.model.runs import (
     RunState,
     mark_of,
 )
+from shared.model.times import graph_time
 from shared.run_folder.as_planned import checked_line, chunk_line, people_of, read_plan
 from shared.run_folder.people_csv import PlannedPerson
 from shared.sending.apply_accepted import Upload, uploads_of

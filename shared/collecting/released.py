@@ -6,21 +6,12 @@ of its quarantine, and a whole cycle after that brought no final entry, the next
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.collecting.open_runs import OpenRun
 from shared.known_people.people import People, PeopleStore
+from shared.model.job import SynchronizationJob
 from shared.model.runs import Run
-
-
-@dataclass(frozen=True)
-class JobCycle:
-    """What a job says of its quarantine and of its last cycle (`entra-api.md` B4)."""
-
-    in_quarantine: bool
-    began: datetime | None = None
-    ended: datetime | None = None
 
 
 def waits_for_release(run: Run, now: datetime, kept: timedelta) -> bool:
@@ -30,9 +21,10 @@ def waits_for_release(run: Run, now: datetime, kept: timedelta) -> bool:
     )
 
 
-def send_released(opened: OpenRun, cycle: JobCycle, read_to: datetime, people: PeopleStore) -> bool:
+def send_released(opened: OpenRun, job: SynchronizationJob, read_to: datetime, people: PeopleStore) -> bool:
     """Have held people sent again by the next drop; False while Entra may still carry their changes out."""
-    if cycle.in_quarantine or cycle.began is None or cycle.ended is None or cycle.ended > read_to:
+    cycle = job.cycle
+    if job.quarantine or cycle is None or cycle.began is None or cycle.ended is None or cycle.ended > read_to:
         return False
     opened.book.read_all()
     held = [known for key in opened.people if (known := opened.book.known(key)).outcome == "held_by_entra"]

@@ -13,9 +13,9 @@ from shared.alerting.raise_alerts import Alert
 from shared.alerting.rules import RECENT
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.job import SynchronizationJob
 from shared.model.plan import Lane
 from shared.model.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
-from shared.reporting.job_facts import JobFacts
 from shared.reporting.run_view import Progress, progress_of, receipts_of
 from shared.reporting.verdict import TONES, Verdict, verdict
 from shared.run_folder.as_planned import plan_to_show
@@ -64,7 +64,7 @@ class SourceView:
     name: str
     source: Source
     endpoint: Endpoint | None
-    job: JobFacts | None
+    job: SynchronizationJob | None
     job_fault: str
     checkpoint: datetime | None
     under_way: tuple[UnderWay, ...]
@@ -102,7 +102,7 @@ class Lookout:
     artefacts: Artefacts
     sources: Callable[[], Mapping[str, Source]]
     endpoints: Callable[[], Mapping[str, Endpoint]]
-    job: Callable[[Endpoint], JobFacts]  # raises GraphError
+    job: Callable[[Endpoint], SynchronizationJob]  # raises GraphError
     checkpoint: Callable[[str], datetime | None]  # by job id
     budget: Callable[[], Budget]
     now: Callable[[], datetime]
@@ -184,7 +184,7 @@ def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime, stop: 
     return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)
 
 
-def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[JobFacts | None, str]:
+def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[SynchronizationJob | None, str]:
     if endpoint is None:
         return None, ""
     try:

@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.status.job_words import quarantine_words
+
 _HERE = Path(__file__).parent
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -44,6 +46,7 @@ class Pages:
         }
         environment.globals["stylesheet"] = self.stylesheet
         environment.globals["ago"] = ago
+        environment.globals["quarantine_words"] = quarantine_words
         object.__setattr__(self, "environment", environment)
 
     def page(self, template: str, **values: Any) -> bytes:

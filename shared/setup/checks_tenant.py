@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from shared.model.job import SynchronizationJob
 from shared.model.limits import DAILY_CALLS, DAILY_CALLS_GOVERNANCE
 from shared.setup import app_settings
 from shared.setup.checks import Check, Facts, Operation, failed, good, unknown, warning
 from shared.setup.found import Found
 from shared.setup.grants import ROLES
-from shared.setup.job_words import quarantine_words
 from shared.setup.tenant import Agents
 from shared.setup.wanted import Wanted
+from shared.status.job_words import quarantine_words
 
 ADMINISTRATORS = ("Application Administrator", "Cloud Application Administrator", "Global Administrator")
 HYBRID = ("Hybrid Identity Administrator", "Global Administrator")
@@ -88,19 +89,19 @@ def _app(facts: Facts) -> Iterator[Check]:
     if found.job is None:
         yield failed("job", "the job is there and runs", "there is none yet", "rollcall setup apply")
         return
-    yield _job(found)
+    yield _job(found.job)
     yield from _settings(found, facts.wanted)
     if facts.wanted:
         yield _endpoint(facts.wanted, facts.endpoint)
 
 
-def _job(found: Found) -> Check:
+def _job(job: SynchronizationJob) -> Check:
     title = "the job is there and runs"
-    if found.quarantine:
-        meaning, remedy = quarantine_words(found.quarantine)
+    if job.quarantine:
+        meaning, remedy = quarantine_words(job.quarantine)
         return failed("job", title, f"in quarantine: {meaning}", remedy)
-    if found.state != "Active":
-        return failed("job", title, f"it is {found.state or 'in no known state'}", "rollcall setup start")
+    if job.schedule != "Active":
+        return failed("job", title, f"it is {job.schedule or 'in no known state'}", "rollcall setup start")
     return good("job", title)
 
 

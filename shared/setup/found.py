@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.model.errors import ConfigurationError, GraphError
+from shared.model.job import SynchronizationJob
 from shared.setup import app_settings
 from shared.setup.find_app import checked, own_app
 from shared.setup.journal import Note
@@ -24,7 +25,7 @@ class Found:
     template_id: str
     template_by_name: bool
     app: Principal | None = None
-    job: Json | None = None
+    job: SynchronizationJob | None = None
     settings: tuple[Json, ...] = ()
     schema: bytes = b""
     connection: str = ""  # Active Directory: what Test connection says; "" when it is good
@@ -37,24 +38,12 @@ class Found:
         """Its job. Raises ConfigurationError where there is none."""
         if self.app is None or self.job is None:
             raise ConfigurationError("there is no provisioning job yet; make it with `rollcall setup apply`")
-        return JobPlace(self.app.id, str(self.job["id"]))
+        return JobPlace(self.app.id, self.job.id)
 
     @property
-    def state(self) -> str:
-        """Of the job's schedule: Active, Disabled, Paused; "" where there is no job."""
-        return str(((self.job or {}).get("schedule") or {}).get("state", ""))
-
-    @property
-    def has_run(self) -> bool:
-        """Whether the job ever got as far as a cycle."""
-        return bool(((self.job or {}).get("status") or {}).get("lastExecution"))
-
-    @property
-    def quarantine(self) -> Json:
-        """Why the job is in quarantine; empty where it is not."""
-        status = (self.job or {}).get("status") or {}
-        found: Json = status.get("quarantine") or ({"reason": "Unknown"} if status.get("code") == "Quarantine" else {})
-        return found
+    def schedule(self) -> str:
+        """The state of the job's schedule: Active, Disabled, Paused; "" where there is no job."""
+        return self.job.schedule if self.job else ""
 
 
 def find(wanted: Wanted, tenant: Tenant, *, app_id: str = "", note: Note | None = None) -> Found:
@@ -108,10 +97,10 @@ def _noted(note: Note | None) -> str:
     return note.principal_id if note else ""
 
 
-def _job(tenant: Tenant, app: Principal, endpoint: str) -> Json | None:
+def _job(tenant: Tenant, app: Principal, endpoint: str) -> SynchronizationJob | None:
     jobs = tenant.jobs(app.id)
-    named = [job for job in jobs if f"/jobs/{job.get('id')}/" in endpoint]
+    named = [job for job in jobs if f"/jobs/{job.id}/" in endpoint]
     if named or len(jobs) < 2:
         return next(iter(named or jobs), None)
-    listed = ", ".join(str(job.get("id")) for job in jobs)
+    listed = ", ".join(job.id for job in jobs)
     raise ConfigurationError(f"the app has {len(jobs)} jobs ({listed}); write the `endpoint:` of one into the file")

@@ -111,10 +111,10 @@ def _schema(wanted: Wanted, found: Found, parse: Parse) -> Iterator[Step]:
 
 
 def _start(found: Found) -> Iterator[Step]:
-    if found.state != "Active":
-        was = f"it is {found.state or 'not there yet'}"
+    if found.schedule != "Active":
+        was = f"it is {found.schedule or 'not there yet'}"
         yield Step(Act.START, "start provisioning", "Start provisioning", (was,))
-    elif found.quarantine and not found.has_run:
+    elif found.job and found.job.quarantine and not found.job.cycle:
         details = (
             "the job is in quarantine since its start, as one without a notification e-mail is; a restart takes it out",
             "uploads that no cycle has taken yet may be lost: send open runs again afterwards",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from shared.model.job import SynchronizationJob
+
 Json = dict[str, Any]
 
 # The gallery's names and ids (B1). Names are looked for first; the ids are the fall-back
@@ -112,7 +114,7 @@ class Tenant(Protocol):
         """The ids of the app's synchronization templates, the default one first."""
         ...
 
-    def jobs(self, identity: str) -> list[Json]:
+    def jobs(self, identity: str) -> list[SynchronizationJob]:
         """The app's jobs."""
         ...
 
@@ -120,7 +122,7 @@ class Tenant(Protocol):
         """Make the app's job."""
         ...
 
-    def job(self, place: JobPlace) -> Json:
+    def job(self, place: JobPlace) -> SynchronizationJob:
         """One job."""
         ...
 

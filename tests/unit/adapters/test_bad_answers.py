@@ -25,8 +25,8 @@ from shared.collecting.checkpoint import Window
 from shared.collecting.entries import read_entry
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import ConfigurationError, GraphError, NotSignedIn, Refused, Throttled, Unreachable
+from shared.model.job import job_of
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
-from shared.reporting.job_facts import read_job
 from shared.sending.pacing import Pacer
 from shared.setup.schema import decoded, object_mapping, source_attributes
 from shared.setup.tenant import JobPlace
@@ -133,8 +133,6 @@ class Client:
 
 Call = Callable[[Client], object]
 READS: dict[str, Call] = {
-    "state": lambda made: made.job.state(JOB),
-    "cycle": lambda made: made.job.cycle(JOB),
     "read": lambda made: made.job.read(JOB),
     "facts": lambda made: JobBook(made.job, made.clock.elapsed).facts(JOB),
     "log": lambda made: list(made.log.pages(JOB, WINDOW)),
@@ -233,7 +231,7 @@ def test_nulls_that_flow_are_named_and_others_are_not() -> None:
     assert "title" in Client(of(schema(True))).job.nulls_flow(JOB)
 
 
-@pytest.mark.parametrize("call", ["state", "cycle", "read", "facts"])
+@pytest.mark.parametrize("call", ["read", "facts"])
 @pytest.mark.parametrize("job", ODD_JOBS)
 def test_from_a_job_of_another_shape_nothing_is_concluded(job: Json, call: str) -> None:
     with pytest.raises(Refused, match="another shape"):
@@ -241,7 +239,7 @@ def test_from_a_job_of_another_shape_nothing_is_concluded(job: Json, call: str) 
 
 
 @pytest.mark.parametrize("job", [{}, {"status": None, "schedule": None}, {"status": {"quarantine": None}}])
-@pytest.mark.parametrize("call", ["state", "cycle", "read", "facts"])
+@pytest.mark.parametrize("call", ["read", "facts"])
 def test_what_a_job_leaves_out_is_empty(job: Json, call: str) -> None:
     READS[call](Client(of(job)))
 
@@ -263,9 +261,8 @@ jobs = st.dictionaries(
 
 @given(jobs)
 def test_any_job_is_read_or_refused(job: Json) -> None:
-    read_job(job)
     made = Client(of(job))
-    for call in ("state", "cycle", "read", "facts"):
+    for call in ("read", "facts"):
         try:
             READS[call](made)
         except GraphError:
@@ -281,10 +278,10 @@ COUNTS: list[tuple[object, int]] = [
 def test_a_count_may_be_written_as_a_text(count: object, read: int) -> None:
     execution = {"state": "Succeeded", "countImported": count}
     by_type = [{"key": "User", "value": count}, "x", None]
-    facts = read_job({"status": {"lastExecution": execution, "synchronizedEntryCountByType": by_type}})
+    facts = job_of({"status": {"lastExecution": execution, "synchronizedEntryCountByType": by_type}})
     assert facts.cycle is not None
     assert facts.cycle.imported == read
-    assert facts.to_date == (("User", read),)
+    assert facts.counts == (("User", read),)
 
 
 @given(st.dictionaries(st.sampled_from([
@@ -350,7 +347,7 @@ def test_a_schema_that_reads_is_read() -> None:
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (503, Refused), (500, Refused), (403, Refused)])
 def test_a_job_that_is_not_given_is_raised_as_its_siblings_raise_it(status: int, kind: type[GraphError]) -> None:
     answer = body(b"", status, **{"Retry-After": "7", "request-id": "r-1"})
-    for call in ("state", "log"):
+    for call in ("read", "log"):
         with pytest.raises(kind) as raised:
             READS[call](Client(answer))
         assert (raised.value.status, raised.value.request_id) == (status, "r-1")
@@ -361,11 +358,11 @@ def test_a_job_that_is_not_given_is_raised_as_its_siblings_raise_it(status: int,
 
 def test_a_token_that_is_over_is_renewed_once() -> None:
     made = Client(body(b"", 401), of({"schedule": {"state": "Active"}}))
-    assert made.job.state(JOB).schedule == "Active"
+    assert made.job.read(JOB).schedule == "Active"
     assert [request.headers["Authorization"] for request in made.requests] == ["Bearer token-1", "Bearer token-2"]
     made = Client(body(b"", 401))
     with pytest.raises(Refused) as raised:
-        made.job.state(JOB)
+        made.job.read(JOB)
     assert (raised.value.status, len(made.requests)) == (401, 2)
 
 
@@ -377,7 +374,7 @@ def test_an_identity_that_gives_no_token_is_asked_twice() -> None:
     assert identity.asked == 2
 
 
-ASKS: list[str] = ["state", "cycle", "read", "facts", "log", "job", "secrets"]
+ASKS: list[str] = ["read", "facts", "log", "job", "secrets"]
 
 
 @pytest.mark.parametrize(("error", "kind"), NO_GRAPH, ids=lambda each: getattr(each, "__name__", type(each).__name__))

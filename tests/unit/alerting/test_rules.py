@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from shared.adapters.log_tables import Unrecognised
-from shared.alerting.findings import JobState, RunWatch, Severity, Unread
+from shared.alerting.findings import RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
 from shared.collecting.checkpoint import Gap, LogFault
 from shared.model.errors import Damage
+from shared.model.job import Quarantine, SynchronizationJob
 from shared.model.runs import Figures, RunState
 from shared.sending.stops import SendingStop
 from tests.unit.alerting.world import NOW, ago, found, rules, run, watched
@@ -106,15 +107,18 @@ def test_that_everybody_was_skipped_is_told_but_not_that_some_were() -> None:
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (JobState("Active", "Quarantine", "EncounteredEscrowProportionThreshold"), "quarantine (EncounteredEscrow"),
-        (JobState("Active", "Quarantine"), "quarantine (no reason given)"),
-        (JobState("Paused", "Paused"), "The job is paused"),
-        (JobState("Disabled", "NotRun"), "The job is disabled"),
-        (JobState("Active", "Active"), "provisioning agent is up"),
+        (
+            SynchronizationJob("Active", "Quarantine", Quarantine("EncounteredEscrowProportionThreshold")),
+            "quarantine (EncounteredEscrow",
+        ),
+        (SynchronizationJob("Active", "Quarantine", Quarantine()), "quarantine (no reason given)"),
+        (SynchronizationJob("Paused", "Paused"), "The job is paused"),
+        (SynchronizationJob("Disabled", "NotRun"), "The job is disabled"),
+        (SynchronizationJob("Active", "Active"), "provisioning agent is up"),
         (None, "could not be read"),
     ],
 )
-def test_people_without_an_answer_are_told_with_the_usual_reason(job: JobState | None, reason: str) -> None:
+def test_people_without_an_answer_are_told_with_the_usual_reason(job: SynchronizationJob | None, reason: str) -> None:
     silent = found(watched(run(figures=answered(unknown=3, updated=997)), job=job))[0]
     assert silent.rule == "unknown"
     assert silent.text.startswith("3 people have no answer in Entra's log. ")
@@ -226,17 +230,17 @@ def test_a_log_that_was_never_read_is_told_once_something_was_sent() -> None:
 @pytest.mark.parametrize(
     ("job", "told"),
     [
-        (JobState("Active", "Active"), []),
-        (JobState("Active", "NotRun"), []),
-        (JobState("", ""), []),
+        (SynchronizationJob("Active", "Active"), []),
+        (SynchronizationJob("Active", "NotRun"), []),
+        (SynchronizationJob("", ""), []),
         (None, []),
-        (JobState("Paused", "Paused"), ["paused"]),
-        (JobState("Disabled", "NotConfigured"), ["paused"]),
-        (JobState("Active", "Quarantine"), ["quarantine"]),
-        (JobState("Paused", "Paused", "TooManyDeletes"), ["quarantine"]),
+        (SynchronizationJob("Paused", "Paused"), ["paused"]),
+        (SynchronizationJob("Disabled", "NotConfigured"), ["paused"]),
+        (SynchronizationJob("Active", "Quarantine", Quarantine()), ["quarantine"]),
+        (SynchronizationJob("Paused", "Paused", Quarantine("TooManyDeletes")), ["quarantine"]),
     ],
 )
-def test_a_job_that_does_not_run_is_told(job: JobState | None, told: list[str]) -> None:
+def test_a_job_that_does_not_run_is_told(job: SynchronizationJob | None, told: list[str]) -> None:
     assert rules(watched(run(), job=job)) == told
 
 
@@ -337,9 +341,9 @@ def test_every_rule_is_named_and_every_name_is_of_a_rule() -> None:
         watched(
             spike(S.SETTLED, figures=answered(failed=500, unknown=500, rejected=500), received_at=ago(days=2)),
             checkpoint=ago(days=1),
-            job=JobState("Active", "Quarantine"),
+            job=SynchronizationJob("Active", "Quarantine", Quarantine()),
         ),
-        watched(run(figures=answered(skipped=1_000)), job=JobState("Paused", "Paused")),
+        watched(run(figures=answered(skipped=1_000)), job=SynchronizationJob("Paused", "Paused")),
         watched(RunWatch(run(S.SENDING), unresolved_managers=99, calls_needed=9_999), limits=LATE),
         watched(sent(5)),
         watched(run(figures=answered(unanswered=3, held_by_entra=2, deleted=1)), unrecognised=(SHAPE,)),
@@ -362,6 +366,8 @@ def test_a_stop_is_an_alert_with_who_why_and_the_command_that_lifts_it() -> None
 
 
 def test_the_keys_of_what_is_found_at_one_time_differ() -> None:
-    other = watched(run(S.HELD, "c.csv"), run(S.BLOCKED, "d.csv"), source="others", job=JobState("Paused", ""))
+    other = watched(
+        run(S.HELD, "c.csv"), run(S.BLOCKED, "d.csv"), source="others", job=SynchronizationJob("Paused", "")
+    )
     keys = [finding.key for finding in found(watched(run(S.HELD), run(S.BLOCKED, "b.csv")), other, used=2_000)]
     assert len(keys) == len(set(keys)) == 6

@@ -6,14 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.alerting.findings import Finding, JobState, RunWatch, SourceWatch, Watch
+from shared.alerting.findings import Finding, RunWatch, SourceWatch, Watch
 from shared.alerting.rules import findings
+from shared.model.job import SynchronizationJob
 from shared.model.runs import DropVersion, Figures, Run, RunState, new_run
 from shared.sending.quota import Budget, Spent
 from shared.sources import Alerts
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
-RUNNING = JobState("Active", "Active")
+RUNNING = SynchronizationJob("Active", "Active")
 
 
 def ago(**time: float) -> datetime:

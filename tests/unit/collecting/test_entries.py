@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.collecting.entries import NO_TIME, graph_time, read_entry, read_time
+from shared.collecting.entries import NO_TIME, read_entry
 from shared.collecting.outcomes import Evidence, add, verdict_of
+from shared.model.times import graph_time, read_time
 from tests.support.graph import disabled, entry
 
 AT = datetime(2026, 9, 24, 21, 40, 47, tzinfo=UTC)

@@ -6,9 +6,9 @@ Facts: `entra-api.md` B4 to B8.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
-from shared.setup.tenant import Json
+from shared.model.job import Cycle, Quarantine, SynchronizationJob
 
 _QUARANTINE = {
     "EncounteredBaseEscrowThreshold": (
@@ -68,36 +68,29 @@ class JobWords:
     interval: str
 
 
-def words(job: Json) -> JobWords:
+def words(job: SynchronizationJob) -> JobWords:
     """What is to be said of a job."""
-    status = job.get("status") or {}
-    schedule = str((job.get("schedule") or {}).get("state", ""))
-    code = str(status.get("code", ""))
-    quarantine = status.get("quarantine") or {}
-    meaning, remedy = quarantine_words(quarantine) if quarantine or code == "Quarantine" else ("", "")
-    shown = _STATES.get(code, code or "unknown")
-    if schedule == "Disabled" and code not in ("NotConfigured", ""):
+    meaning, remedy = quarantine_words(job.quarantine) if job.quarantine else ("", "")
+    shown = _STATES.get(job.code, job.code or "unknown")
+    if job.schedule == "Disabled" and job.code not in ("NotConfigured", ""):
         shown, remedy = "disabled: Entra gave up on it", remedy or "`rollcall setup start`"
-    last = status.get("lastExecution") or {}
-    success = status.get("lastSuccessfulExecution") or {}
     return JobWords(
         shown,
         meaning,
         remedy,
-        str(quarantine.get("nextAttempt") or ""),
-        _cycle(last),
-        str(success.get("timeEnded") or ""),
-        {str(row.get("key")): _number(row.get("value")) for row in status.get("synchronizedEntryCountByType") or ()},
-        str((job.get("schedule") or {}).get("interval", "")),
+        _time(job.quarantine.next_attempt if job.quarantine else None),
+        _cycle(job.cycle) if job.cycle else "",
+        _time(job.succeeded_at),
+        dict(job.counts),
+        job.interval,
     )
 
 
-def quarantine_words(quarantine: Json) -> tuple[str, str]:
+def quarantine_words(quarantine: Quarantine) -> tuple[str, str]:
     """Why, and what to do. What Entra itself says stands behind it."""
-    reason = str(quarantine.get("reason") or "Unknown")
-    meaning, remedy = _QUARANTINE.get(reason, (reason, "`rollcall setup restart` once the cause is mended"))
-    said = str((quarantine.get("error") or {}).get("message") or "")
-    return f"{meaning} ({reason}{': ' + said if said else ''})", remedy
+    reason = quarantine.reason or "Unknown"
+    meaning, remedy = _QUARANTINE.get(reason, (reason, "`rollcall setup restart` once the cause is removed"))
+    return f"{meaning} ({reason}{': ' + quarantine.said if quarantine.said else ''})", remedy
 
 
 def scope_fault(scope: str) -> str:
@@ -113,9 +106,9 @@ def names_in(scope: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in scope.split(",") if name.strip()) or _BUTTON
 
 
-def consequences(verb: str, job: Json, scope: str = "") -> tuple[str, ...]:
+def consequences(verb: str, job: SynchronizationJob | None, scope: str = "") -> tuple[str, ...]:
     """What start, stop or restart will do to pending uploads and escrows, before it is done (B5)."""
-    state = str((job.get("schedule") or {}).get("state", ""))
+    state = job.schedule if job else ""
     if verb == "stop":
         told = ["nobody is provisioned until it is started again", "uploads are still taken and pile up"]
         return (*told, "a job that is stopped for very long refuses uploads in the end (bucket full)")
@@ -133,15 +126,11 @@ def consequences(verb: str, job: Json, scope: str = "") -> tuple[str, ...]:
 _AFTER = "send the source's open runs again afterwards, after about 40 minutes (one cycle)"
 
 
-def _cycle(execution: Json) -> str:
-    if not execution:
-        return ""
-    error = execution.get("error") or {}
-    told = f"{execution.get('state', '')} at {execution.get('timeEnded') or execution.get('timeBegan') or '?'}"
-    counts = (("imported", "countImported"), ("exported", "countExported"), ("kept for another try", "countEscrowed"))
-    told += ": " + ", ".join(f"{_number(execution.get(key))} {name}" for name, key in counts)
-    return f"{told}; {error.get('code')}: {error.get('message')}" if error else told
+def _cycle(cycle: Cycle) -> str:
+    counts = f"{cycle.imported} imported, {cycle.exported} exported, {cycle.escrowed} kept for another try"
+    told = f"{cycle.state} at {_time(cycle.ended or cycle.began) or '?'}: {counts}"
+    return f"{told}; {cycle.code}: {cycle.error}" if cycle.code or cycle.error else told
 
 
-def _number(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+def _time(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

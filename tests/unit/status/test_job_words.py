@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.setup.job_words import SCOPES, consequences, names_in, scope_fault, words
-from shared.setup.tenant import Json
+from shared.model.job import SynchronizationJob, job_of
+from shared.status.job_words import SCOPES, consequences, names_in, scope_fault, words
 
 
-def job(state: str = "Active", code: str = "Active", **status: object) -> Json:
-    return {"schedule": {"state": state, "interval": "PT40M"}, "status": {"code": code, **status}}
+def job(state: str = "Active", code: str = "Active", **status: object) -> SynchronizationJob:
+    return job_of({"schedule": {"state": state, "interval": "PT40M"}, "status": {"code": code, **status}})
 
 
 REASONS = (
@@ -48,7 +48,9 @@ def test_the_last_cycle_and_success_are_told() -> None:
 
 @pytest.mark.parametrize("state", ["Disabled", "Paused", "Active"])
 def test_a_job_of_nulls_reads(state: str) -> None:
-    told = words({"schedule": {"state": state}, "status": {"code": None, "quarantine": None, "lastExecution": None}})
+    told = words(
+        job_of({"schedule": {"state": state}, "status": {"code": None, "quarantine": None, "lastExecution": None}})
+    )
     assert told.last_cycle == ""
 
 

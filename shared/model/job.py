@@ -1,0 +1,143 @@
+"""A provisioning job: Graph's `synchronizationJob`, read once for alerts, collecting, console and set-up. Pure.
+
+Facts: `entra-api.md` B4, B7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.model.errors import Refused
+from shared.model.times import read_time
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Why Entra stopped a job, and when it tries again."""
+
+    reason: str = ""  # "" where Entra gives none
+    since: datetime | None = None
+    next_attempt: datetime | None = None
+    said: str = ""  # Entra's own words
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One pass of the job over what was uploaded."""
+
+    state: str = ""  # Succeeded, Failed, EntryLevelErrors
+    began: datetime | None = None
+    ended: datetime | None = None
+    imported: int = 0
+    exported: int = 0
+    escrowed: int = 0  # people who failed and are tried again
+    code: str = ""  # of its error
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class SynchronizationJob:
+    """One provisioning job."""
+
+    schedule: str = ""  # Active, Disabled, Paused
+    code: str = ""  # NotConfigured, NotRun, Active, Paused, Quarantine
+    quarantine: Quarantine | None = None
+    cycle: Cycle | None = None  # the last one
+    succeeded_at: datetime | None = None  # the end of the last cycle that succeeded
+    counts: tuple[tuple[str, int], ...] = ()  # objects to date, by type
+    steady_since: datetime | None = None
+    interval: str = ""
+    id: str = ""
+
+    @property
+    def state(self) -> str:
+        """In one word: running, paused, quarantined, not started."""
+        if self.quarantine:
+            return "quarantined"
+        if self.schedule == "Active":
+            return "running"
+        return "paused" if "Paused" in (self.schedule, self.code) else "not started"
+
+
+def job_of(raw: Mapping[str, Any]) -> SynchronizationJob:
+    """The job in this JSON; what is missing or null reads as empty.
+
+    Raises Refused where its state has another shape than expected: from such a job it does not follow that it runs, or
+    that it is not in quarantine. Times, counts and texts that do not read are empty.
+    """
+    schedule, status = _part(raw, "schedule"), _part(raw, "status")
+    code, quarantine = _text(status, "code"), _part(status, "quarantine")
+    reason = _text(quarantine, "reason")
+    counts = status.get("synchronizedEntryCountByType")
+    rows = [row for row in counts if isinstance(row, Mapping)] if isinstance(counts, list) else []
+    success = status.get("lastSuccessfulExecution")
+    return SynchronizationJob(
+        schedule=_text(schedule, "state"),
+        code=code,
+        quarantine=_quarantine(reason, quarantine) if quarantine or code == "Quarantine" else None,
+        cycle=_cycle(_part(status, "lastExecution")),
+        succeeded_at=_time(success.get("timeEnded")) if isinstance(success, Mapping) else None,
+        counts=tuple((str(row.get("key")), _number(row.get("value"))) for row in rows),
+        steady_since=_time(status.get("steadyStateFirstAchievedTime")),
+        interval=str(schedule.get("interval") or ""),
+        id=str(raw.get("id") or ""),
+    )
+
+
+def _quarantine(reason: str, raw: Mapping[str, Any]) -> Quarantine:
+    _, said = _error(raw)
+    return Quarantine(reason, _time(raw.get("currentBegan")), _time(raw.get("nextAttempt")), said)
+
+
+def _cycle(raw: Mapping[str, Any]) -> Cycle | None:
+    if not raw:
+        return None
+    return Cycle(
+        str(raw.get("state") or ""),
+        _time(raw.get("timeBegan")),
+        _time(raw.get("timeEnded")),
+        _number(raw.get("countImported")),
+        _number(raw.get("countExported")),
+        _number(raw.get("countEscrowed")),
+        *_error(raw),
+    )
+
+
+def _error(raw: Mapping[str, Any]) -> tuple[str, str]:
+    error = raw.get("error")
+    found = error if isinstance(error, Mapping) else {}
+    return str(found.get("code") or ""), str(found.get("message") or "")
+
+
+def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = raw.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise Refused(f"the provisioning job has another shape than expected: {name} is no object")
+    return value or {}
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Refused(f"the provisioning job has another shape than expected: {name} is no text")
+    return value or ""
+
+
+def _time(value: object) -> datetime | None:
+    """A time of the job; Entra writes the year 1 where there is none yet."""
+    try:
+        found = read_time(str(value)) if value else None
+    except ValueError:
+        return None
+    return found if found and found.year > 1900 else None
+
+
+def _number(value: object) -> int:
+    """A count, also one that is written as a text; 0 where it is no number."""
+    try:
+        return int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
+        return 0
