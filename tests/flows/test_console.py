@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from shared.model.errors import StorageError
+from shared.model.job import Quarantine
 from shared.model.runs import Run, RunState
 from shared.reporting.console import LARGEST_DOWNLOAD
 from shared.reporting.exchange import Request
 from shared.reporting.people_view import RUNS_LOOKED_AT
+from shared.status.job_words import quarantine_words
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words
 from tests.support.desk import Desk, Row, as_csv, people
@@ -79,7 +81,9 @@ def test_a_quarantine_says_its_reason_and_what_to_do(scene: Scene) -> None:
     scene.desk.graph.__dict__["portal"] = {"status": {"code": "Quarantine", "quarantine": quarantine}}
     page = scene.page("")
     assert "job quarantined" in page
-    assert "In quarantine: TooManyDeletes It would delete or disable more accounts" in page
+    meaning, remedy = quarantine_words(Quarantine("TooManyDeletes"))
+    assert meaning in page
+    assert remedy.partition("`")[0].lower() in page.lower()
     assert "Entra tries again 2026-11-02 11:00 UTC" in page
 
 
