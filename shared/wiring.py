@@ -52,12 +52,14 @@ if TYPE_CHECKING:
     from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
     from shared.collecting.retention import Retention
+    from shared.model.endpoint import Endpoint
+    from shared.model.job import SynchronizationJob
     from shared.planning.receive_drop import Planner
     from shared.reporting.console import Console
-    from shared.reporting.overview import Lookout
     from shared.reporting.report import Reporter
     from shared.sending.send_run import Clock, Sender
     from shared.sending.send_runs import Sent
+    from shared.status.reads import StatusReads
 
 SENDING_LEASE = "sending.lease"
 
@@ -271,13 +273,12 @@ class House:
     def watcher(self) -> Watcher:
         from shared.alerting.watching import Watcher
 
-        job, at, now = self.job.read, self.checkpoints.get, self.clock.now
-        sources, log = self.sources.sources, self.checkpoints
         return Watcher(
-            self.ledger, self.files, sources, self.endpoints.all, job, at, self.budget, now, log.unrecognised,
-            self.damages.found, self.sources.faults, stops=self.stops.all, log_fault=log.last_fault, log_gaps=log.gaps,
+            reads=self._status(self.job.read),
+            unrecognised=self.checkpoints.unrecognised,
+            source_faults=self.sources.faults,
             setting_faults=self.settings.left_out,
-        )  # fmt: skip
+        )
 
     @room
     def alerts(self) -> AlertTable:
@@ -299,22 +300,36 @@ class House:
         return Retention(*stores, kept_for, self.clock.now, self.quotas.forget, self.alerts.forget)
 
     @room
-    def lookout(self) -> Lookout:
+    def status(self) -> StatusReads:
+        """For the console: what Graph said of a job is good for a moment."""
         from shared.adapters.console_reads import JobBook
-        from shared.reporting.overview import Lookout
 
-        job, at, now = JobBook(self.job, self.clock.elapsed).facts, self.checkpoints.get, self.clock.now
-        return Lookout(
-            self.ledger, self.files, self.sources.sources, self.endpoints.all, job, at, self.budget, now, self.stops,
-            self.damages.found, self.checkpoints.last_fault, self.checkpoints.gaps,
-        )  # fmt: skip
+        return self._status(JobBook(self.job, self.clock.elapsed).facts)
+
+    def _status(self, job: Callable[[Endpoint], SynchronizationJob]) -> StatusReads:
+        from shared.status.reads import StatusReads
+
+        return StatusReads(
+            ledger=self.ledger,
+            artefacts=self.files,
+            sources=self.sources.sources,
+            endpoints=self.endpoints.all,
+            job=job,
+            checkpoint=self.checkpoints.get,
+            budget=self.budget,
+            now=self.clock.now,
+            stops=self.stops,
+            damages=self.damages.found,
+            log_fault=self.checkpoints.last_fault,
+            log_gaps=self.checkpoints.gaps,
+        )
 
     @room
     def reporter(self) -> Reporter:
         from shared.reporting.rendering import Pages
         from shared.reporting.report import Reporter
 
-        return Reporter(self.lookout, self.files, Pages(), self.settings.console_url)
+        return Reporter(self.status, self.files, Pages(), self.settings.console_url)
 
     @room
     def console(self) -> Console:
@@ -323,11 +338,11 @@ class House:
         from shared.reporting.console import Console
         from shared.reporting.people_view import Memory
 
-        now, lookout, pages = self.clock.now, self.lookout, self.reporter.pages
+        now, reads, pages = self.clock.now, self.status, self.reporter.pages
         book = LogBook(self.log, self.outcomes, self.endpoints.all)
         memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
         entry = door(self.settings, self.storage.state, now, self.damages)
-        return Console(entry, pages, lookout, memory, self.files, self.alerts, book, now, self.endpoints.today)
+        return Console(entry, pages, reads, memory, self.files, self.alerts, book, now, self.endpoints.today)
 
 
 def new_id() -> str:

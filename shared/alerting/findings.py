@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from shared.collecting.checkpoint import Gap, LogFault
 from shared.model.errors import Damage
 from shared.model.job import SynchronizationJob
 from shared.model.runs import Run
@@ -50,44 +51,6 @@ class Unrecognised(Protocol):
         ...
 
 
-class LogGap(Protocol):
-    """Log entries that could not be read, and cannot be read any more."""
-
-    @property
-    def since(self) -> datetime:
-        """From when on."""
-        ...
-
-    @property
-    def until(self) -> datetime:
-        """Up to when."""
-        ...
-
-    @property
-    def found_at(self) -> datetime:
-        """When that was found."""
-        ...
-
-
-class LogFault(Protocol):
-    """Why the last reading of a log failed."""
-
-    @property
-    def text(self) -> str:
-        """What happened."""
-        ...
-
-    @property
-    def status(self) -> int:
-        """Of Graph's answer; 0 where there was none."""
-        ...
-
-    @property
-    def at(self) -> datetime:
-        """When."""
-        ...
-
-
 @dataclass(frozen=True)
 class RunWatch:
     """A run with what the rules need beside it."""
@@ -112,7 +75,7 @@ class SourceWatch:
     unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
     job_unread: Unread | None = None
     log_fault: LogFault | None = None  # of the last reading of the job's log; None where it did not fail
-    log_gaps: tuple[LogGap, ...] = ()  # what of it could not be read
+    log_gaps: tuple[Gap, ...] = ()  # what of it could not be read
 
 
 @dataclass(frozen=True)

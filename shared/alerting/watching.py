@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.alerting.findings import (
-    LogFault,
-    LogGap,
     RunWatch,
     SourceWatch,
     Unread,
@@ -18,54 +16,42 @@ from shared.alerting.findings import (
 )
 from shared.model.changes import Action
 from shared.model.endpoint import Endpoint
-from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.errors import Damaged, RollcallError
 from shared.model.job import SynchronizationJob
-from shared.model.runs import FINISHED, TO_SEND, Answer, Artefacts, Ledger, Receipt, Run, RunState
+from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
 from shared.run_folder.as_planned import plan_to_show
 from shared.sending.parts import calls_left
-from shared.sending.quota import Budget
-from shared.sending.stops import SendingStop
 from shared.sources import Source
+from shared.status.reads import StatusReads
 
 NEWEST = 10  # runs of a source that are looked at; those that are not over always are
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watcher:
     """Everything watching needs, and nothing else."""
 
-    ledger: Ledger
-    artefacts: Artefacts
-    sources: Callable[[], Mapping[str, Source]]
-    endpoints: Callable[[], Mapping[str, Endpoint]]
-    job: Callable[[Endpoint], SynchronizationJob]  # raises GraphError
-    checkpoint: Callable[[str], datetime | None]  # by job id
-    budget: Callable[[], Budget]
-    now: Callable[[], datetime]
-    unrecognised: Callable[[str], Sequence[Unrecognised]] = lambda job_id: ()  # by job id
-    damages: Callable[[], Sequence[Damage]] = tuple
-    source_faults: Callable[[], Sequence[str]] = tuple
-    unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
-    stops: Callable[[], tuple[SendingStop, ...]] = tuple  # of sending, that hold
-    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # the same
-    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
+    reads: StatusReads
+    unrecognised: Callable[[str], Sequence[Unrecognised]]  # by job id
+    source_faults: Callable[[], Sequence[str]]
     setting_faults: tuple[str, ...] = ()
+    unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
 
 
 def watch(watcher: Watcher) -> Watch:
     """Everything, at this moment. What was found damaged on the way is part of it."""
-    endpoints, known = watcher.endpoints(), watcher.sources()
+    endpoints, known = watcher.reads.endpoints(), watcher.reads.sources()
     sources = tuple(_source(watcher, source, endpoints.get(name)) for name, source in known.items())
-    stops, faults = watcher.stops(), tuple(watcher.source_faults())
-    rejected = [run for run in watcher.ledger.runs(states=[RunState.REJECTED]) if run.drop.folder not in known]
+    stops, faults = watcher.reads.stops.all(), tuple(watcher.source_faults())
+    rejected = [run for run in watcher.reads.ledger.runs(states=[RunState.REJECTED]) if run.drop.folder not in known]
     strays = tuple(map(RunWatch, rejected))
-    budget, now = watcher.budget(), watcher.now()
-    damages = tuple(watcher.damages())
+    budget, now = watcher.reads.budget(), watcher.reads.now()
+    damages = tuple(watcher.reads.damages())
     return Watch(sources, budget, now, stops, faults, damages, strays, watcher.setting_faults)
 
 
 def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> SourceWatch:
-    runs = watcher.ledger.runs(source.source)
+    runs = watcher.reads.ledger.runs(source.source)
     looked_at = [run for run in runs[:-NEWEST] if run.state not in FINISHED] + runs[-NEWEST:]
     job = _job(watcher, endpoint) if endpoint else None
     return SourceWatch(
@@ -76,19 +62,19 @@ def _source(watcher: Watcher, source: Source, endpoint: Endpoint | None) -> Sour
         _checkpoint(watcher, endpoint) if endpoint else None,
         tuple(watcher.unrecognised(endpoint.job_id)) if endpoint else (),
         job if isinstance(job, Unread) else None,
-        watcher.log_fault(endpoint.job_id) if endpoint else None,
-        tuple(watcher.log_gaps(endpoint.job_id)) if endpoint else (),
+        watcher.reads.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(watcher.reads.log_gaps(endpoint.job_id)) if endpoint else (),
     )
 
 
 def _checkpoint(watcher: Watcher, endpoint: Endpoint) -> datetime | None:
     with suppress(Damaged):  # it is among the damages
-        return watcher.checkpoint(endpoint.job_id)
+        return watcher.reads.checkpoint(endpoint.job_id)
     return None
 
 
 def _run(watcher: Watcher, run: Run) -> RunWatch:
-    plan = plan_to_show(watcher.artefacts, run)[0] if run.planned_at is not None else None
+    plan = plan_to_show(watcher.reads.artefacts, run)[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
     receipts = _receipts(watcher, run) if run.state in TO_SEND else []
@@ -104,14 +90,14 @@ def _run(watcher: Watcher, run: Run) -> RunWatch:
 
 def _receipts(watcher: Watcher, run: Run) -> list[Receipt]:
     with suppress(Damaged):  # it is among the damages
-        return watcher.ledger.receipts(run.run_id)
+        return watcher.reads.ledger.receipts(run.run_id)
     return []
 
 
 def _job(watcher: Watcher, endpoint: Endpoint) -> SynchronizationJob | Unread:
     try:
-        job = watcher.job(endpoint)
+        job = watcher.reads.job(endpoint)
     except RollcallError as error:
-        return Unread(watcher.unread_since.setdefault(endpoint.job_id, watcher.now()), str(error))
+        return Unread(watcher.unread_since.setdefault(endpoint.job_id, watcher.reads.now()), str(error))
     watcher.unread_since.pop(endpoint.job_id, None)
     return job

@@ -18,12 +18,13 @@ from shared.planning.decide import approve, cancel
 from shared.reporting.access import Door, Principal, Refusal, comes_from_us
 from shared.reporting.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
 from shared.reporting.log_view import ACTIONS, STATUSES, LogBook, log_page, read_filters
-from shared.reporting.overview import RUNS_LISTED, AlertBook, Lookout, quota, sorted_alerts, source_view, source_views
+from shared.reporting.overview import RUNS_LISTED, AlertBook, quota, sorted_alerts, source_view, source_views
 from shared.reporting.people_view import Memory, person_view
 from shared.reporting.rendering import Pages
 from shared.reporting.run_view import FILES, RunFolder, run_view
 from shared.sending.stops import ALL, holding, resume, stop_sending
 from shared.sources import Source, no_such_source
+from shared.status.reads import StatusReads
 
 LARGEST_DOWNLOAD = 32 * 1024 * 1024
 STATIC = {"style.css": CSS, "progress.js": SCRIPT, "icon.svg": SVG}
@@ -38,7 +39,7 @@ class Console:
 
     door: Door
     pages: Pages
-    lookout: Lookout
+    reads: StatusReads
     memory: Memory
     folder: RunFolder
     alerts: AlertBook
@@ -140,24 +141,24 @@ class _Visit:
 
     def _overview(self, status: int = 200, fault: str = "") -> Response:
         now = self.console.now()
-        budget = self.console.lookout.budget()
-        views = source_views(self.console.lookout, self.console.alerts.open(), now)
+        budget = self.console.reads.budget()
+        views = source_views(self.console.reads, self.console.alerts.open(), now)
         return self._page("overview.html", status, views=views, quota=quota(budget, now), live=True, fault=fault)
 
     def _source(self, name: str, status: int = 200, fault: str = "") -> Response:
-        source = self.console.lookout.sources().get(name)
+        source = self.console.reads.sources().get(name)
         if source is None:
             text = f"{no_such_source(name, self._source_names())}. The overview shows every source there is."
             return self.told(404, "There is no such source", text[0].upper() + text[1:])
-        endpoint = self.console.lookout.endpoints().get(name)
+        endpoint = self.console.reads.endpoints().get(name)
         alerts = self.console.alerts.open()
-        view = source_view(self.console.lookout, source, endpoint, alerts, self.console.now(), RUNS_LISTED)
+        view = source_view(self.console.reads, source, endpoint, alerts, self.console.now(), RUNS_LISTED)
         return self._page("source.html", status, view=view, live=True, fault=fault)
 
     def _run(self, run: Run, status: int = 200, fault: str = "") -> Response:
-        lookout, now = self.console.lookout, self.console.now()
-        stop = holding(lookout.stops.all(), run.source)
-        view = run_view(lookout.ledger, self.console.folder, run, lookout.budget(), now, stop)
+        reads, now = self.console.reads, self.console.now()
+        stop = holding(reads.stops.all(), run.source)
+        view = run_view(reads.ledger, self.console.folder, run, reads.budget(), now, stop)
         alerts = [
             each for each in self._open_alerts() if each.finding.run_id == run.run_id and not _says_the_state(each)
         ]
@@ -186,9 +187,9 @@ class _Visit:
         assert self.principal is not None
         if not self.principal.may_decide:
             return self._for_operators()
-        if source and source not in self.console.lookout.sources():
+        if source and source not in self.console.reads.sources():
             return self._source(source)
-        stops, by, now = self.console.lookout.stops, self.principal.signature, self.console.now()
+        stops, by, now = self.console.reads.stops, self.principal.signature, self.console.now()
         try:
             if verb == "resume":
                 resume(stops, source, by, now)
@@ -206,7 +207,7 @@ class _Visit:
         assert self.principal is not None
         if not self.principal.may_decide:
             return self._for_operators()
-        form, now, ledger = self.request.form, self.console.now(), self.console.lookout.ledger
+        form, now, ledger = self.request.form, self.console.now(), self.console.reads.ledger
         reason, by = form.get("reason", "").strip()[:1000], self.principal.signature
         if not reason:
             return self._run(run, 422, "Write down why. The reason is kept with the run.")
@@ -262,10 +263,10 @@ class _Visit:
         return self.told(refusal.status, title, refusal.text, token=token)
 
     def _find(self, run_id: str) -> Run:
-        return self.console.lookout.ledger.get(run_id)
+        return self.console.reads.ledger.get(run_id)
 
     def _source_names(self) -> list[str]:
-        return sorted(self.console.lookout.sources())
+        return sorted(self.console.reads.sources())
 
     def _open_alerts(self) -> tuple[Alert, ...]:
         return sorted_alerts(self.console.alerts.open())
@@ -279,8 +280,8 @@ class _Visit:
             "csrf": door.form_token(principal) if principal else "",
             "sign_out": SIGN_OUT if door.platform else "",
             "open_alerts": self._open_alerts() if principal else (),
-            "damages": self.console.lookout.damages() if principal else (),
-            "stops": self.console.lookout.stops.all() if principal else (),
+            "damages": self.console.reads.damages() if principal else (),
+            "stops": self.console.reads.stops.all() if principal else (),
             "now": self.console.now(),
             "live": False,
             "fault": "",

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from shared.alerting.findings import LogFault, LogGap, Severity
+from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert
 from shared.alerting.rules import RECENT
+from shared.collecting.checkpoint import Gap, LogFault
 from shared.model.endpoint import Endpoint
-from shared.model.errors import Damage, Damaged, RollcallError
+from shared.model.errors import Damaged, RollcallError
 from shared.model.job import SynchronizationJob
 from shared.model.plan import Lane
-from shared.model.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Artefacts, Ledger, Run, RunState
+from shared.model.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Run, RunState
 from shared.reporting.run_view import Progress, progress_of, receipts_of
 from shared.reporting.verdict import TONES, Verdict, verdict
 from shared.run_folder.as_planned import plan_to_show
 from shared.sending.quota import Budget
-from shared.sending.stops import SendingStop, Stops, holding
+from shared.sending.stops import SendingStop, holding
 from shared.sources import Source
+from shared.status.reads import StatusReads
 
 RUNS_SHOWN = 5
 RUNS_LISTED = 200
@@ -74,7 +76,7 @@ class SourceView:
     stop: SendingStop | None = None  # that keeps it from sending
     own_stop: SendingStop | None = None  # of this source alone
     log_fault: LogFault | None = None  # why the last reading of the job's log failed
-    log_gaps: tuple[LogGap, ...] = ()  # what of it could not be read, of the last days
+    log_gaps: tuple[Gap, ...] = ()  # what of it could not be read, of the last days
 
     @property
     def waiting(self) -> tuple[RunLine, ...]:
@@ -94,24 +96,6 @@ class Quota:
     doubted: bool
 
 
-@dataclass(frozen=True)
-class Lookout:
-    """What the overview looks at."""
-
-    ledger: Ledger
-    artefacts: Artefacts
-    sources: Callable[[], Mapping[str, Source]]
-    endpoints: Callable[[], Mapping[str, Endpoint]]
-    job: Callable[[Endpoint], SynchronizationJob]  # raises GraphError
-    checkpoint: Callable[[str], datetime | None]  # by job id
-    budget: Callable[[], Budget]
-    now: Callable[[], datetime]
-    stops: Stops
-    damages: Callable[[], Sequence[Damage]] = tuple
-    log_fault: Callable[[str], LogFault | None] = lambda job_id: None  # by job id
-    log_gaps: Callable[[str], Sequence[LogGap]] = lambda job_id: ()  # the same
-
-
 def quota(budget: Budget, now: datetime) -> Quota:
     """How the quota stands."""
     left = budget.left()
@@ -125,17 +109,16 @@ def quota(budget: Budget, now: datetime) -> Quota:
     )
 
 
-def source_views(lookout: Lookout, alerts: Iterable[Alert], now: datetime) -> tuple[SourceView, ...]:
+def source_views(reads: StatusReads, alerts: Iterable[Alert], now: datetime) -> tuple[SourceView, ...]:
     """Every source as it stands."""
-    endpoints, told = lookout.endpoints(), list(alerts)
+    endpoints, told = reads.endpoints(), list(alerts)
     return tuple(
-        source_view(lookout, source, endpoints.get(name), told, now)
-        for name, source in sorted(lookout.sources().items())
+        source_view(reads, source, endpoints.get(name), told, now) for name, source in sorted(reads.sources().items())
     )
 
 
 def source_view(
-    lookout: Lookout,
+    reads: StatusReads,
     source: Source,
     endpoint: Endpoint | None,
     alerts: Iterable[Alert],
@@ -143,10 +126,10 @@ def source_view(
     shown: int = RUNS_SHOWN,
 ) -> SourceView:
     """One source as it stands."""
-    runs = lookout.ledger.runs(source.source)
-    job, fault = _job(lookout, endpoint)
-    budget = lookout.budget()
-    stops = lookout.stops.all()
+    runs = reads.ledger.runs(source.source)
+    job, fault = _job(reads, endpoint)
+    budget = reads.budget()
+    stops = reads.stops.all()
     stop = holding(stops, source.source)
     return SourceView(
         source.source,
@@ -154,15 +137,15 @@ def source_view(
         endpoint,
         job,
         fault,
-        _checkpoint(lookout, endpoint) if endpoint else None,
-        tuple(_under_way(lookout, run, budget, now, stop) for run in runs if run.state not in FINISHED),
+        _checkpoint(reads, endpoint) if endpoint else None,
+        tuple(_under_way(reads, run, budget, now, stop) for run in runs if run.state not in FINISHED),
         tuple(run_line(run, stop) for run in reversed(runs[-shown:])),
         len(runs),
         sorted_alerts(alert for alert in alerts if alert.finding.source == source.source),
         stop,
         next((each for each in stops if each.source == source.source), None),
-        lookout.log_fault(endpoint.job_id) if endpoint else None,
-        tuple(each for each in lookout.log_gaps(endpoint.job_id) if now - each.found_at < RECENT) if endpoint else (),
+        reads.log_fault(endpoint.job_id) if endpoint else None,
+        tuple(each for each in reads.log_gaps(endpoint.job_id) if now - each.found_at < RECENT) if endpoint else (),
     )
 
 
@@ -177,23 +160,23 @@ def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     return tuple(sorted(found, key=lambda each: (_ORDER[each.finding.severity], -each.raised_at.timestamp())))
 
 
-def _under_way(lookout: Lookout, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
-    plan = plan_to_show(lookout.artefacts, run)[0] if run.state in TO_SEND else None
-    receipts = receipts_of(lookout.ledger, run) if run.state in AWAITING_OUTCOMES else []
+def _under_way(reads: StatusReads, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
+    plan = plan_to_show(reads.artefacts, run)[0] if run.state in TO_SEND else None
+    receipts = receipts_of(reads.ledger, run) if run.state in AWAITING_OUTCOMES else []
     progress = progress_of(run, plan, receipts, budget, now)
     return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)
 
 
-def _job(lookout: Lookout, endpoint: Endpoint | None) -> tuple[SynchronizationJob | None, str]:
+def _job(reads: StatusReads, endpoint: Endpoint | None) -> tuple[SynchronizationJob | None, str]:
     if endpoint is None:
         return None, ""
     try:
-        return lookout.job(endpoint), ""
+        return reads.job(endpoint), ""
     except RollcallError as error:
         return None, str(error)
 
 
-def _checkpoint(lookout: Lookout, endpoint: Endpoint) -> datetime | None:
+def _checkpoint(reads: StatusReads, endpoint: Endpoint) -> datetime | None:
     with suppress(Damaged):  # it is among the damages
-        return lookout.checkpoint(endpoint.job_id)
+        return reads.checkpoint(endpoint.job_id)
     return None

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 from shared.model.errors import Missing, RollcallError
 from shared.model.runs import ENDED_ON_THE_WAY, Run, RunState
-from shared.reporting.overview import Lookout
 from shared.reporting.rendering import Pages
 from shared.reporting.run_view import RunFolder, run_view
+from shared.status.reads import StatusReads
 
 REPORT = "report.html"
 RECENT = timedelta(days=7)  # a settled run is looked at for so long
@@ -24,7 +24,7 @@ RECENT = timedelta(days=7)  # a settled run is looked at for so long
 class Reporter:
     """Everything reporting needs, and nothing else."""
 
-    lookout: Lookout
+    reads: StatusReads
     folder: RunFolder
     pages: Pages
     console_url: str  # where the console is, "" where nobody said
@@ -35,7 +35,7 @@ def write_reports(reporter: Reporter, run_ids: Iterable[str]) -> None:
     fault: RollcallError | None = None
     for run_id in run_ids:
         try:
-            write_report(reporter, reporter.lookout.ledger.get(run_id))
+            write_report(reporter, reporter.reads.ledger.get(run_id))
         except RollcallError as error:
             fault = fault or error
     if fault is not None:
@@ -45,7 +45,7 @@ def write_reports(reporter: Reporter, run_ids: Iterable[str]) -> None:
 def write_report(reporter: Reporter, run: Run) -> None:
     """Write the report of a settled run. Its content depends on the run and its files alone, not on the time."""
     at = run.settled_at or run.changed_at
-    view = run_view(reporter.lookout.ledger, reporter.folder, run, reporter.lookout.budget(), at)
+    view = run_view(reporter.reads.ledger, reporter.folder, run, reporter.reads.budget(), at)
     link = f"{reporter.console_url.rstrip('/')}/runs/{run.run_id}" if reporter.console_url else ""
     with reporter.folder.writer(run, REPORT) as file:
         file.write(reporter.pages.page("report.html", view=view, run=run, now=at, link=link))
@@ -53,9 +53,9 @@ def write_report(reporter: Reporter, run: Run) -> None:
 
 def missing_reports(reporter: Reporter, since: timedelta = RECENT) -> Iterator[str]:
     """The runs that were settled lately and have no report."""
-    lookout = reporter.lookout
-    for run in lookout.ledger.runs(states={RunState.SETTLED, *ENDED_ON_THE_WAY}):
-        if run.settled_at and lookout.now() - run.settled_at < since and not _has_report(reporter.folder, run):
+    reads = reporter.reads
+    for run in reads.ledger.runs(states={RunState.SETTLED, *ENDED_ON_THE_WAY}):
+        if run.settled_at and reads.now() - run.settled_at < since and not _has_report(reporter.folder, run):
             yield run.run_id
 
 
