@@ -52,12 +52,13 @@ if TYPE_CHECKING:
     from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
     from shared.collecting.retention import Retention
+    from shared.model.clock import Clock
     from shared.model.endpoint import Endpoint
     from shared.model.job import SynchronizationJob
     from shared.planning.receive_drop import Planner
     from shared.reporting.console import Console
     from shared.reporting.report import Reporter
-    from shared.sending.send_run import Clock, Sender
+    from shared.sending.send_run import Sender
     from shared.sending.send_runs import Sent
     from shared.status.reads import StatusReads
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -22,6 +22,7 @@ from shared.adapters.graph_log_pages import log_minimum, read_page
 from shared.adapters.tokens import Tokens
 from shared.collecting.checkpoint import Window
 from shared.collecting.reading import LogPage
+from shared.model.clock import Clock
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import LogMinimum, Refused, Throttled, Unreachable
 from shared.model.times import graph_time
@@ -37,22 +38,6 @@ LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer 
 _CODE = re.compile(r"[\w.:-]{1,100}")
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # no connection, so nothing was sent
 _CONNECTED = "http11.send_request_headers.started"  # as httpx tells it; a transport of a test does not
-
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-        ...
-
-    def elapsed(self) -> float:
-        """Seconds since some moment, by a clock that is never set."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
 
 
 class GraphUpload:

@@ -14,8 +14,9 @@ import httpx
 import msgspec
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from shared.adapters.graph import Clock, decoded, reply_of
+from shared.adapters.graph import decoded, reply_of
 from shared.adapters.tokens import Tokens
+from shared.model.clock import Clock
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import GraphError, Refused, Throttled, Unreachable
 from shared.sending.pacing import pause_after

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from shared.model.clock import Clock
 from shared.model.errors import StaleRun, StorageError
 from shared.model.runs import Ledger, Receipt, Run
-from shared.sending.send_run import Clock
 
 LAST_TRIES = (1.0, 5.0, 15.0)  # seconds before each, when storage failed and nothing else is left to do
 _TRIES = 5

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.known_people.people import PeopleStore
+from shared.model.clock import Clock
 from shared.model.endpoint import Endpoint
 from shared.model.runs import Artefacts, Ledger
 from shared.sending.pacing import Pacer
@@ -17,22 +18,6 @@ from shared.sending.stops import Stops
 from shared.sources import Source
 
 BLOCKED_FOR = timedelta(minutes=15)  # then the run is tried again: the cause may be gone
-
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC: for what is stored, or compared with what another process wrote."""
-        ...
-
-    def elapsed(self) -> float:
-        """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
 
 
 class Upload(Protocol):

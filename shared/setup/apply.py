@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import timedelta
 
+from shared.model.clock import Clock
 from shared.model.errors import ConfigurationError, GraphError, Refused
 from shared.setup import app_settings
 from shared.setup.edit_schema import Parse, edited
@@ -25,18 +25,6 @@ from shared.setup.wanted import Wanted
 REPLICATION = timedelta(seconds=90)  # by then an app that was made is in the tenant's lists (B2: 20 to 60 s)
 PAUSE = 5.0
 RECENT = timedelta(minutes=10)
-
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def now(self) -> datetime:
-        """The time, in UTC."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from shared.collecting.outcomes import verdict_of
 from shared.collecting.reading import LogPage
 from shared.mapping.mapping import Person
 from shared.model import scim
+from shared.model.clock import Clock
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Refused, Throttled
 from shared.sending.replies import Reply, Verdict
@@ -39,22 +40,6 @@ class Log(Protocol):
 
     def pages(self, endpoint: Endpoint, window: Window) -> Iterator[LogPage]:
         """The entries of a job in a window. Raises GraphError."""
-        ...
-
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-        ...
-
-    def elapsed(self) -> float:
-        """Seconds since some moment, by a clock that is never set."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
         ...
 
 
