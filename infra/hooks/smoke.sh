@@ -1,6 +1,6 @@
 #!/bin/sh
 # Whether a deployment works. Usage: smoke.sh health | smoke.sh drop
-# Needs the outputs of main.bicep as variables (outputs.sh), and a signed-in Azure CLI; `drop` also the role `operate`.
+# Needs the outputs of main.bicep as variables (outputs.sh), and a signed-in Azure CLI; `drop` also the role `operate`, SMOKE_DROP_SOURCE and SMOKE_DROP_CSV.
 set -eu
 
 . "$(dirname "$0")/needs.sh"
