@@ -265,11 +265,8 @@ def refusals(project: Project) -> Iterator[str]:
     for base, rows in project.redeployments.items():
         for name, row in rows.items():
             variable = name.rpartition(" ")[2]
-            if variable in MAY_BE_MISSING or not re.fullmatch(
-                r"(no|an empty|an ssh-ed25519|a location that is too) \w+", name
-            ):
-                continue
-            if variable not in row.get("refused", ""):
+            must_be = re.fullmatch(r"(no|an empty|an ssh-ed25519|a location that is too) \w+", name)
+            if must_be and variable not in MAY_BE_MISSING and variable not in row.get("refused", ""):
                 yield f"{base}, {name}: it is not refused by name: {row.get('refused', 'it is deployed')}"
 
 
