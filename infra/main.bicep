@@ -14,6 +14,7 @@ import { sftpUserType } from 'modules/sftp-users.bicep'
 param environmentName string
 
 @description('Required. Region of all resources. It must offer Flex Consumption (`az functionapp list-flexconsumption-locations`) and availability zones.')
+@minLength(1)
 param location string
 
 @description('Optional. Days after which drops, run folders, rows of tables and telemetry are deleted.')

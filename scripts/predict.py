@@ -79,6 +79,7 @@ param access = {{
   ]
 }}
 """
+NO_PLACE = TWICE.replace(f"location = '{LOCATION}'", "location = ''")
 HYPHENS = """using 'main.bicep'
 param environmentName = 'test'
 param location = 'westeurope'
@@ -151,18 +152,22 @@ DEPLOYMENTS = {
         _main("none of the variables", *MAIN),
         _main("no AZURE_ENV_NAME", "AZURE_ENV_NAME"),
         _main("no AZURE_LOCATION", "AZURE_LOCATION"),
+        _main("an empty AZURE_ENV_NAME", AZURE_ENV_NAME=""),
+        _main("an empty AZURE_LOCATION", AZURE_LOCATION=""),
         _main("no ROLLCALL_ALERT_MAIL", "ROLLCALL_ALERT_MAIL"),
         _main("an empty ROLLCALL_ALERT_MAIL", ROLLCALL_ALERT_MAIL=""),
         _main("no ROLLCALL_CONSOLE_CLIENT_ID", "ROLLCALL_CONSOLE_CLIENT_ID"),
         _main("no AZURE_PRINCIPAL_ID and no ROLLCALL_OPERATOR_ID", "AZURE_PRINCIPAL_ID", "ROLLCALL_OPERATOR_ID"),
         _main("another ROLLCALL_OPERATOR_ID", ROLLCALL_OPERATOR_ID="00000000-0000-0000-0000-000000000009"),
         Deployment(name="the same person twice", text=TWICE),
+        Deployment(name="a location that is too short", text=NO_PLACE),
         Deployment(name="azd", text=AZD),
     ),
     "locked-down": (
         _locked_down("none of the variables", *LOCKED_DOWN),
         *(_locked_down(f"no {name}", name) for name in LOCKED_DOWN),
-        *(_locked_down(f"an empty {name}", **{name: ""}) for name in LOCKED_DOWN if name.startswith("ROLLCALL_")),
+        *(_locked_down(f"an empty {name}", **{name: ""}) for name in LOCKED_DOWN),
+        _locked_down("an ssh-ed25519 ROLLCALL_SFTP_PUBLIC_KEY", ROLLCALL_SFTP_PUBLIC_KEY="ssh-ed25519 AAAA hr@example"),
         Deployment(name="sources with hyphens", text=HYPHENS),
         _locked_down("zones of a hub", more=f"param networkOptions = {{ dnsZonesGroupId: '{HUB}' }}\n"),
         _locked_down("zones by policy", more="param networkOptions = { dnsByPolicy: true }\n"),
@@ -176,8 +181,7 @@ class Compiler:
     def __init__(self, infra: Path, folder: Path) -> None:
         self._command = shutil.which("bicep")
         if self._command is None:
-            raise PredictionError("The command bicep is not on the PATH. Install it: az bicep install, or see "
-                                  "https://aka.ms/bicep-install")  # fmt: skip
+            raise PredictionError(f"the command bicep is not on the PATH. {_how(infra)}")
         self._infra = folder / "infra"
         shutil.copytree(infra, self._infra)
 
@@ -216,6 +220,12 @@ class Compiler:
         environment = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", **kept, **variables}
         command = [str(self._command), *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def _how(infra: Path) -> str:
+    """How to predict with the compiler that made the kept predictions: another one may write them in another way."""
+    version = json.loads((infra / MADE_FROM).read_text(encoding="utf-8"))["compiler"]
+    return f'Run: az bicep install --version v{version}; PATH="$HOME/.azure/bin:$PATH" make predict'
 
 
 def _where(deployment: Deployment) -> list[str]:
@@ -341,7 +351,7 @@ def main(words: Sequence[str]) -> int:
         return 1
     stale = [name for name, text in made.items() if not (INFRA / name).is_file() or _differs(INFRA / name, text)]
     if check and stale:
-        print(f"predict: {', '.join(stale)} do not fit the files of infra/. Run: make predict", file=sys.stderr)
+        print(f"predict: {', '.join(stale)} do not fit the files of infra/. {_how(INFRA)}", file=sys.stderr)
         return 1
     for name in () if check else stale:
         (INFRA / name).write_text(made[name], encoding="utf-8")

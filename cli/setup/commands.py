@@ -14,6 +14,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 Source = Annotated[
     str | None, typer.Option("--source", "-s", metavar="NAME", help="Whose app. [default: the only source there is]")
 ]
+AnySource = Annotated[
+    str | None,
+    typer.Option("--source", "-s", metavar="NAME", help="Whose cloud. [default: any source, where all are of one]"),
+]
 App = Annotated[
     str, typer.Option("--app", metavar="ID", help="The app's service principal, where a name fits several.")
 ]
@@ -238,14 +242,14 @@ def endpoint(ctx: typer.Context, source: Source = None, sources: SourcesFolder =
 def grant(
     ctx: typer.Context,
     principal: Principal,
-    source: Source = None,
+    source: AnySource = None,
     sources: SourcesFolder = None,
     json: Json = False,
 ) -> None:
     """Give the app's identity exactly the three roles it works with, and warn of any other. Exit code 1: not exact."""
     from cli.setup.grant import grant
 
-    raise typer.Exit(grant(_office(ctx, "GRANTING", source, sources), principal, as_json=json))
+    raise typer.Exit(grant(_office(ctx, "GRANTING", source, sources, is_for_all=True), principal, as_json=json))
 
 
 def _office(ctx: typer.Context, needs: str, *given: Any, **more: Any) -> Any:

@@ -71,15 +71,18 @@ class Office:
         app_id: str = "",
         folder: Path | None = None,
         yes: bool = False,
+        is_for_all: bool = False,
     ) -> None:
+        """With `is_for_all` the work is the same for each source of a cloud, and any of them will do."""
         self.around = around
+        self._options = options
         self.folder = sources_folder(sources)
-        self.source: Source = source_named(source or _only_source(self.folder), self.folder)
+        chosen = source or (self._any_source() if is_for_all else _only_source(self.folder))
+        self.source: Source = source_named(chosen, self.folder)
         self.app_id = app_id
         self.yes = yes
         self.clock = SystemClock()
         self.kept = Folder(folder or DEFAULT, self.source.source)
-        self._options = options
         self._needs = needs
         self.client = httpx.Client(timeout=TIMEOUT, trust_env=not is_loopback(self.local_url))
 
@@ -104,8 +107,19 @@ class Office:
             raise Misused(f"there is no cloud {self._options.cloud!r}; known are {', '.join(CLOUDS)}")
         if self._options.cloud:
             return CLOUDS[self._options.cloud]
-        named = self.source.endpoint.removeprefix("https://").partition("/")[0]
-        return named if named in GRAPH_HOSTS else CLOUDS["global"]
+        return _cloud_of(self.source)
+
+    def _any_source(self) -> str:
+        """One of the sources, where all with an endpoint are of one cloud or the cloud is given. Raises Misused."""
+        found = read_sources(self.folder)[0] if self.folder.is_dir() else {}
+        placed = {name: _cloud_of(each) for name, each in found.items() if each.endpoint}
+        hosts = sorted(set(placed.values()))
+        if len(hosts) <= 1 or self._options.cloud or self.local_url:
+            return min(placed or found, default="") or _only_source(self.folder)
+        raise Misused(
+            f"the sources are of several clouds ({', '.join(hosts)}). Say which source: --source NAME "
+            f"(there are {', '.join(sorted(found))} in {self.folder})"
+        )
 
     @cached_property
     def person(self) -> SignedIn:
@@ -214,6 +228,12 @@ def entered_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     if unresolved := [name for name, value in found.items() if is_reference(value)]:
         raise ConfigurationError(f"{', '.join(unresolved)}: a reference to a key vault is no secret; give the secret")
     return {name.removeprefix(SECRET): value for name, value in found.items()}
+
+
+def _cloud_of(source: Source) -> str:
+    """The host of Graph that a source uploads to; the global one's while it has no endpoint."""
+    named = source.endpoint.removeprefix("https://").partition("/")[0]
+    return named if named in GRAPH_HOSTS else CLOUDS["global"]
 
 
 def _only_source(folder: Path) -> str:

@@ -18,6 +18,13 @@ function Say([string]$words) {
     [Console]::Error.WriteLine("rollcall: $words")
 }
 
+$needed = 'AZURE_RESOURCE_GROUP', 'FUNCTION_APP_NAME', 'FUNCTION_APP_URL', 'DROPS_ACCOUNT_NAME', 'EVENTS_IDENTITY_NAME'
+$unset = @($needed | Where-Object { -not [Environment]::GetEnvironmentVariable($_) })
+if ($unset) {
+    Say "the variable $($unset[0]) is not set. Run: azd provision, then: azd hooks run postdeploy"
+    exit 2
+}
+
 function Get-Key { # the host writes it when it has indexed the trigger, which may take a minute after the first deployment
     az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME `
         --query systemKeys.blobs_extension --output tsv --only-show-errors 2>$null
@@ -47,6 +54,13 @@ function Sync-Triggers { # Flex Consumption may list no function of a new packag
     }
 }
 
+function Say-Without-Functions {
+    Say "no function is listed: the app came up without its functions (docs/deploy.md, 'What only Azure can say'). The next steps:"
+    Say '1. push the code once more: azd deploy'
+    Say "2. az functionapp restart --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME$(if ($env:AZURE_SUBSCRIPTION_ID) { " --subscription $env:AZURE_SUBSCRIPTION_ID" })"
+    Say '3. run this hook again: azd hooks run postdeploy'
+}
+
 function Wait-Host { # the host restarts after each push of code; this waits until it answers with the key
     for ($looks = 1; ; $looks++) {
         $script:key = Get-Key
@@ -60,8 +74,14 @@ function Wait-Host { # the host restarts after each push of code; this waits unt
             }
             Say 'What Azure says of its keys, and its functions:'
             az functionapp keys list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --output none
-            az functionapp function list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --query '[].name' --output tsv
-            Say "where no function stands above, the app came up without its functions: docs/deploy.md, 'What only Azure can say'"
+            $listed = az functionapp function list @subscription --resource-group $env:AZURE_RESOURCE_GROUP --name $env:FUNCTION_APP_NAME --query '[].name' --output tsv
+            if ($LASTEXITCODE -eq 0) {
+                if (-not $listed) {
+                    Say-Without-Functions
+                    exit 1
+                }
+                [Console]::Error.WriteLine($listed -join "`n")
+            }
             Say 'read the log of the app, then run: azd hooks run postdeploy'
             exit 1
         }

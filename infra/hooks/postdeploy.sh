@@ -3,6 +3,8 @@
 # It runs after the code is there: from `azd`, which passes the outputs of main.bicep as variables, from the workflow, or by hand.
 # HOOK_PAUSE is the shortest pause in seconds. The key is in no list of processes and in no output. postdeploy.ps1 does the same.
 set -eu
+. "$(dirname "$0")/needs.sh"
+needs AZURE_RESOURCE_GROUP FUNCTION_APP_NAME FUNCTION_APP_URL DROPS_ACCOUNT_NAME EVENTS_IDENTITY_NAME || exit 2
 
 # `azd` may work in another subscription than the Azure CLI has chosen; without `azd` the CLI's own is meant.
 set -- ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}
@@ -41,6 +43,13 @@ sync() { # Flex Consumption may list no function of a new package, and then star
         2>/dev/null || true
 }
 
+without_functions() {
+    say "no function is listed: the app came up without its functions (docs/deploy.md, 'What only Azure can say'). The next steps:"
+    say "1. push the code once more: infra/hooks/push.sh, or: azd deploy"
+    say "2. az functionapp restart --resource-group $AZURE_RESOURCE_GROUP --name $FUNCTION_APP_NAME${AZURE_SUBSCRIPTION_ID:+ --subscription $AZURE_SUBSCRIPTION_ID}"
+    say "3. run this hook again: infra/hooks/postdeploy.sh, or: azd hooks run postdeploy"
+}
+
 await() { # the host restarts after each push of code; this waits until it answers with the key
     looks=0
     while :; do
@@ -59,8 +68,13 @@ await() { # the host restarts after each push of code; this waits until it answe
             fi
             say "What Azure says of its keys, and its functions:"
             az functionapp keys list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --output none || true
-            az functionapp function list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --query "[].name" --output tsv >&2 || true
-            say "where no function stands above, the app came up without its functions: docs/deploy.md, 'What only Azure can say'"
+            if listed=$(az functionapp function list "$@" --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" --query "[].name" --output tsv); then
+                [ -n "$listed" ] || {
+                    without_functions
+                    exit 1
+                }
+                printf '%s\n' "$listed" >&2
+            fi
             say "read the log of the app, then run infra/hooks/postdeploy.sh again, or: azd hooks run postdeploy"
             exit 1
         fi

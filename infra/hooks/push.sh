@@ -4,12 +4,17 @@
 # The app writes the package into its storage as its own identity. While the role of that identity is minutes old, storage may answer 403.
 # That error alone is tried again, five tries in all; any other ends this script at once, with the exit code of the push.
 set -eu
+. "$(dirname "$0")/needs.sh"
 
 package=${1:-dist/rollcall.zip}
 [ -f "$package" ] || {
     echo "rollcall: there is no file $package. Build it: make package" >&2
     exit 2
 }
+how=built
+! LC_ALL=C grep -qaF .python_packages/lib/site-packages/azure/functions/__init__.py "$package" || how=unbuilt
+needs AZURE_RESOURCE_GROUP FUNCTION_APP_NAME || exit 2
+[ "$how" = "built" ] || needs FUNCTION_APP_URL || exit 2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -58,28 +63,37 @@ unbuilt() { # the Azure CLI has Azure build every Python package, so this asks t
     return 1
 }
 
-how=built
-! LC_ALL=C grep -qaF .python_packages/lib/site-packages/azure/functions/__init__.py "$package" || how=unbuilt
-
-push() { # shows what is said while it works, and keeps it with the exit code
-    rm -f "$folder/code"
-    { "$how" 2>&1 || echo $? >"$folder/code"; } | tee "$folder/said" >&2
-    [ ! -e "$folder/code" ]
+push() { # shows what is said while it works, and keeps it with the exit code: 1 where the push was cut off and left none
+    echo 1 >"$folder/code"
+    { code=0; "$how" 2>&1 || code=$?; echo "$code" >"$folder/code"; } | tee "$folder/said" >&2
+    code=$(cat "$folder/code")
+    [ "$code" = "0" ]
 }
 
 says() { # whether it said something like this; the answers of the app are quoted as JSON, as Python or as they are
     sed 's/\\[nrt]/ /g' "$folder/said" | LC_ALL=C tr -s '[:space:]' ' ' | LC_ALL=C grep -qE "$1"
 }
 
+shut_out() { # whether the app is private, and this machine found no name, no way or no entry to its deployment endpoint
+    [ "${PRIVATE_NETWORK:-false}" = "true" ] || return 1
+    case $how-$code in
+        unbuilt-6 | unbuilt-7 | unbuilt-28) return 0 ;; # curl: no name, no connection, no answer in time
+    esac
+    ! says 'Zip deployment failed|the deployment [0-9A-Za-z-]+ failed' || return 1 # the endpoint was reached; what follows is the log of a build
+    says 'Ip Forbidden|getaddrinfo|Failed to resolve|Status Code: 403|the deployment endpoint answered: (.* )?403 $'
+}
+
 tries=1
 pause=${HOOK_PAUSE:-30}
 until push; do
-    code=$(cat "$folder/code")
     if says 'Deployment was successful but'; then
         echo "rollcall: the code is there; what Azure says of the app stands above. The next step, infra/hooks/postdeploy.sh, waits for it" >&2
         break
     fi
-    says 'BlobUploadFailedException.{0,250}[^0-9A-Za-z-]403[^0-9A-Za-z-]' || exit "$code"
+    says 'BlobUploadFailedException.{0,250}[^0-9A-Za-z-]403[^0-9A-Za-z-]' || {
+        ! shut_out || echo "rollcall: this app is private: push from a machine in its network that resolves its names (docs/deploy.md, 'Private network')" >&2
+        exit "$code"
+    }
     if [ "$tries" -ge 5 ]; then
         echo "rollcall: storage refused the package with 403 in $tries tries. The app's identity needs the role Storage Blob Data Owner" \
             "on the storage account of the host, and a way through its network: az role assignment list --all --output table" \

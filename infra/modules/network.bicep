@@ -138,7 +138,8 @@ resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   properties: {
     addressPrefix: cidrSubnet(addressPrefix, 26, 0)
     networkSecurityGroup: { id: appRules.id }
-    serviceEndpoints: [{ service: 'Microsoft.Web' }] // without it, pushing code to a private app may hang
+    // Without the first, pushing code to a private app may hang. The second lets a closed key vault name this subnet.
+    serviceEndpoints: [{ service: 'Microsoft.Web' }, { service: 'Microsoft.KeyVault' }]
     delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
     natGateway: empty(natGatewayId) ? null : { id: natGatewayId }
     routeTable: empty(routeTableId) ? null : { id: routeTableId }

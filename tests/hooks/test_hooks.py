@@ -79,6 +79,7 @@ class Host(ThreadingHTTPServer):
         self.page = b""  # what something else answers in its place
         self.endpoint: list[tuple[int, str]] = []  # what the deployment endpoint answers; the last one stays
         self.pushed: list[bytes] = []
+        self.health: list[tuple[int, str]] = []  # what health answers; the last one stays
 
     @property
     def url(self) -> str:
@@ -123,6 +124,10 @@ class Webhook(BaseHTTPRequestHandler):
             laid = self.server.endpoint
             status, says = laid.pop(0) if len(laid) > 1 else laid[0]
             return status, says.encode()
+        if self.path == "/api/health":
+            laid = self.server.health
+            status, says = laid.pop(0) if len(laid) > 1 else laid[0]
+            return (status, says.encode()) if self.headers.get("x-functions-key") == KEY else (401, b"")
         if status := self.server.starting():
             return status, b""
         if self.server.page:
@@ -173,13 +178,17 @@ class Cloud:
         (self.folder / name).write_text(body, encoding="utf-8")
         (self.folder / name).chmod(0o755)
 
-    def run(self, hook: str, *words: str, **environ: str) -> Ran:
-        """Run a hook to its end. Neither its output nor the words of any command may hold a secret."""
+    def run(self, hook: str, *words: str, unset: str = "", **environ: str) -> Ran:
+        """Run a hook to its end, without one variable. Neither its output nor any command's words may hold a secret."""
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
         path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
         ran = subprocess.run(
             [str(self.root / "infra" / "hooks" / hook), *words],
-            env={"PATH": path, "FUNCTION_APP_URL": self.host.url, **OUTPUTS, **environ},
+            env={
+                name: value
+                for name, value in {"PATH": path, "FUNCTION_APP_URL": self.host.url, **OUTPUTS, **environ}.items()
+                if name != unset
+            },
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -224,6 +233,47 @@ def test_every_output_has_the_name_that_main_gives_it(root: Path, cloud: Cloud) 
     cloud.answers["deployment sub show"] = [{"says": answer}]
     ran = cloud.run("outputs.sh", "rollcall-test")
     assert ran.out.splitlines() == [f"{name}=of-{name}" for name in names]
+
+
+@pytest.mark.parametrize("answer", [{"code": 1, "warns": "ERROR: DeploymentNotFound\n"}, {"says": "\n"}])
+def test_a_deployment_without_outputs_is_no_success(cloud: Cloud, answer: dict[str, Any]) -> None:
+    """`export $(outputs.sh ...)` hides the exit code, so what is wrong is said as well."""
+    cloud.answers["deployment sub show"] = [answer]
+    ran = cloud.run("outputs.sh", "rollcall-test")
+    assert (ran.code, ran.out) == (1, "")
+    assert answer.get("warns", "rollcall-test") in ran.err
+
+
+NEEDED = {
+    "push.sh": ["AZURE_RESOURCE_GROUP", "FUNCTION_APP_NAME"],
+    "push.sh prebuilt.zip": ["AZURE_RESOURCE_GROUP", "FUNCTION_APP_NAME", "FUNCTION_APP_URL"],
+    "postdeploy.sh": [
+        "AZURE_RESOURCE_GROUP", "FUNCTION_APP_NAME", "FUNCTION_APP_URL", "DROPS_ACCOUNT_NAME", "EVENTS_IDENTITY_NAME"
+    ],
+    "smoke.sh health": ["AZURE_RESOURCE_GROUP", "FUNCTION_APP_NAME", "FUNCTION_APP_URL"],
+    "smoke.sh drop": ["DROPS_ACCOUNT_NAME", "SMOKE_DROP_SOURCE", "SMOKE_DROP_CSV"],
+}  # fmt: skip
+ONE_PERSON = {"SMOKE_DROP_SOURCE": "employees", "SMOKE_DROP_CSV": "id,name\n1,Ada"}
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["not set", "empty"])
+@pytest.mark.parametrize(("hook", "name"), [(hook, name) for hook, names in NEEDED.items() for name in names])
+def test_a_variable_that_is_missing_is_named_before_anything_is_done(
+    cloud: Cloud, hook: str, name: str, is_there: bool
+) -> None:
+    installed(cloud)
+    given = ONE_PERSON | ({name: ""} if is_there else {})
+    ran = cloud.run(*hook.split(), unset="" if is_there else name, **given)
+    assert (ran.code, ran.events) == (2, [])
+    assert name in ran.err
+    assert name.startswith("SMOKE_") or "export $(infra/hooks/outputs.sh rollcall-ENVIRONMENT)" in ran.err
+
+
+def test_the_hook_for_windows_needs_the_same_variables(root: Path) -> None:
+    text = (root / "infra" / "hooks" / "postdeploy.ps1").read_text(encoding="utf-8")
+    named = re.search(r"\$needed = (.+)", text)
+    assert named
+    assert re.findall(r"'(\w+)'", named[1]) == NEEDED["postdeploy.sh"]
 
 
 # Pushing the code
@@ -289,6 +339,13 @@ def test_code_that_is_there_is_pushed_although_its_host_is_not_up_yet(cloud: Clo
     assert ran.err.startswith(words)
 
 
+def test_a_push_that_is_cut_off_is_no_success(cloud: Cloud) -> None:
+    """It leaves no exit code."""
+    cloud.put("az", "#!/bin/sh\nkill -9 $PPID\n")
+    ran = cloud.run("push.sh", "the.zip")
+    assert ran.code == 1
+
+
 def test_a_package_that_is_not_there_is_not_pushed(cloud: Cloud) -> None:
     ran = cloud.run("push.sh", "none.zip")
     assert (ran.code, ran.events) == (2, [])
@@ -306,14 +363,20 @@ DONE = (200, json.dumps({"id": "6f1c-403-9a", "status": 4, "status_text": "", "c
 FAILED = (200, json.dumps(LATER))
 
 
-def prebuilt(cloud: Cloud, *answers: tuple[int, str]) -> Ran:
-    """Push what `make package-prebuilt` builds to a deployment endpoint that answers so. All hosts are the one here."""
+def installed(cloud: Cloud) -> None:
+    """What `make package-prebuilt` builds, as `prebuilt.zip`."""
     installed = cloud.folder / "installed" / "azure" / "functions" / "__init__.py"
     installed.parent.mkdir(parents=True)
     installed.touch()
     package.build(cloud.root, cloud.folder / "prebuilt.zip", cloud.folder / "installed")
+
+
+def prebuilt(cloud: Cloud, *answers: tuple[int, str], **environ: str) -> Ran:
+    """Push a prebuilt package to a deployment endpoint that answers so. All hosts are the one here."""
+    installed(cloud)
     cloud.host.endpoint = list(answers)
-    return cloud.run("push.sh", "prebuilt.zip", FUNCTION_APP_URL=APP_URL, http_proxy=cloud.host.url)
+    given = {"FUNCTION_APP_URL": APP_URL, "http_proxy": cloud.host.url, **environ}
+    return cloud.run("push.sh", "prebuilt.zip", **given)
 
 
 def hosts(ran: Ran) -> list[str]:
@@ -351,6 +414,47 @@ def test_any_other_error_of_the_endpoint_ends_the_push_at_once(cloud: Cloud, ans
     ran = prebuilt(cloud, *answers)
     assert (ran.code, ran.count(POSTED)) == (1, 1)
     assert answers[-1][1] in ran.err
+
+
+PRIVATE = "rollcall: this app is private: push from a machine in its network"
+# What the Azure CLI says where it does not reach the deployment endpoint of a private app.
+SHUT_OUT = {
+    "no name": "HTTPSConnectionPool(host='x.scm.azurewebsites.net', port=443): Max retries exceeded: Failed to resolve",
+    "no name on Windows": "Failed to establish a new connection: [Errno 11001] getaddrinfo failed",
+    "no entry": "An error occured during deployment. Status Code: 403, Details: <h1>Error 403 - Forbidden</h1>",
+    "another address": "An error occured during deployment. Status Code: 403, Details: Ip Forbidden",
+}
+LET_IN = {
+    "a build that failed": OTHERS["a build that failed"],
+    "a build that reached no index": "Zip deployment failed. Logs: Failed to resolve 'pypi.org'",
+}
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+@pytest.mark.parametrize("shown", [*SHUT_OUT, *LET_IN])
+def test_a_push_that_a_private_app_shuts_out_says_from_where_it_goes(
+    cloud: Cloud, shown: str, is_private: bool
+) -> None:
+    cloud.answers["functionapp deployment"] = [{"code": 1, "warns": f"ERROR: {(SHUT_OUT | LET_IN)[shown]}\n"}]
+    ran = cloud.run("push.sh", PRIVATE_NETWORK=str(is_private).lower())
+    assert (ran.code, len(ran.events)) == (1, 1)
+    assert ran.err.splitlines()[-1].startswith(PRIVATE) == (is_private and shown in SHUT_OUT)
+
+
+@pytest.mark.parametrize("answer", [(403, "Ip Forbidden"), (403, ""), (404, "403"), (500, "a fault")])
+def test_a_prebuilt_push_that_a_private_app_shuts_out_says_so_as_well(cloud: Cloud, answer: tuple[int, str]) -> None:
+    ran = prebuilt(cloud, answer, PRIVATE_NETWORK="true")
+    assert (ran.code, ran.count(POSTED)) == (1, 1)
+    assert ran.err.splitlines()[-1].startswith(PRIVATE) == (answer[0] == 403)
+
+
+@pytest.mark.parametrize("code", [6, 7, 28, 35])
+def test_an_endpoint_that_is_not_reached_is_that_of_a_private_app(root: Path, cloud: Cloud, code: int) -> None:
+    cloud.put("curl", f"#!/bin/sh\nexit {code}\n")
+    ran = prebuilt(cloud, DONE, PRIVATE_NETWORK="true")
+    assert ran.code == code
+    assert (PRIVATE in ran.err) == (code != 35)
+    assert "### Private network" in (root / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 def test_without_a_token_nothing_is_pushed(cloud: Cloud) -> None:
@@ -476,8 +580,23 @@ def test_an_app_that_has_come_up_without_functions_fails_the_first_step(root: Pa
     ran = cloud.run("postdeploy.sh")
     assert (ran.code, ran.count("az deployment")) == (1, 0)
     assert "step 1 of 3 failed" in ran.err
-    assert "without its functions: docs/deploy.md" in ran.err
+    assert "without its functions (docs/deploy.md" in ran.err
+    words = ("infra/hooks/push.sh", f"restart --resource-group {OUTPUTS['AZURE_RESOURCE_GROUP']}", "azd hooks run")
+    steps = [ran.err.index(word) for word in words]
+    assert steps == sorted(steps)
+    assert f"--name {OUTPUTS['FUNCTION_APP_NAME']}\n" in ran.err
     assert "## What only Azure can say" in (root / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("listing", [{"says": "func-rollcall-x/plan_drop\n"}, {"code": 1, "warns": "no\n"}])
+def test_no_restart_is_asked_for_where_azure_does_not_say_that_functions_are_missing(
+    cloud: Cloud, listing: dict[str, Any]
+) -> None:
+    cloud.answers |= {"functionapp keys list": [{}], "functionapp function list": [listing]}
+    ran = cloud.run("postdeploy.sh")
+    assert ran.code == 1
+    assert next(iter(listing.values() if "says" in listing else ["no\n"])) in ran.err
+    assert "functionapp restart" not in ran.err
 
 
 @pytest.mark.parametrize(("listed", "synced"), [("", True), ("func-rollcall-x/plan_drop\n", False)])
@@ -506,8 +625,24 @@ def test_a_private_app_gets_no_events(cloud: Cloud, listed: str) -> None:
     assert (ran.code, ran.steps) == (0, ["functionapp function", *["rest --method"] * (not listed)])
 
 
+# Asking the app how it is
+
+HEALTHY = (200, json.dumps({"healthy": True, "faults": []}))
+LACKING = (503, json.dumps(without_settings([]) | {"faults": ["employees: no endpoint yet"]}))
+STARTING = (503, "The service is unavailable.")
+
+
+def test_the_smoke_test_leaves_nothing_in_the_checkout(cloud: Cloud) -> None:
+    cloud.host.health = [HEALTHY]
+    before = set(cloud.folder.iterdir())
+    ran = cloud.run("smoke.sh", "health", TMPDIR=str(cloud.folder))
+    assert (ran.code, "try" in ran.err) == (0, False)
+    assert HEALTHY[1] in ran.out
+    assert {path.name for path in set(cloud.folder.iterdir()) - before} == {"answers.json", "called"}
+
+
 def test_the_smoke_test_names_an_app_without_functions(cloud: Cloud) -> None:
-    cloud.put("curl", "#!/bin/sh\ntouch health.json\necho 404\n")
+    cloud.host.health = [(404, "")]
     ran = cloud.run("smoke.sh", "health")
     assert ran.code == 1
     assert "another Python: docs/deploy.md" in ran.err
@@ -515,12 +650,70 @@ def test_the_smoke_test_names_an_app_without_functions(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize(("settings", "code"), [(["DAILY_CALLS: a whole number is wanted"], 1), ([], 0)])
 def test_the_smoke_test_names_faulty_settings_also_the_first_time(cloud: Cloud, settings: list[str], code: int) -> None:
-    answer = json.dumps(without_settings(settings) | {"faults": ["employees: no endpoint yet"]})
-    cloud.put("curl", f"#!/bin/sh\ncat > health.json << 'END'\n{answer}\nEND\necho 503\n")
+    cloud.host.health = [(503, json.dumps(without_settings(settings) | {"faults": ["employees: no endpoint yet"]}))]
     ran = cloud.run("smoke.sh", "health", FIRST_TIME="true")
     assert ran.code == code
     assert "no endpoint yet" in ran.out
     assert ("DAILY_CALLS" in ran.out, "settings are faulty" in ran.err) == (bool(code), bool(code))
+
+
+@pytest.mark.parametrize("answer", [HEALTHY, LACKING])
+def test_what_health_itself_answers_is_not_asked_for_again(cloud: Cloud, answer: tuple[int, str]) -> None:
+    cloud.host.health = [answer]
+    ran = cloud.run("smoke.sh", "health")
+    assert (ran.code, ran.count("host "), ran.pauses) == (int(answer is LACKING), 1, [])
+
+
+def test_each_try_at_an_app_that_starts_is_said(cloud: Cloud) -> None:
+    cloud.host.health = [STARTING, (502, ""), HEALTHY]
+    ran = cloud.run("smoke.sh", "health")
+    assert (ran.code, ran.pauses) == (0, [10, 10])
+    assert [f"{status} (try {number} of 7)" in ran.err for number, status in ((1, 503), (2, 502), (3, 200))] == [
+        True, True, False
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [STARTING, (200, "<html>Sign in</html>")])
+def test_a_page_in_the_place_of_health_is_no_health_not_even_the_first_time(
+    cloud: Cloud, answer: tuple[int, str]
+) -> None:
+    cloud.host.health = [answer]
+    ran = cloud.run("smoke.sh", "health", FIRST_TIME="true")
+    assert (ran.code, ran.count("host ")) == (1, 7 if answer is STARTING else 1)
+    assert answer[1] in ran.out
+
+
+def test_an_app_that_is_not_reached_is_asked_seven_times(cloud: Cloud) -> None:
+    ran = cloud.run("smoke.sh", "health", FUNCTION_APP_URL="http://127.0.0.1:1")
+    assert (ran.code, ran.count("curl "), ran.pauses) == (1, 7, [10] * 6)
+    assert "try 6 of 7" in ran.err
+
+
+def test_the_person_of_the_workflow_is_dropped_and_planned(root: Path, cloud: Cloud) -> None:
+    """The variables of its step are those that the hook needs; without them it says so at once."""
+    workflow = yaml.safe_load((root / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
+    (step,) = (each for each in workflow["jobs"]["deploy"]["steps"] if each.get("run") == "infra/hooks/smoke.sh drop")
+    assert set(step["env"]) == set(ONE_PERSON)
+    cloud.answers["storage blob list"] = [{}, {"says": "employees/run/plan.json\n"}]
+    ran = cloud.run("smoke.sh", "drop", TMPDIR=str(cloud.folder), **ONE_PERSON)
+    assert (ran.code, ran.count("az storage blob upload"), ran.pauses) == (0, 1, [15])
+    assert "planned: employees/run/plan.json" in ran.out
+    assert list(cloud.folder.glob("tmp.*")) == []
+
+
+def test_the_workflow_predicts_with_the_compiler_that_it_has_installed(root: Path, tmp_path: Path) -> None:
+    """GitHub's image has another one on its path."""
+    workflow = yaml.safe_load((root / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8"))
+    (step,) = (each["run"] for each in workflow["jobs"]["build"]["steps"] if "predict.py" in str(each.get("run")))
+    for folder, name, body in (
+        (".azure/bin", "bicep", ""), ("image", "bicep", ""), ("image", "python", "command -v bicep")
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / name).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        (tmp_path / folder / name).chmod(0o755)
+    environ = {"HOME": str(tmp_path), "PATH": f"{tmp_path / 'image'}{os.pathsep}{os.environ['PATH']}"}
+    found = subprocess.run(["/bin/sh", "-c", step], env=environ, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str(tmp_path / ".azure" / "bin" / "bicep")
 
 
 # Who deploys, and from where
@@ -564,7 +757,7 @@ def calls(source: str) -> list[tuple[str, list[str]]]:
 
 def test_the_hook_for_windows_calls_azure_as_the_other_does(root: Path) -> None:
     posix, windows = calls(source(root, "sh")), calls(source(root, "ps1"))
-    assert len(posix) == 7
+    assert len(posix) == 8
     assert windows == posix
 
 
@@ -599,7 +792,9 @@ def rules(source: str) -> dict[str, list[str]]:
         "hidden": re.findall(r"\*{3}", source),
         "exits": re.findall(r"exit (\d)", source),
         "words": re.findall(
-            r"(?:step \d of 3 failed|What Azure says|where no function|read the log|failed \(try)", source
+            r"step \d of 3 failed|What Azure says|no function is listed|push the code|run this hook|read the log"
+            r"|failed \(try",
+            source,
         ),
         "end": re.findall(r"announces each drop in .*", source),
     }

@@ -19,6 +19,7 @@ ENDPOINT = "Microsoft.Network/privateEndpoints"
 RULES = "Microsoft.Network/networkSecurityGroups"
 SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
 INWARDS = ("Inbound", "Allow")
+REACHED = [{"service": f"Microsoft.{name}"} for name in ("Web", "KeyVault")]  # by the app, where they let its subnet in
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def private_network(project: Project) -> Iterator[str]:
     for subnet in private.of_type(SUBNETS):
         if not subnet.at("properties.networkSecurityGroup.id"):
             yield f"locked-down: the subnet {subnet.name} has no network security group"
-    yield from _differs(project, SUBNETS, {"properties.serviceEndpoints": [{"service": "Microsoft.Web"}]}, "/app")
+    yield from _differs(project, SUBNETS, {"properties.serviceEndpoints": REACHED}, "/app")
     if not str(private.one(SITE).at("properties.virtualNetworkSubnetId")).endswith("/subnets/app"):
         yield "locked-down: the app does not work from its subnet"
 
@@ -260,13 +261,12 @@ def takes_nothing_away(project: Project) -> Iterator[str]:
 
 
 def refusals(project: Project) -> Iterator[str]:
-    """A deployment without a variable that it needs is refused, and the reason names the variable."""
+    """A deployment without a variable that it needs is refused, and the reason names the variable, its last word."""
     for base, rows in project.redeployments.items():
         for name, row in rows.items():
             variable = name.rpartition(" ")[2]
-            if variable in MAY_BE_MISSING or not re.fullmatch(r"(no|an empty) [A-Z_]+", name):
-                continue
-            if variable not in row.get("refused", ""):
+            must_be = re.fullmatch(r"(no|an empty|an ssh-ed25519|a location that is too) \w+", name)
+            if must_be and variable not in MAY_BE_MISSING and variable not in row.get("refused", ""):
                 yield f"{base}, {name}: it is not refused by name: {row.get('refused', 'it is deployed')}"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pathspec import GitIgnoreSpec
 
 from local.storage import Azurite
 from scripts.package import DEPLOYED, INSTALLED, PYTHON, PackageError, build, install
@@ -96,6 +97,22 @@ def test_the_same_files_make_the_same_bytes(root: Path, package: Path, tmp_path:
         path = root / name
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copy / name)
     assert build(copy, tmp_path / "again.zip").read_bytes() == package.read_bytes()
+
+
+def test_what_the_commands_of_the_pages_leave_behind_is_in_no_package(
+    root: Path, package: Path, tmp_path: Path
+) -> None:
+    """Nor in a commit. A key or a person's row must reach neither."""
+    left = ("one.csv", "health.json", "owner-key", "owner-key.pub", "hr.pub")
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in (*DEPLOYED, ".funcignore"):
+        (copy / name).symlink_to(root / name)
+    for name in left:
+        (copy / name).touch()
+    assert build(copy, tmp_path / "again.zip").read_bytes() == package.read_bytes()
+    kept_out = GitIgnoreSpec.from_lines((root / ".gitignore").read_text(encoding="utf-8").splitlines())
+    assert set(kept_out.match_files(left)) == set(left)
 
 
 def test_a_package_that_lacks_something_or_holds_more_is_refused(tmp_path: Path) -> None:
