@@ -1,1 +1,1 @@
-"""What is told of runs, jobs and people, computed once for the command, the console and the alerts."""
+"""The state of runs, jobs and people, computed once for the command, the console and the alerts."""
