@@ -379,7 +379,7 @@ class Check:
 
     def _accounts(self) -> Iterator[Violation]:
         for expected in self.model.expected():
-            reason = expected.excluded or self._refused(expected) or self._excluded(expected.key)
+            reason = expected.excluded or self._not_sent(expected) or self._excluded(expected.key)
             if reason:
                 self.excluded[reason] += 1
                 if reason == "Entra failed them":
@@ -412,9 +412,15 @@ class Check:
         own = next(each for each in arrivals if each.change_id == done.change_id)
         return own.job != arrivals[-1].job
 
-    @staticmethod
-    def _refused(expected: Expected) -> str:
-        return "Entra refused them" if expected.key in expected.run.refused else ""
+    def _not_sent(self, expected: Expected) -> str:
+        """Who is protected after a plan was made, and before it was sent, is not disabled by it."""
+        key, run = expected.key, expected.run
+        if key in run.refused:
+            return "Entra refused them"
+        outcome = next((row.outcome for row in run.outcomes or () if row.key == key), None)
+        protected = any(key in keys for _, source, keys in self.facts.protections if source == run.source)
+        is_left_out = outcome == "not_sent" and protected and not expected.content.active
+        return "protected before they were sent" if is_left_out else ""
 
     def _failed_untold(self, key: str) -> Iterator[Violation]:
         done = self.truth.last_done(key)
