@@ -16,6 +16,7 @@ from shared.model.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunS
 from shared.planning.gates import exceeds
 from shared.sending.quota import finished_at
 from shared.settings import can_do_without, named_in
+from shared.status.job_words import quarantine_words
 
 Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
 RECENT = timedelta(days=7)  # a run is worth an alert for so long
@@ -271,11 +272,9 @@ def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
     if job is None:
         return
     if job.quarantine:
-        yield _of_source(
-            source, "quarantine", Severity.CRITICAL, f"The job of {source.source} is in quarantine",
-            f"Entra's reason: {job.quarantine.reason or 'not given'}",
-            "mend the reason (often the notification e-mail is not set), then restart provisioning",
-        )  # fmt: skip
+        meaning, remedy = quarantine_words(job.quarantine)
+        title = f"The job of {source.source} is in quarantine"
+        yield _of_source(source, "quarantine", Severity.CRITICAL, title, meaning, remedy)
     elif job.schedule not in ("Active", ""):
         yield _of_source(
             source, "paused", Severity.WARNING, f"The job of {source.source} does not run",
