@@ -4,7 +4,7 @@
 export PYTHON
 
 BIN := .venv/bin
-PACKAGES := shared cli local function_app.py
+PACKAGES := shared cli emulator function_app.py
 FUZZED := $(addprefix tests/unit/,files/test_archives_any_bytes.py files/test_records_any_bytes.py mapping/test_columns.py mapping/test_rules.py test_sources.py model/test_csv_cells.py)
 CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) $(wildcard scripts/*.py)
 
@@ -72,7 +72,7 @@ install-dev:
 	@scripts/install dev
 
 azurite: | install-cli
-	@$(BIN)/python -m local.storage install
+	@$(BIN)/python -m emulator.storage install
 
 kusto: | install-dev
 	@$(BIN)/python -m tests.infra.kusto

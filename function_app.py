@@ -9,17 +9,15 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import shared.adapters.log_safety  # first: from here on no client logs an address
 
 import azure.functions as func
-import shared.adapters.late_modules  # noqa: F401 - before the SDK, which the binding brings
 import azurefunctions.extensions.bindings.blob as blob
-from shared.adapters.invocations import Reported
+from shared.functions.invocations import Reported
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore
     from shared.model.runs import Run
-    from shared.wiring import House
+    from shared.app import House
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")
@@ -34,13 +32,13 @@ def house() -> House:
 
 @cache
 def _built() -> House:
-    from shared import wiring
+    from shared import app as wiring
 
     return wiring.live(os.environ)
 
 
 def _alert_about_settings(faults: tuple[str, ...], raised: AlertStore) -> None:
-    from shared import wiring
+    from shared import app as wiring
 
     wiring.alert_about_settings(os.environ, faults, raised)
 
@@ -57,7 +55,7 @@ reported = Reported(_alert_about_settings)
 @reported
 def plan_drop(client: blob.BlobClient) -> None:
     """A drop has arrived: plan it. The host runs this for events of any container; those of others are no drops."""
-    from shared.adapters.blobs import BlobDrop
+    from shared.stores.blobs import BlobDrop
 
     if client.container_name == house().settings.drops_container:
         _planned(house().plan_drop(BlobDrop(client), _planned))
@@ -98,7 +96,7 @@ def sweep(timer: func.TimerRequest) -> None:
 @reported
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
-    from shared.adapters.console_http import answer_health
+    from shared.functions.console_http import answer_health
 
     return answer_health(house)
 
@@ -107,7 +105,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @reported
 def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
-    from shared.adapters.console_http import answer_http
+    from shared.functions.console_http import answer_http
 
     return answer_http(house, req, os.environ)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.figures import Figure, Options, alternately, middle, ratio
 from bench.sending import SETTINGS
-from local import storage
+from emulator import storage
 
 TO_REACH = 2.5
 AS_DEPLOYED = "import sys; sys.modules['click'] = None; "  # httpx would load its command line where it finds one

@@ -17,15 +17,15 @@ from typing import Any
 from azure.data.tables import TableClient
 
 from bench.figures import Figure, Options
-from local import storage
-from shared.adapters.log_tables import LogTable
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.outcome_table import OutcomeTable
-from shared.adapters.table import Entity, Query, Table
-from shared.adapters.tables import StorageTable
+from emulator import storage
 from shared.collecting.entries import LogEntry, read_entry
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.outcomes import add
+from shared.stores.log_tables import LogTable
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.outcome_table import OutcomeTable
+from shared.stores.table import Entity, Query, Table
+from shared.stores.tables import StorageTable
 
 START = datetime(2026, 11, 2, 6, tzinfo=UTC)
 ENTRIES = 10_000

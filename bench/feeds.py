@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from local.feed import EMPLOYEE_COLUMNS, Feed, Row, employees, worker_id
-from shared.sources import Source, read_source
+from emulator.feed import EMPLOYEE_COLUMNS, Feed, Row, employees, worker_id
+from shared.sources.source import Source, read_source
 
 DIFFERENT = 20_000  # people made up one by one; a larger drop repeats them under keys of its own
 CHANGED_EVERY = 100

@@ -17,8 +17,8 @@ import msgspec
 
 from bench.feeds import SOURCE, drop_file
 from bench.figures import Figure, Options
-from local.processes import ROOT
-from local.stack import Stack, Wanted
+from emulator.processes import ROOT
+from emulator.stack import Stack, Wanted
 from shared.model.runs import Run, RunState
 
 GOAL = 120.0  # seconds

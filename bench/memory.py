@@ -23,7 +23,7 @@ def megabytes(name: str) -> float:
 def main(file: Path, day: int, told: Path) -> None:
     """Measure, and print."""
     os.environ["ROLLCALL_LOCAL"] = "1"
-    for name in ("function_app", "shared.wiring"):  # a worker that has answered before has both
+    for name in ("function_app", "shared.app"):  # a worker that has answered before has both
         importlib.import_module(name)
     idle = megabytes("VmRSS")
     from bench.house import House

@@ -14,14 +14,14 @@ import httpx
 from azure.core.credentials import AccessToken
 
 from bench.figures import Figure, Options
-from local.entra import Dials, Entra, EntraTransport
-from shared.adapters.clock import SystemClock
-from shared.adapters.storage import twins
-from shared.adapters.tokens import Tokens
+from emulator.entra import Dials, Entra, EntraTransport
+from shared.app import assemble
+from shared.clock import SystemClock
+from shared.graph.tokens import Tokens
 from shared.model.limits import MAX_OPERATIONS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import RunState
 from shared.settings import Settings
-from shared.wiring import assemble
+from shared.stores.storage import twins
 
 CHUNKS = 400
 ANSWERS_AFTER = 0.3  # seconds

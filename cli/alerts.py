@@ -11,8 +11,8 @@ from rich.text import Text
 from cli import console
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert, try_channels
+from shared.app import House
 from shared.settings import named_in
-from shared.wiring import House
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 _ORDER = list(Severity)

@@ -11,7 +11,7 @@ from cli import console
 from cli.environment import HOW, Surroundings, settings_faults
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import ConfigurationError
-from shared.sources import json_schema, read_sources
+from shared.sources.source import json_schema, read_sources
 
 
 def check(around: Surroundings, sources: Path, *, as_json: bool) -> int:

@@ -11,9 +11,9 @@ from cli.answers import run_json, state_text
 from cli.errors import CommandError, Misused
 from cli.gates import gates_table, plan_of
 from cli.people import people_of
+from shared.app import House
 from shared.model.runs import Revert, Run, RunState
 from shared.planning import decide
-from shared.wiring import House
 
 
 def approve(house: House, run_id: str, reason: str, by: str, shown: str, *, as_json: bool) -> None:

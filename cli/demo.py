@@ -19,8 +19,8 @@ from cli.fetch import fetch
 from cli.gates import gates_table, plan_of
 from cli.journey import outcome_wait, travel
 from cli.people import TROUBLES, people_of
-from local.demo import DAYS, SOURCE, Day, days
-from local.stack import Stack, Wanted
+from emulator.demo import DAYS, SOURCE, Day, days
+from emulator.stack import Stack, Wanted
 from shared.model.plan import REJECTED
 from shared.model.runs import Run, RunState
 

@@ -11,7 +11,7 @@ from cli.environment import Surroundings
 from cli.errors import Misused
 from cli.follow import ENDS, follow, view
 from shared.model.runs import RunState, run_id_of
-from shared.sources import no_such_source
+from shared.sources.source import no_such_source
 
 
 def drop(around: Surroundings, file: Path, source: str, *, wait: bool, timeout: float, as_json: bool) -> int:

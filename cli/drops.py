@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from cli.errors import Misused
 from shared.model.runs import DropVersion
-from shared.sources import Source, no_such_source, read_sources
+from shared.sources.source import Source, no_such_source, read_sources
 
 if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded
-    from shared.wiring import House
+    from shared.app import House
 
 PIECE_BYTES = 1024 * 1024
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.errors import CommandError
-from local.host.configuration import read_settings
+from emulator.host.configuration import read_settings
+from shared.app import House, live
 from shared.model.errors import SettingsError
 from shared.settings import Settings
-from shared.wiring import House, live
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_FILE = ROOT / "local.settings.json"

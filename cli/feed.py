@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from cli.errors import Misused
-from local.feed import Feed, employees, encoded
-from local.feed_contractors import contractors
-from local.feed_faults import FAULTS, spoiled
+from emulator.feed import Feed, employees, encoded
+from emulator.feed_contractors import contractors
+from emulator.feed_faults import FAULTS, spoiled
 
 LAYOUTS = {"employees": (employees, ","), "contractors": (contractors, ";")}
 

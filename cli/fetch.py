@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.app import House
 from shared.model.runs import Run
-from shared.wiring import House
 
 
 def fetch(house: House, run: Run, folder: Path) -> list[str]:

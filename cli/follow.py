@@ -16,10 +16,10 @@ from rich.text import Text
 
 from cli.answers import STYLES
 from cli.console import counted
+from shared.app import House
 from shared.model.errors import UnknownRun
 from shared.model.runs import FINISHED, OUTCOMES, TO_SEND, Run, RunState
 from shared.sending.stops import holding
-from shared.wiring import House
 
 LOOK_SECONDS = 0.25
 BARS_TELL = frozenset({RunState.RECEIVED, RunState.PLANNING, RunState.SENDING})

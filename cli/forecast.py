@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from cli.console import counted
 from cli.gates import plan_of
+from shared.app import House
 from shared.model.runs import TO_SEND, Run
 from shared.sending.parts import calls_left
 from shared.sending.quota import finished_at
 from shared.sending.stops import SendingStop, holding
-from shared.wiring import House
 
 
 def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] = ()) -> Iterator[str]:

@@ -6,10 +6,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from shared.app import House
 from shared.model.plan import Plan
 from shared.model.runs import Run
 from shared.run_folder.as_planned import plan_to_show
-from shared.wiring import House
 
 
 def plan_of(house: House, run: Run) -> Plan | None:

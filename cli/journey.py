@@ -11,9 +11,9 @@ from rich.console import Console
 from cli.console import counted
 from cli.drops import put
 from cli.follow import ENDS, follow, view
-from local.stack import Stack
+from emulator.stack import Stack
+from shared.console.report import write_report
 from shared.model.runs import DropVersion, Run, new_run, run_id_of
-from shared.reporting.report import write_report
 
 # Generous, and bounded: a laptop does several times as much in this time
 WAIT_SECONDS = 180.0

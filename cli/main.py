@@ -22,7 +22,7 @@ from cli.state import app as state
 
 if TYPE_CHECKING:
     from cli.environment import Surroundings
-    from shared.wiring import House
+    from shared.app import House
 
 INTERRUPTED = 130  # as shells tell it
 
@@ -46,8 +46,8 @@ class Commands(TyperGroup):
         """Run the command."""
         from cli.console import complain
         from cli.errors import CommandError
-        from local.host.errors import HostError
-        from local.npm import LocalError
+        from emulator.host.errors import HostError
+        from emulator.npm import LocalError
         from shared.model.errors import RollcallError
 
         try:
@@ -79,7 +79,7 @@ app.add_typer(state, name="state")
 @app.callback()
 def rollcall() -> None:
     """Turns HR's CSV drops into user accounts in Microsoft Entra ID, and proves what became of every row."""
-    from local.environment import without_proxy
+    from emulator.environment import without_proxy
 
     os.environ.update(without_proxy(os.environ))
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # each way that is not open would be a warning
@@ -356,7 +356,7 @@ def feed(
 ) -> None:
     """Make up an HR feed and print it: rollcall feed --people 500 > employees.csv"""
     from cli.feed import feed
-    from local.feed import Feed
+    from emulator.feed import Feed
 
     feed(Feed(people, day, seed, clean), source, fault)
 

@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.answers import STYLES
+from shared.app import House
 from shared.collecting.open_runs import OUTCOME
 from shared.model.csv_cells import unguarded
 from shared.model.plan import PEOPLE, PLAN
 from shared.model.runs import Run
 from shared.run_folder.as_planned import people_of as planned_people
 from shared.run_folder.as_planned import read_plan
-from shared.wiring import House
 
 TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 

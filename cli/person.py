@@ -11,6 +11,7 @@ from cli import console
 from cli.answers import STYLES
 from cli.drops import must_be_source
 from cli.errors import CommandError
+from shared.app import House
 from shared.collecting.advice import advice_for
 from shared.known_people.people import KnownPerson
 from shared.model import scim
@@ -18,7 +19,6 @@ from shared.model.errors import Damaged, Missing, UnknownRun
 from shared.model.runs import Run
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.run_folder.as_planned import chunk_line, people_of, read_plan
-from shared.wiring import House
 
 EARLIER = 30  # runs that are looked through for somebody who is not known
 

@@ -21,8 +21,6 @@ from cli.console import counted
 from cli.drops import PIECE_BYTES, must_be_files, source_named
 from cli.environment import Surroundings
 from cli.gates import gates_table
-from shared.adapters.memory import MemoryContainer
-from shared.adapters.people_store import PeopleBlobs
 from shared.files.records import Fault, read_records
 from shared.known_people.people import PeopleStore
 from shared.mapping.mapping import Mapping, Rejection
@@ -31,7 +29,9 @@ from shared.model.errors import Damage, DropError, Missing
 from shared.model.plan import REJECTED, Plan
 from shared.model.runs import DropVersion, Run, new_run
 from shared.planning.plan_drop import plan_drop
-from shared.sources import Source
+from shared.sources.source import Source
+from shared.stores.memory import MemoryContainer
+from shared.stores.people_store import PeopleBlobs
 
 PLANNED, UNREADABLE, HELD = 0, 2, 3
 SHOWN = 10

@@ -8,9 +8,9 @@ import typer
 from rich.text import Text
 
 from cli import console
-from shared.adapters.state_repair import Repair
+from shared.app import House
 from shared.model.errors import RollcallError
-from shared.wiring import House
+from shared.stores.state_repair import Repair
 
 
 def repair(house: House, *, yes: bool, as_json: bool) -> int:

@@ -15,7 +15,7 @@ from cli.answers import guess_of, outcome_table, run_json
 from cli.fetch import fetch
 from cli.follow import ENDS
 from cli.journey import outcome_wait, travel
-from local.stack import Stack, Wanted
+from emulator.stack import Stack, Wanted
 from shared.model.plan import PLAN, decode_plan
 from shared.model.runs import Run, RunState
 

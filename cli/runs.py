@@ -20,10 +20,10 @@ from cli.forecast import forecast
 from cli.gates import gates_table, listed_table
 from cli.people import TROUBLES, people_of, people_table
 from cli.sending import stop_json, stop_lines
+from shared.app import House
 from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
 from shared.run_folder.as_planned import plan_to_show
 from shared.sending.stops import SendingStop, holding
-from shared.wiring import House
 
 LAST = "last"
 

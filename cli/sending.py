@@ -10,9 +10,9 @@ from rich.text import Text
 
 from cli import console
 from cli.drops import must_be_source
+from shared.app import House
 from shared.sending import stops
 from shared.sending.stops import ALL, SendingStop
-from shared.wiring import House
 
 
 def stop_sending(rollcall: House, source: str | None, reason: str, by: str, *, as_json: bool) -> None:

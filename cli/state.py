@@ -42,7 +42,7 @@ def restore(
     from cli import console
     from cli.errors import CommandError
     from cli.main import state_house
-    from shared.adapters.state_restore import restore
+    from shared.stores.state_restore import restore
 
     house = state_house(ctx)
     if not yes and not typer.confirm("Is the app stopped, and shall the state of release 0.1 be restored?"):

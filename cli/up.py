@@ -15,9 +15,9 @@ from rich.text import Text
 from cli import console
 from cli.environment import SETTINGS_FILE
 from cli.follow import Lines, Sight
-from local import storage
-from local.environment import write_settings
-from local.stack import Ports, Stack, Wanted
+from emulator import storage
+from emulator.environment import write_settings
+from emulator.stack import Ports, Stack, Wanted
 
 LOOK_SECONDS = 1.0
 BLOB, QUEUE, TABLE, ENTRA, HOST = 10000, 10001, 10002, 8480, 7071

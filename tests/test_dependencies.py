@@ -16,7 +16,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from pathspec import GitIgnoreSpec
 
-OWN = {"shared", "cli", "local", "function_app"}
+OWN = {"shared", "cli", "emulator", "function_app"}
 DEPLOYED = {"function_app.py", "host.json", "requirements.txt", "shared", "sources"}
 GUARD = re.compile(r"(azure-functions)(<0) ; (python_version != '(3\.\d+)')")  # of the deployed lock
 # What `make lock` makes: for which Python, and whether for later ones and every system as well.
@@ -118,7 +118,7 @@ def test_the_command_and_the_local_cloud_import_only_what_they_declare(root: Pat
         + project["project"]["optional-dependencies"]["cli"]
         + (root / "requirements-worker.txt").read_text(encoding="utf-8").splitlines()
     )
-    assert not undeclared(iter([*(root / "cli").rglob("*.py"), *(root / "local").rglob("*.py")]), declared)
+    assert not undeclared(iter([*(root / "cli").rglob("*.py"), *(root / "emulator").rglob("*.py")]), declared)
 
 
 def test_an_undeclared_import_is_seen(tmp_path: Path) -> None:

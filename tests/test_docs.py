@@ -26,8 +26,8 @@ from shared.model import errors, scim
 from shared.model.csv_cells import csv_line
 from shared.model.limits import ATTRIBUTE_LENGTHS
 from shared.settings import Settings
-from shared.source_rules import Rule
-from shared.sources import Alerts, App, Csv, Gates, Source, json_schema, read_source
+from shared.sources.rules import Rule
+from shared.sources.source import Alerts, App, Csv, Gates, Source, json_schema, read_source
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ import typer
 from cli.options import Json
 
 if TYPE_CHECKING:
-    from shared.sources import Source
+    from shared.sources.source import Source
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 SHOWN = 10
@@ -113,6 +113,6 @@ def diff(
 
 
 def _source(file: Path) -> Source:
-    from shared.sources import read_source
+    from shared.sources.source import read_source
 
     return read_source(file.read_text(encoding="utf-8-sig"), file.name)

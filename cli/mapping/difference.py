@@ -10,7 +10,7 @@ from cli.mapping.sample import pieces
 from shared.files.records import read_records
 from shared.known_people.fingerprints import flattened
 from shared.mapping.mapping import Person, Rejection, mapping_of
-from shared.sources import Source
+from shared.sources.source import Source
 
 SHOWN = 3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.drops import PIECE_BYTES
 from shared.files.records import Record, read_records
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 RECORDS = 20_000
 

@@ -20,7 +20,7 @@ from cli.mapping.sample import Sample
 from cli.mapping.words import ACTIVE, ATTRIBUTES, DATE_PATTERNS, INACTIVE, KEY, LOGIN, STATUS
 from shared.mapping.mapping import Mapping, Rejection
 from shared.model import scim
-from shared.sources import Source, read_source
+from shared.sources.source import Source, read_source
 
 ALIKE = 80  # of 100: from here on a name counts
 CUSTOM = "urn:ietf:params:scim:schemas:extension:csv:1.0:User"

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from cli import console
 from cli.setup.office import Office
-from shared.setup.apply import apply as apply_steps
-from shared.setup.apply import look
-from shared.setup.steps import Act, Step
+from shared.provisioning_app.apply import apply as apply_steps
+from shared.provisioning_app.apply import look
+from shared.provisioning_app.steps import Act, Step
 
 NOTHING, CHANGES, LEFT = 0, 2, 3
 

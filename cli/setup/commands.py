@@ -255,7 +255,7 @@ def grant(
 def _office(ctx: typer.Context, needs: str, *given: Any, **more: Any) -> Any:
     """The office of a command, with the permissions it needs."""
     from cli.setup.office import office
-    from shared.adapters import sign_in
+    from shared.graph import sign_in
 
     reading = ("Application.Read.All", "Synchronization.Read.All")
     wanted = {

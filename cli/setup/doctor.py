@@ -14,14 +14,14 @@ from cli.setup.office import Office
 from shared.alerting.rules import SETTING as RULE
 from shared.model.errors import RollcallError
 from shared.model.runs import RunState
+from shared.provisioning_app.checks import Check, Facts, Operation, Status
+from shared.provisioning_app.checks_mapping import mapping_checks
+from shared.provisioning_app.checks_tenant import tenant_checks
+from shared.provisioning_app.found import Found
+from shared.provisioning_app.grants import look
+from shared.provisioning_app.schema import decoded
+from shared.provisioning_app.tenant import Json
 from shared.settings import can_do_without, named_in
-from shared.setup.checks import Check, Facts, Operation, Status
-from shared.setup.checks_mapping import mapping_checks
-from shared.setup.checks_tenant import tenant_checks
-from shared.setup.found import Found
-from shared.setup.grants import look
-from shared.setup.schema import decoded
-from shared.setup.tenant import Json
 
 STYLES = {"good": "green", "warning": "yellow", "failed": "bold red", "unknown": "magenta"}
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from shared.setup.journal import Note
+from shared.provisioning_app.journal import Note
 
 DEFAULT = Path("out/setup")
 

@@ -6,8 +6,8 @@ from rich.text import Text
 
 from cli import console
 from cli.setup.office import Office
-from shared.setup.grants import ROLES
-from shared.setup.grants import grant as grant_roles
+from shared.provisioning_app.grants import ROLES
+from shared.provisioning_app.grants import grant as grant_roles
 
 EXACT, NOT_EXACT = 0, 1
 

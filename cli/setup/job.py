@@ -11,12 +11,12 @@ from cli import console
 from cli.console import counted
 from cli.errors import Misused
 from cli.setup.office import Office
+from shared.app import House
 from shared.model.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.planning.decide import resend as resend_run
+from shared.provisioning_app.tenant import JobPlace
 from shared.run_folder.as_planned import people_of, read_plan
-from shared.setup.tenant import JobPlace
 from shared.status.job_words import consequences, scope_fault, words
-from shared.wiring import House
 
 DONE, NOT_DONE = 0, 1
 

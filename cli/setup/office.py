@@ -25,23 +25,23 @@ from cli.errors import Misused
 from cli.options import sources_folder
 from cli.setup.folder import DEFAULT, Folder
 from cli.setup.source_file import file_of, write_endpoint
-from shared.adapters.clock import SystemClock
-from shared.adapters.graph import TIMEOUT, GraphLog, GraphUpload
-from shared.adapters.graph_setup import GraphTenant
-from shared.adapters.graph_setup_calls import GraphCalls
-from shared.adapters.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
-from shared.adapters.tokens import Tokens
+from shared.clock import SystemClock
+from shared.graph.setup import GraphTenant
+from shared.graph.setup_calls import GraphCalls
+from shared.graph.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
+from shared.graph.tokens import Tokens
+from shared.graph.upload_and_log import TIMEOUT, GraphLog, GraphUpload
 from shared.model.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
 from shared.model.errors import ConfigurationError
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
+from shared.provisioning_app.apply import SetUp
+from shared.provisioning_app.found import Found, find
+from shared.provisioning_app.steps import Step
+from shared.provisioning_app.tenant import JobPlace
+from shared.provisioning_app.wanted import Wanted, wanted_app
 from shared.sending.pacing import Pacer
 from shared.settings import is_reference
-from shared.setup.apply import SetUp
-from shared.setup.found import Found, find
-from shared.setup.steps import Step
-from shared.setup.tenant import JobPlace
-from shared.setup.wanted import Wanted, wanted_app
-from shared.sources import Source, read_sources
+from shared.sources.source import Source, read_sources
 
 SECRET = "ROLLCALL_SECRET_"
 

@@ -19,11 +19,11 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person, Rejection
-from shared.setup.preview import Effect
-from shared.setup.preview import preview as effects_of
-from shared.setup.record_values import flattened
-from shared.setup.rehearse import Rehearsal, follow, send
-from shared.setup.schema import decoded
+from shared.provisioning_app.preview import Effect
+from shared.provisioning_app.preview import preview as effects_of
+from shared.provisioning_app.record_values import flattened
+from shared.provisioning_app.rehearse import Rehearsal, follow, send
+from shared.provisioning_app.schema import decoded
 
 WELL, FAILED, NO_ANSWER = 0, 1, 3
 

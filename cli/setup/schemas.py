@@ -11,12 +11,12 @@ from rich.text import Text
 from cli import console
 from cli.errors import Misused
 from cli.setup.office import Office
-from shared.setup.apply import parser
-from shared.setup.compare_feed import Compared, compared, shown_rows
-from shared.setup.edit_schema import edited
-from shared.setup.schema import MappingRow, decoded
-from shared.setup.schema_diff import differences, fitted
-from shared.setup.tenant import Json
+from shared.provisioning_app.apply import parser
+from shared.provisioning_app.compare_feed import Compared, compared, shown_rows
+from shared.provisioning_app.edit_schema import edited
+from shared.provisioning_app.schema import MappingRow, decoded
+from shared.provisioning_app.schema_diff import differences, fitted
+from shared.provisioning_app.tenant import Json
 
 SAME, DIFFERENT, NOT_DONE = 0, 2, 1
 

@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap
 from cli.errors import CommandError
 from cli.setup.folder import replace
 from shared.model.errors import SourceError
-from shared.sources import read_source
+from shared.sources.source import read_source
 
 KEY = "endpoint"
 

@@ -13,7 +13,7 @@ from shared.model.job import SynchronizationJob
 from shared.model.runs import Run
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
-from shared.sources import Alerts
+from shared.sources.source import Alerts
 
 
 class Severity(StrEnum):

@@ -21,7 +21,7 @@ from shared.model.job import SynchronizationJob
 from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
 from shared.run_folder.as_planned import plan_to_show
 from shared.sending.parts import calls_left
-from shared.sources import Source
+from shared.sources.source import Source
 from shared.status.reads import StatusReads
 
 NEWEST = 10  # runs of a source that are looked at; those that are not over always are

@@ -18,7 +18,7 @@ from shared.files.encodings import decoded, encoding_of, telling_words
 from shared.files.encodings import is_wide as is_wide
 from shared.files.header_names import folded
 from shared.files.other_formats import check_bytes, check_text
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 100

@@ -26,7 +26,7 @@ from shared.files.rows import LineRows, Reader, Row, header_of
 from shared.model.csv_cells import unguarded, unguarded_at_the_start
 from shared.model.errors import DropChanged, DropError
 from shared.model.runs import DropVersion
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _LOST = "\ufffd"  # what the decoder of a wide encoding puts where bytes make no character

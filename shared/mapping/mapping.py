@@ -20,8 +20,8 @@ from shared.mapping.rules import ABSENT, BadValue, Cells, Reading, compile_rule,
 from shared.model import scim
 from shared.model.errors import DropError
 from shared.model.limits import KEY_LENGTH
-from shared.source_rules import Rule
-from shared.sources import Source
+from shared.sources.rules import Rule
+from shared.sources.source import Source
 
 
 class Person(msgspec.Struct, frozen=True):

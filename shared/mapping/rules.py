@@ -15,7 +15,7 @@ from string import Formatter
 from zoneinfo import ZoneInfo
 
 from shared.model.scim import Attribute
-from shared.source_rules import Rule
+from shared.sources.rules import Rule
 
 Cells = Sequence[str]
 Scalar = str | bool | int | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shared.files.records import Table
 from shared.model.errors import DropError
 from shared.model.runs import DropVersion
-from shared.sources import Source
+from shared.sources.source import Source
 
 
 def is_correction(drop: DropVersion) -> bool:

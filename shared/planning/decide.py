@@ -17,7 +17,7 @@ from shared.model.plan import KEYS, PLAN, Plan, plan_hash
 from shared.model.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
 from shared.planning.todays_source import why_not
 from shared.run_folder.as_planned import has_its_requests, read_plan
-from shared.sources import Source
+from shared.sources.source import Source
 
 
 def approve(

@@ -23,7 +23,7 @@ from shared.model.changes import Action
 from shared.planning.compare import compare, is_protected
 from shared.planning.spool import Newcomers, Page, Refused, Spool, Told, rejected_line
 from shared.planning.survey import FINGERPRINT_BYTES, Survey, places_for, seed_of
-from shared.sources import Source
+from shared.sources.source import Source
 
 PROTECTED = Fault(
     "", "the key is protected in the source file: it is never disabled", "disable it in Entra by hand if it must be"

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from shared.model.changes import EXAMPLES, Action, Tally
 from shared.model.plan import Tripped
-from shared.sources import Gates
+from shared.sources.source import Gates
 
 SHOWN_ATTRIBUTES = 4
 

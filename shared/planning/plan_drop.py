@@ -37,7 +37,7 @@ from shared.planning.spool import Spool
 from shared.planning.survey import source_hash
 from shared.planning.todays_source import parts_of
 from shared.run_folder.people_csv import PEOPLE_COLUMNS
-from shared.sources import Source
+from shared.sources.source import Source
 
 
 def plan_drop(

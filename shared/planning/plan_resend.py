@@ -29,7 +29,7 @@ from shared.planning.plan_revert import Reversal
 from shared.planning.todays_source import MAPPING, changed_parts, parts_of
 from shared.run_folder.as_planned import chunk_line, damaged, people_of, read_plan
 from shared.run_folder.people_csv import PEOPLE_COLUMNS, PlannedPerson
-from shared.sources import Source
+from shared.sources.source import Source
 
 PROTECTED = "protected in the source file, and the newest record disables"
 NEWER = "another run may have sent a newer record: the next drop sends this person, or resend that run"

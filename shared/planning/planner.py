@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from shared.files.records import Drop
 from shared.known_people.people import PeopleStore
 from shared.model.runs import Artefacts, DropVersion, Ledger, Run
-from shared.sources import Source
+from shared.sources.source import Source
 
 
 @dataclass(frozen=True)

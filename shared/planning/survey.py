@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from shared.files.records import Table
-from shared.sources import Source
+from shared.sources.source import Source
 
 MAPPING_VERSION = 1  # another one wherever the same line may become another user: then no line is passed over unread
 FINGERPRINT_BYTES = 16  # of a line

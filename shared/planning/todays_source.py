@@ -15,7 +15,7 @@ from shared.model.errors import ConfigurationError
 from shared.model.plan import Plan
 from shared.model.runs import Run
 from shared.planning.compare import is_protected
-from shared.sources import Source
+from shared.sources.source import Source
 
 PARTS: dict[str, tuple[str, ...]] = {
     "attributes": ("attributes",),

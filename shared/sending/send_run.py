@@ -15,7 +15,7 @@ from shared.sending.pacing import Pacer
 from shared.sending.quota import Quota
 from shared.sending.replies import Reply
 from shared.sending.stops import Stops
-from shared.sources import Source
+from shared.sources.source import Source
 
 BLOCKED_FOR = timedelta(minutes=15)  # then the run is tried again: the cause may be gone
 

@@ -13,7 +13,7 @@ from shared.model.job import SynchronizationJob
 from shared.model.runs import Artefacts, Ledger
 from shared.sending.quota import Budget
 from shared.sending.stops import Stops
-from shared.sources import Source
+from shared.sources.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)

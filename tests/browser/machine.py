@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.npm import Packages
+from emulator.npm import Packages
 
 _PACKAGES = Packages.cached(Path(__file__).parent, "browser")
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

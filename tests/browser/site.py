@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from shared.reporting.console import answer
-from shared.reporting.exchange import Request
-from shared.wiring import House
+from shared.app import House
+from shared.console.console import answer
+from shared.console.exchange import Request
 
 BASE = "/api/console"
 

@@ -10,8 +10,8 @@ import pytest
 from selenium.webdriver import Chrome
 
 from cli.drops import put
-from local.feed import Feed, employees, encoded
-from local.stack import Stack, Wanted
+from emulator.feed import Feed, employees, encoded
+from emulator.stack import Stack, Wanted
 from tests.browser.conftest import Window
 from tests.browser.site import Site
 

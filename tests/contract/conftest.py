@@ -10,11 +10,11 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.blob import ContainerClient
 
-from shared.adapters.blobs import BlobContainer
-from shared.adapters.container import Container
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.table import Table
-from shared.adapters.tables import StorageTable
+from shared.stores.blobs import BlobContainer
+from shared.stores.container import Container
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.table import Table
+from shared.stores.tables import StorageTable
 
 PIECE = 64 * 1024  # what is read at a time, so that something can happen in between
 

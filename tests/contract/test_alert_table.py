@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.adapters.alert_table import AlertTable
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import Alert, Change
+from shared.stores.alert_table import AlertTable
 from tests.contract.conftest import Tables
 
 NOW = datetime(2026, 11, 2, 6, 0, 1, 250000, tzinfo=UTC)

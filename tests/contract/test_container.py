@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.blobs import BlobContainer
-from shared.adapters.container import BLOCK_BYTES, Container, RunFiles
 from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.model.runs import DropVersion, new_run
+from shared.stores.blobs import BlobContainer
+from shared.stores.container import BLOCK_BYTES, Container, RunFiles
 from tests.contract.conftest import PIECE
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

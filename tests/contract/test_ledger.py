@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.adapters.ledger import TableLedger
 from shared.model.errors import StaleRun, UnknownRun
 from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
+from shared.stores.ledger import TableLedger
 from tests.contract.conftest import Tables
 
 NOW = datetime(2026, 11, 2, 6, 0, 0, 123456, tzinfo=UTC)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.container import Container
-from shared.adapters.log_tables import LogTable
-from shared.adapters.table import Query, Table
 from shared.collecting.entries import LogEntry, read_entry
 from shared.model.errors import Missing
+from shared.stores.container import Container
+from shared.stores.log_tables import LogTable
+from shared.stores.table import Query, Table
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 

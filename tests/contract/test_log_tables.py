@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.adapters.container import Container
-from shared.adapters.log_tables import CheckpointTable, LogTable
-from shared.adapters.outcome_table import OutcomeTable
-from shared.adapters.table import Query
 from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import NO_TIME, read_entry
 from shared.collecting.evidence_book import EvidenceBook
 from shared.collecting.outcomes import Bucket, Evidence, bucket_of
 from shared.model.errors import Changed
+from shared.stores.container import Container
+from shared.stores.log_tables import CheckpointTable, LogTable
+from shared.stores.outcome_table import OutcomeTable
+from shared.stores.table import Query
 from tests.contract.conftest import Tables
 from tests.support.graph import JOB, entry
 

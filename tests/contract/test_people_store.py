@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from shared.adapters.container import Container
-from shared.adapters.people_store import TRIES, PeopleBlobs
 from shared.known_people.people import People
 from shared.model.errors import StorageError
+from shared.stores.container import Container
+from shared.stores.people_store import TRIES, PeopleBlobs
 
 
 def tells(key: str, title: str = "Clerk") -> bytes:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.adapters.stop_table import StopTable
-from shared.adapters.versioned import VersionedTable
 from shared.sending.stops import ALL, SendingStop
+from shared.stores.stop_table import StopTable
+from shared.stores.versioned import VersionedTable
 from tests.contract.conftest import Tables
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ import uuid
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
-from local.storage import Azurite
-from shared.adapters.storage import local_storage
+from emulator.storage import Azurite
 from shared.settings import Settings
+from shared.stores.storage import local_storage
 from tests.support.house import environment
 
 CONTAINERS = {"drops": "DROPS_CONTAINER", "runs": "RUNS_CONTAINER", "state": "STATE_CONTAINER"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.table import Query, Table, _most_bytes, joined, pieces, size_of, table_key
 from shared.model.errors import Changed, Missing, Present, StorageError
+from shared.stores.table import Query, Table, _most_bytes, joined, pieces, size_of, table_key
 
 NOW = datetime(2026, 11, 2, 6, 0, 1, 250000, tzinfo=UTC)
 STRANGE = [

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.app import House, assemble
 from shared.model.errors import SettingsError
 from shared.settings import Settings, can_do_without, named_in
-from shared.wiring import House, assemble
 from tests.damage.world import SECOND, staff, world
 from tests.support.house import environment
 

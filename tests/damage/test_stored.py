@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from shared.adapters.memory import MemoryTable
-from shared.adapters.storage import Storage
+from shared.stores.memory import MemoryTable
+from shared.stores.storage import Storage
 from tests.damage.case import play
 from tests.damage.things import DAMAGES, Thing, things
 from tests.damage.world import World, planned, sent

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from shared.adapters.container import Container
-from shared.adapters.table import Query, Row, Table
-from shared.adapters.versioned import VERSION
 from shared.model.errors import Missing
+from shared.stores.container import Container
+from shared.stores.table import Query, Row, Table
+from shared.stores.versioned import VERSION
 from tests.damage.world import FIRST, SECOND, World
 
 _RUN_ID = re.compile(r"([a-z]+-\d{8}T\d{6}Z-[0-9a-f]{10})")

@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 
-from local.entra import Dials, Entra, EntraTransport
-from local.entra.state import App
-from shared.adapters.memory import MemoryContainer
-from shared.adapters.storage import Storage
+from emulator.entra import Dials, Entra, EntraTransport
+from emulator.entra.state import App
 from shared.collecting.entries import read_entry
+from shared.console.rendering import Pages
 from shared.model.runs import Run, RunState
 from shared.planning.decide import approve, resend
-from shared.reporting.rendering import Pages
+from shared.stores.memory import MemoryContainer
+from shared.stores.storage import Storage
 from tests.flows.test_sending_emulator import READ_LOG, UPLOAD, EmulatedIdentity
 from tests.support.clock import FakeClock
 from tests.support.console import Visitor

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 from azure.storage.queue import QueueServiceClient
 
-from local.environment import write_settings
-from local.feed import Feed, employees, encoded
-from local.stack import Stack
+from emulator.environment import write_settings
+from emulator.feed import Feed, employees, encoded
+from emulator.stack import Stack
 from shared.model.runs import RunState
 from tests.e2e.test_host_log import stack_with, until
 

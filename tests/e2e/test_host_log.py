@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.feed import Feed, employees, encoded
-from local.npm import NotInstalled
-from local.stack import Stack, Wanted
+from emulator.feed import Feed, employees, encoded
+from emulator.npm import NotInstalled
+from emulator.stack import Stack, Wanted
 from shared.model.runs import RunState
 from tests.support.log_net import LogNet, of_file, of_settings
 

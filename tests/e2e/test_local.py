@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from local.feed import Feed, Row, employees, encoded
-from local.feed_contractors import contractors
-from local.feed_faults import spoiled
+from emulator.feed import Feed, Row, employees, encoded
+from emulator.feed_contractors import contractors
+from emulator.feed_faults import spoiled
 from shared.model.runs import OUTCOMES
 
 SECONDS = 180

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.environment import process_environment
-from local.processes import start
+from emulator.environment import process_environment
+from emulator.processes import start
 
 ROLLCALL = Path(sys.executable).with_name("rollcall")
 SECONDS = 120
@@ -26,7 +26,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     """A tenant that needs a while to know a new app."""
     arguments = ["--port", "0", "--seed", "7", "--interval", "0.5", "--replication-delay", "4"]
     environ = process_environment(os.environ, {})
-    process = start("the Entra emulator", "local.entra", arguments, environ, tmp_path / "entra.log")
+    process = start("the Entra emulator", "emulator.entra", arguments, environ, tmp_path / "entra.log")
     yield process.url
     process.stop()
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from shared import wiring
+from shared import app as wiring
 from shared.model.errors import RollcallError
 
 

@@ -28,14 +28,14 @@ import httpx
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 
-from local.environment import process_environment
-from local.processes import ROOT
-from local.stack import Stack, Wanted
+from emulator.environment import process_environment
+from emulator.processes import ROOT
+from emulator.stack import Stack, Wanted
+from shared.app import SENDING_LEASE
 from shared.model.errors import LedgerError
 from shared.model.runs import FINISHED, TO_SEND, Answer, Run, RunState, hash_of, run_id_of
 from shared.planning.decide import cancel
 from shared.settings import Settings
-from shared.wiring import SENDING_LEASE
 
 STORM = (  # three calls of ten
     {"kind": "status", "status": 429, "retryAfter": 0.3, "probability": 0.05, "times": None},

@@ -12,12 +12,12 @@ import httpx
 import msgspec
 import pytest
 
-from shared.adapters.memory import MemoryContainer
 from shared.model.errors import Damaged, NotPossible
 from shared.model.plan import ABSENT, PEOPLE, PLAN, RECORDS, REQUESTS, encode_plan, plan_hash
 from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import cancel, resend
 from shared.run_folder.as_planned import read_plan
+from shared.stores.memory import MemoryContainer
 from tests.support import state_0_1
 from tests.support.desk import Desk, Directory, Row, desk, people
 from tests.support.graph import Identity, entry, refuses, status

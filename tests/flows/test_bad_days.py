@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.feed import Feed, Row, employees, encoded
+from emulator.feed import Feed, Row, employees, encoded
 from shared.model.runs import Run, RunState
 from tests.support.desk import Desk, desk
 from tests.support.graph import endpoint

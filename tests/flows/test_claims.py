@@ -14,10 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared import wiring
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.storage import Storage
-from shared.adapters.table import Query
+from shared import app as wiring
 from shared.files.records import Drop
 from shared.model.errors import StaleRun, StorageError
 from shared.model.plan import PLAN, PLANNED_FILES
@@ -27,6 +24,9 @@ from shared.planning.decide import cancel
 from shared.planning.planner import Planner
 from shared.planning.receive_drop import receive_drop, sweep
 from shared.planning.spool import Page, Spool
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.storage import Storage
+from shared.stores.table import Query
 from tests.histories.actions import Kill, Meanwhile, Spot, Trouble
 from tests.histories.tripwire import Killed, Tripwire, Wired
 from tests.support.clock import FakeClock

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.adapters.clock import SystemClock
-from shared.adapters.lease import RENEW_AFTER
-from shared.adapters.memory import MemoryContainer
+from shared.app import House
+from shared.clock import SystemClock
 from shared.model.errors import StorageError
 from shared.model.limits import UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import Answer, RunState
-from shared.wiring import House
+from shared.stores.lease import RENEW_AFTER
+from shared.stores.memory import MemoryContainer
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import ACCEPTED, entry, second, status
 from tests.support.house import Sending, scripted

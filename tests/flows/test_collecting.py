@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.app import House
 from shared.collecting.collect_logs import Collected
 from shared.model.errors import Missing, StaleRun, StorageError
 from shared.model.runs import Run, RunState
 from shared.planning.decide import cancel
-from shared.wiring import House
 from tests.support.clock import MORNING
 from tests.support.graph import (
     EXPIRED,

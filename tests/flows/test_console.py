@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.console.console import LARGEST_DOWNLOAD
+from shared.console.exchange import Request
+from shared.console.people_view import RUNS_LOOKED_AT
 from shared.model.errors import StorageError
 from shared.model.job import Quarantine
 from shared.model.runs import Run, RunState
-from shared.reporting.console import LARGEST_DOWNLOAD
-from shared.reporting.exchange import Request
-from shared.reporting.people_view import RUNS_LOOKED_AT
 from shared.status.job_words import quarantine_words
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.storage import Storage
+from shared.console.access import OPERATOR, READER, SESSION
+from shared.console.exchange import FORM, Request
 from shared.model.runs import Run, RunState
-from shared.reporting.access import OPERATOR, READER, SESSION
-from shared.reporting.exchange import FORM, Request
+from shared.stores.storage import Storage
 from tests.browser.scene import made_desk
 from tests.support.console import BASE, HOST, OBJECT_ID, ORIGIN, Visitor, principal, text, words
 from tests.support.desk import Desk, people

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.console.access import OPERATOR, READER
 from shared.model.runs import Revert, RunState
 from shared.planning.decide import revert
-from shared.reporting.access import OPERATOR, READER
 from shared.sending.stops import SendingStop
 from tests.browser.scene import TOKEN, made_desk
 from tests.flows.test_console import Scene

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.memory import MemoryContainer
 from shared.files.records import Drop
 from shared.model.errors import NotPossible, StaleRun, UnknownRun
 from shared.model.plan import PLAN, REQUESTS
 from shared.model.runs import Run, RunState
 from shared.planning.decide import approve, cancel, replan, resend
+from shared.stores.memory import MemoryContainer
 from tests.support.desk import Desk, desk, people
 from tests.support.graph import FORBIDDEN
 from tests.support.house import fitted

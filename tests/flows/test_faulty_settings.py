@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared import wiring
-from shared.adapters.alert_table import AlertTable
-from shared.adapters.memory import MemoryTable
+from shared import app as wiring
+from shared.app import House
 from shared.model.errors import SettingsError, StorageError
 from shared.settings import Settings, environment_for_alerts
-from shared.wiring import House
+from shared.stores.alert_table import AlertTable
+from shared.stores.memory import MemoryTable
 from tests.support.console import Visitor, words
 from tests.support.desk import people
 from tests.support.hooks import HOOKS, hooked

@@ -24,10 +24,10 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 import function_app
-from shared.adapters.memory import MemoryContainer, MemoryTable
 from shared.model.errors import StorageError, Unexpected
 from shared.model.runs import RunState
 from shared.planning.decide import resend
+from shared.stores.memory import MemoryContainer, MemoryTable
 from tests.support.clock import FakeClock
 from tests.support.desk import Desk, Row, as_csv
 from tests.support.graph import Identity, cut, entry, no_answer, status

@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.adapters.log_tables import CheckpointTable
-from shared.adapters.memory import MemoryTable
-from shared.adapters.table import Entity, Query
+from shared.app import House
 from shared.model.runs import RunState
-from shared.wiring import House
+from shared.stores.log_tables import CheckpointTable
+from shared.stores.memory import MemoryTable
+from shared.stores.table import Entity, Query
 from tests.support.clock import MORNING
 from tests.support.graph import JOB, Json, entry, status, window_of
 from tests.support.guillotine import Killed

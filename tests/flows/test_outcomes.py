@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.outcome_table import OutcomeTable
-from shared.adapters.table import Query
 from shared.collecting.evidence_book import FEW
 from shared.known_people.people_db import FAILED
 from shared.model.runs import Run, RunState
+from shared.stores.outcome_table import OutcomeTable
+from shared.stores.table import Query
 from tests.flows.test_collecting import Sent, later, sent
 from tests.support.graph import entry, refuses, status
 from tests.support.guillotine import Guillotine, Killed

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.entra.log import Entry, Event
-from shared.adapters.memory import MemoryTable
+from emulator.entra.log import Entry, Event
 from shared.collecting.checkpoint import Stretch, second_of
 from shared.collecting.collect_logs import Collected
 from shared.model.runs import RunState
+from shared.stores.memory import MemoryTable
 from tests.flows.test_sending_emulator import Before
 from tests.support.clock import MORNING
 

@@ -24,13 +24,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared.adapters.ledger import TableLedger
 from shared.files.records import Drop
 from shared.model.errors import NotPossible
 from shared.model.runs import TO_SEND, Run, RunState
 from shared.planning.decide import cancel, replan, resend
 from shared.planning.planner import Planner
 from shared.planning.receive_drop import receive_drop, sweep
+from shared.stores.ledger import TableLedger
 from tests.support.desk import NO_GATES, Desk, Row, desk
 from tests.support.dying import Killed, dying
 from tests.support.graph import BUCKET_FULL, Answer, cut, no_answer, status

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.collecting.collect_logs import collect_logs
+from shared.console.report import REPORT, missing_reports, write_report, write_reports
 from shared.model.errors import UnknownRun
 from shared.model.runs import Run, RunState
-from shared.reporting.report import REPORT, missing_reports, write_report, write_reports
 from tests.browser.scene import log_everybody, made_desk, settled, staff
 from tests.support.desk import Desk, Row, as_csv, people
 

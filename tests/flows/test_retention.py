@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.table import Query
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import raise_alerts
 from shared.collecting.retention import KEPT_RUNS, forget_old
 from shared.model.errors import StorageError
 from shared.model.runs import DropVersion, RunState
-from shared.sources import Source
+from shared.sources.source import Source
+from shared.stores.table import Query
 from tests.flows.test_collecting import Sent
 from tests.support.graph import JOB, entry
 from tests.support.guillotine import Guillotine, Killed

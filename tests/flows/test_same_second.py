@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.console.report import REPORT
 from shared.model.errors import NotPossible
 from shared.model.runs import Run, RunState, new_run
 from shared.planning.decide import cancel, replan
 from shared.planning.receive_drop import receive_drop, sweep
-from shared.reporting.report import REPORT
 from tests.browser.scene import TOKEN
 from tests.support.console import Visitor, text, words
 from tests.support.desk import NO_GATES, Desk, Row, as_csv, desk, people

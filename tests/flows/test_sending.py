@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.lease import RENEW_AFTER
-from shared.adapters.memory import MemoryContainer
 from shared.model.endpoint import Endpoint
 from shared.model.errors import StorageError
 from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.planning.decide import cancel
 from shared.sending.replies import Reply
 from shared.sending.send_run import Upload
+from shared.stores.lease import RENEW_AFTER
+from shared.stores.memory import MemoryContainer
 from tests.support.clock import MORNING
 from tests.support.graph import (
     ACCEPTED,

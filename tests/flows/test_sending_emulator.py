@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken
 
-from local.entra import Dials, Entra, EntraTransport
+from emulator.entra import Dials, Entra, EntraTransport
 from shared.model.runs import RunState
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import endpoint

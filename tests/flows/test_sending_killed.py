@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.app import House
 from shared.model.runs import Answer, Receipt, Run, RunState
-from shared.wiring import House
 from tests.support.graph import refuses
 from tests.support.guillotine import Guillotine, Killed
 from tests.support.house import Sending, fitted, scripted

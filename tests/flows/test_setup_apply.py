@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.model.errors import ConfigurationError, Refused
-from shared.setup.apply import RECENT, REPLICATION
-from shared.setup.journal import Note
-from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, Cut, Office
+from shared.provisioning_app.apply import RECENT, REPLICATION
+from shared.provisioning_app.journal import Note
+from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, Cut, Office
 
 ALL = ["make-app", "mark-app", "make-job", "save-settings", "save-schema", "start", "write-endpoint"]
 

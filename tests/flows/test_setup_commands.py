@@ -18,15 +18,15 @@ from typer.testing import CliRunner, Result
 from cli.environment import Surroundings
 from cli.errors import CommandError
 from cli.main import app
-from local.environment import process_environment
-from local.processes import start
+from emulator.environment import process_environment
+from emulator.processes import start
+from shared.app import House
 from shared.model.plan import KEYS
 from shared.model.runs import RunState
-from shared.setup.grants import ROLES
-from shared.wiring import House
+from shared.provisioning_app.grants import ROLES
 from tests.support.clock import FakeClock
 from tests.support.house import Rollcall, environment, rollcall
-from tests.unit.setup.office import FILE, HIRE, ON_PREMISES, cloud_file
+from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, cloud_file
 
 Json = dict[str, Any]
 CSV = "id,status,name,title,hired\nA1,Active,Ada,Clerk,2024-03-01\nB2,Active,Bo,Clerk,2023-05-02\n"
@@ -55,7 +55,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An emulator of its own."""
     arguments = ["--port", "0", "--seed", "7", "--no-cycles", "--log-calls", "1000", "--window-calls", "1000"]
     log = tmp_path_factory.mktemp("entra") / "entra.log"
-    process = start("the Entra emulator", "local.entra", arguments, process_environment(os.environ, {}), log)
+    process = start("the Entra emulator", "emulator.entra", arguments, process_environment(os.environ, {}), log)
     yield process.url
     process.stop()
 

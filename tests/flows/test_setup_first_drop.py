@@ -9,11 +9,11 @@ import httpx
 import pytest
 from azure.core.credentials import AccessToken
 
-from local.entra import EntraTransport
+from emulator.entra import EntraTransport
 from shared.model.runs import Run, RunState
-from shared.setup.grants import grant
+from shared.provisioning_app.grants import grant
 from tests.support.house import Rollcall, rollcall
-from tests.unit.setup.office import FILE, ON_PREMISES, Office
+from tests.unit.provisioning_app.office import FILE, ON_PREMISES, Office
 
 PEOPLE = 'id,status,name,title,hired\nA1,Active,Ada,"Engineer",2024-03-01\nB2,Active,Bo,Clerk,2023-05-02\n'
 

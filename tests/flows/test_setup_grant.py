@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.model.errors import ConfigurationError, Refused
-from shared.setup.grants import ROLES, grant, judged, look
-from shared.setup.tenant import Held
-from tests.unit.setup.office import Office
+from shared.provisioning_app.grants import ROLES, grant, judged, look
+from shared.provisioning_app.tenant import Held
+from tests.unit.provisioning_app.office import Office
 
 IDS = {name: f"id-{name}" for name in (*ROLES, "Directory.Read.All")}
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.graph import GraphLog, GraphUpload
-from shared.adapters.tokens import Tokens
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
+from shared.graph.tokens import Tokens
+from shared.graph.upload_and_log import GraphLog, GraphUpload
 from shared.mapping.mapping import Mapping, Person
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import Refused, Throttled
+from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.sending.pacing import Pacer
-from shared.setup.rehearse import Rehearsal, follow, send
-from tests.unit.setup.office import Office
+from tests.unit.provisioning_app.office import Office
 
 CSV = b"id,status,name,title,hired\nA1,Active,Ada,Clerk,2024-03-01\n"
 

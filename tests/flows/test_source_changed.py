@@ -18,7 +18,7 @@ from shared.model.plan import PLAN, encode_plan, plan_hash
 from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.planning.decide import cancel, replan, resend
 from shared.planning.todays_source import NOT_COMPARED, PARTS, parts_of
-from shared.sources import Gates, Source, read_source
+from shared.sources.source import Gates, Source, read_source
 from tests.support.desk import ATTRIBUTES, Desk, Row, desk, people
 from tests.support.graph import BUCKET_FULL, endpoint, entry, status
 from tests.support.house import fitted

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.adapters.ledger import TableLedger
-from shared.adapters.state_format import MARKER, Marker
-from shared.adapters.state_restore import restore
-from shared.adapters.storage import Storage
 from shared.known_people.people import People
 from shared.known_people.people_db import FAILED
 from shared.model import formats
 from shared.model.errors import ConfigurationError, Damaged, NewerState, StorageError
 from shared.model.plan import PLAN, REQUESTS
 from shared.model.runs import Answer, Run, RunState
+from shared.stores.ledger import TableLedger
+from shared.stores.state_format import MARKER, Marker
+from shared.stores.state_restore import restore
+from shared.stores.storage import Storage
 from tests.support import state_0_1
 from tests.support.desk import Desk, Directory, people
 from tests.support.graph import Identity, entry

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.table import Query
 from shared.alerting.watching import watch
+from shared.app import House
 from shared.model.errors import NotPossible, StorageError
 from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import approve, cancel
 from shared.sending.stops import ALL, SendingStop, resume, stop_sending
-from shared.wiring import House
+from shared.stores.table import Query
 from tests.flows.test_sending_emulator import Before
 from tests.support.graph import endpoint, no_answer, status, taken_then
 from tests.support.guillotine import Guillotine, Killed

@@ -19,7 +19,7 @@ from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person
 from shared.model import scim
 from shared.model.limits import MAX_OPERATIONS
-from shared.sources import read_source
+from shared.sources.source import read_source
 
 HERE = Path(__file__).parent
 NAMES = ("employees", "contractors")

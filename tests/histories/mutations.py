@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 from unittest.mock import patch
 
-from shared.adapters.ledger import TableLedger
 from shared.collecting import outcomes
 from shared.known_people.people import People
 from shared.model import changes
 from shared.planning import compare
 from shared.planning.plan_revert import Reversal, What, _Judged
 from shared.sending.quota import Quota
+from shared.stores.ledger import TableLedger
 from tests.histories.actions import (
     Action,
     Approve,

@@ -75,7 +75,7 @@ def play_part(first: int, count: int, asked: Asked, ends_at: float) -> Found:
 def kept_in(folder: Path, *what: object) -> Path:
     """The file that holds what was found so far by this code, asked for this."""
     digest = hashlib.sha256(repr(what).encode())
-    for path in sorted(each for name in ("shared", "local", "tests") for each in Path(name).rglob("*.py")):
+    for path in sorted(each for name in ("shared", "emulator", "tests") for each in Path(name).rglob("*.py")):
         digest.update(path.read_bytes())
     return folder / f"{digest.hexdigest()[:16]}.pickle"
 

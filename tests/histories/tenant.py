@@ -17,12 +17,12 @@ from typing import Any
 
 import httpx
 
-from local.entra import Dials, Entra, EntraTransport, restart
-from local.entra.dials import dial_names
-from local.entra.directory import Attribute, Directory, User
-from local.entra.schema import attribute_mapping
-from local.entra.state import App
-from local.entra.state import Tenant as Inside
+from emulator.entra import Dials, Entra, EntraTransport, restart
+from emulator.entra.dials import dial_names
+from emulator.entra.directory import Attribute, Directory, User
+from emulator.entra.schema import attribute_mapping
+from emulator.entra.state import App
+from emulator.entra.state import Tenant as Inside
 from tests.histories.actions import SOURCES, Dial, Fault, Setup
 from tests.histories.facts import Arrival, Call, Change, Journal, Processed
 from tests.histories.hr import Content

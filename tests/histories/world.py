@@ -27,12 +27,9 @@ from unittest.mock import patch
 
 from azure.core.credentials import AccessToken
 
-from shared import wiring
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.state_format import MARKER
-from shared.adapters.storage import Storage
-from shared.adapters.table import Query
-from shared.adapters.tokens import Tokens
+from shared import app as wiring
+from shared.app import House as House
+from shared.graph.tokens import Tokens
 from shared.model import formats
 from shared.model.errors import Missing, NewerState, NotPossible, RollcallError, StorageError
 from shared.model.plan import decode_plan
@@ -42,7 +39,10 @@ from shared.planning import decide
 from shared.run_folder.people_csv import read_people
 from shared.sending import stops
 from shared.settings import Settings
-from shared.wiring import House as House
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.state_format import MARKER
+from shared.stores.storage import Storage
+from shared.stores.table import Query
 from tests.histories.actions import FULL, SOURCES, LoseLease, Meanwhile, Setup, Trouble
 from tests.histories.facts import Config, Facts, Journal, OutcomeRow, PlannedRow, RunFacts, Stopped
 from tests.histories.hr import Content, Feed, File, as_csv
@@ -91,19 +91,19 @@ PLANNED_AGAIN = tuple(
 @contextmanager
 def product_in_small() -> Iterator[None]:
     """The product with small chunks, without reports, and without threads. To be entered once around many histories."""
-    read_source = import_module("shared.sources").read_source
-    compile_text = import_module("local.entra.mapping").compile_text
+    read_source = import_module("shared.sources.source").read_source
+    compile_text = import_module("emulator.entra.mapping").compile_text
     with ExitStack() as patches:
         for target, value in {
             "shared.planning.lanes.MAX_OPERATIONS": CHUNK,
-            "shared.sources.read_source": lru_cache(maxsize=2_000)(read_source),
-            "shared.reporting.report.write_reports": lambda reporter, run_ids: None,
-            "shared.reporting.report.missing_reports": lambda reporter: (),
+            "shared.sources.source.read_source": lru_cache(maxsize=2_000)(read_source),
+            "shared.console.report.write_reports": lambda reporter, run_ids: None,
+            "shared.console.report.missing_reports": lambda reporter: (),
             "shared.sending.flight.ThreadPoolExecutor": InOneThread,
             "shared.sending.flight.wait": wait_in_one_thread,
-            "shared.adapters.memory.checked": lambda entity: entity,
-            "shared.adapters.table.checked": lambda entity: entity,
-            "local.entra.mapping.compile_text": lru_cache(maxsize=200)(compile_text),
+            "shared.stores.memory.checked": lambda entity: entity,
+            "shared.stores.table.checked": lambda entity: entity,
+            "emulator.entra.mapping.compile_text": lru_cache(maxsize=200)(compile_text),
             "tempfile.tempdir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
         }.items():
             patches.enter_context(patch(target, value))

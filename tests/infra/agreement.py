@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from local.host.errors import ConfigurationError
-from local.host.schedule import parse_schedule
+from emulator.host.errors import ConfigurationError
+from emulator.host.schedule import parse_schedule
 from shared.settings import Settings
 from tests.infra.predicted import short
 from tests.infra.project import Project

@@ -7,9 +7,9 @@ import logging
 from datetime import UTC, datetime
 from logging.handlers import BufferingHandler
 
-from shared.adapters.channels import LogChannel
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import Alert, Change
+from shared.channels import LogChannel
 
 _NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _FINDING = Finding("run-held/x", Severity.WARNING, "run-held", "employees", "is held", "5 % are disabled", "look", "x")

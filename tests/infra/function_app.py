@@ -14,7 +14,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, get_type_hints
 
-from shared import wiring
+from shared import app as wiring
 
 _SETTING = re.compile(r"%(\w+)%")
 

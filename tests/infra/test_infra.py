@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.npm import LocalError
+from emulator.npm import LocalError
 from scripts.predict import MADE_FROM, hashes
 from shared.alerting.raise_alerts import Change
 from tests.infra import access, agreement, alerting, delivery, policy, queries

@@ -1,6 +1,6 @@
 """Runs every function of an unpacked package once, as Azure's worker would, and tells what became of each.
 
-Runs under the Python of the package, in its folder. Only `local.host` comes from elsewhere: from beside this file.
+Runs under the Python of the package, in its folder. Only `emulator.host` comes from elsewhere: from beside this file.
 Enters: the app settings as environment. Leaves, on stdout: one JSON object.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from azure.storage.blob import ContainerClient
 
-from local.host import wire
-from local.host.worker import Function, Worker
+from emulator.host import wire
+from emulator.host.worker import Function, Worker
 
 DROP = (
     "WorkerID,WorkerStatus,WorkerType,UserID,FirstName,LastName,FullName,ManagerID,HireDate,Department,Division,CostCenter,"

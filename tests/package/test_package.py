@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from pathspec import GitIgnoreSpec
 
-from local.storage import Azurite
+from emulator.storage import Azurite
 from scripts.package import DEPLOYED, INSTALLED, PYTHON, PackageError, build, install
 from tests.infra.function_app import FunctionApp
 
 KINDS = (".py", ".yaml", ".json", ".txt", ".html", ".css", ".js", ".svg")  # of files that may be deployed
-DRIVER = ("errors.py", "wire.py", "worker.py")  # of local/host: how Azure's worker is driven
+DRIVER = ("errors.py", "wire.py", "worker.py")  # of emulator/host: how Azure's worker is driven
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +168,9 @@ class Drive:
 def drive(root: Path, app_dir: Path, python: Path, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Drive:
     """Every function has run once, with the app settings of the deployment and nothing of this checkout."""
     beside = tmp_path_factory.mktemp("driver")
-    (beside / "local" / "host").mkdir(parents=True)
+    (beside / "emulator" / "host").mkdir(parents=True)
     for name in DRIVER:
-        shutil.copy(root / "local" / "host" / name, beside / "local" / "host")
+        shutil.copy(root / "emulator" / "host" / name, beside / "emulator" / "host")
     shutil.copy(Path(__file__).with_name("drive.py"), beside)
     settings = json.loads((root / "infra" / "app-settings.json").read_text(encoding="utf-8"))
     connections = dict.fromkeys(("AzureWebJobsStorage", "DropStorage"), azurite.connection_string)

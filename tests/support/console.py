@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from shared.reporting.console import answer
-from shared.reporting.exchange import FORM, Request, Response
-from shared.wiring import House
+from shared.app import House
+from shared.console.console import answer
+from shared.console.exchange import FORM, Request, Response
 
 BASE = "/api/console"
 HOST = "127.0.0.1:7071"

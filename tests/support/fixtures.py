@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local import storage
-from local.npm import NotInstalled
+from emulator import storage
+from emulator.npm import NotInstalled
 from tests.support.clock import FakeClock
 from tests.support.house import Sending, scripted
 

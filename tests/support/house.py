@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 from azure.core.credentials import TokenCredential
 
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.storage import Storage
-from shared.adapters.tokens import Tokens
+from shared.app import SENDING_LEASE, House, assemble
+from shared.graph.tokens import Tokens
 from shared.model.runs import Receipt, Run
 from shared.settings import Settings
-from shared.wiring import SENDING_LEASE, House, assemble
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.storage import Storage
 from tests.support.clock import FakeClock
 from tests.support.graph import Identity, ScriptedGraph, endpoint
 

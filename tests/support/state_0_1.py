@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.memory import MemoryContainer, MemoryTable
-from shared.adapters.storage import Storage
-from shared.adapters.table import Query
+from shared.stores.memory import MemoryContainer, MemoryTable
+from shared.stores.storage import Storage
+from shared.stores.table import Query
 from tests.support.clock import FakeClock
 
 FOLDER = Path(__file__).parent.parent / "data" / "state" / "0.1.0"

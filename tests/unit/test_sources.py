@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model.errors import SourceError
-from shared.sources import Source, json_schema, near_source, no_such_source, read_source, read_sources
+from shared.sources.source import Source, json_schema, near_source, no_such_source, read_source, read_sources
 
 MINIMAL = """\
 source: staff

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from local.host.worker import Worker
-from local.storage import Azurite
+from emulator.host.worker import Worker
+from emulator.storage import Azurite
 from shared.settings import Settings
 
 SOURCE = """

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local.host import wire
-from local.host.configuration import expand, read_settings
-from local.host.schedule import parse_schedule
-from local.host.worker import Invocation, Worker
+from emulator.host import wire
+from emulator.host.configuration import expand, read_settings
+from emulator.host.schedule import parse_schedule
+from emulator.host.worker import Invocation, Worker
 from shared.model.errors import SettingsError
 from tests.worker.conftest import App
 
@@ -92,7 +92,7 @@ def test_a_misnamed_argument_would_be_refused_before_anything_runs(root: Path, t
     (tmp_path / "shared").symlink_to(root / "shared")
     shutil.copy(root / "host.json", tmp_path)
     refused = subprocess.run(
-        [sys.executable, "-m", "local.host", "--app-dir", tmp_path],
+        [sys.executable, "-m", "emulator.host", "--app-dir", tmp_path],
         cwd=root,
         capture_output=True,
         text=True,

@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.feed import Feed, employees, encoded
-from local.npm import NotInstalled
-from local.stack import Stack, Wanted
+from emulator.feed import Feed, employees, encoded
+from emulator.npm import NotInstalled
+from emulator.stack import Stack, Wanted
 from shared.model.runs import Run, RunState
 from shared.planning.decide import approve
 

@@ -10,9 +10,9 @@ from itertools import count
 
 import pytest
 
-from local.host import wire
-from local.host.worker import Invocation
-from shared.reporting.access import READER
+from emulator.host import wire
+from emulator.host.worker import Invocation
+from shared.console.access import READER
 from shared.settings import OPTIONAL, Settings
 from tests.support.console import principal
 from tests.worker.conftest import App, forget_settings

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from local.npm import LocalError
+from emulator.npm import LocalError
 from tests.infra.kusto.language_service import PACKAGES
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.npm import NotInstalled, Packages, find_node
+from emulator.npm import NotInstalled, Packages, find_node
 
 _HERE = Path(__file__).parent
 PACKAGES = Packages.cached(_HERE, "kusto")

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.adapters.channels import LogChannel, WebChannel
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.messages import plain, slack, teams
 from shared.alerting.raise_alerts import Alert, Change
+from shared.channels import LogChannel, WebChannel
 from shared.model.errors import ChannelError
 from tests.unit.alerting.world import NOW
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.alert_table import AlertTable
-from shared.adapters.memory import MemoryTable
 from shared.alerting.findings import Finding, Severity
 from shared.alerting.raise_alerts import Alert, Raised, raise_alerts, try_channels
 from shared.model.errors import ChannelError
+from shared.stores.alert_table import AlertTable
+from shared.stores.memory import MemoryTable
 from tests.support.guillotine import Guillotine, Killed
 from tests.unit.alerting.world import NOW
 

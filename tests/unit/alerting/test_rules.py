@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.log_tables import Unrecognised
 from shared.alerting.findings import RunWatch, Severity, Unread
 from shared.alerting.rules import NAMES
 from shared.collecting.checkpoint import Gap, LogFault
@@ -15,6 +14,7 @@ from shared.model.errors import Damage
 from shared.model.job import Quarantine, SynchronizationJob
 from shared.model.runs import Figures, RunState
 from shared.sending.stops import SendingStop
+from shared.stores.log_tables import Unrecognised
 from tests.unit.alerting.world import NOW, ago, found, rules, run, watched
 
 S = RunState

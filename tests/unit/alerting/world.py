@@ -11,7 +11,7 @@ from shared.alerting.rules import findings
 from shared.model.job import SynchronizationJob
 from shared.model.runs import DropVersion, Figures, Run, RunState, new_run
 from shared.sending.quota import Budget, Spent
-from shared.sources import Alerts
+from shared.sources.source import Alerts
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 RUNNING = SynchronizationJob("Active", "Active")

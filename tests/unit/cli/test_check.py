@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from cli.environment import Surroundings
 from cli.errors import CommandError
 from cli.main import app
-from local.feed import Feed, employees, encoded
-from shared.wiring import House
+from emulator.feed import Feed, employees, encoded
+from shared.app import House
 from tests.support.desk import Desk
 from tests.unit.cli.conftest import Rollcall
 
@@ -84,5 +84,5 @@ def test_help_loads_nothing_heavy() -> None:
     watch = "import sys\nfrom cli.main import app\ntry:\n    app(['--help'])\nfinally:\n    print(sorted(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, check=True, env=os.environ)
     assert "rollcall" in ran.stdout.lower()
-    for heavy in ("'azure.", "'httpx'", "'pydantic'", "'shared.wiring'"):
+    for heavy in ("'azure.", "'httpx'", "'pydantic'", "'shared.app'"):
         assert heavy not in ran.stdout

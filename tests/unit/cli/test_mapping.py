@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from cli.mapping.sample import sample_of
 from cli.mapping.suggest import Suggested, suggest
-from local.feed import Feed, employees, encoded
-from local.feed_contractors import contractors
+from emulator.feed import Feed, employees, encoded
+from emulator.feed_contractors import contractors
 from shared.files.records import read_records
 from shared.mapping.mapping import Rejection, mapping_of
-from shared.sources import read_source
+from shared.sources.source import read_source
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from shared.console.people_view import person_view
 from shared.model.runs import Run, RunState
 from shared.planning.decide import cancel
 from shared.planning.next_drop import NextDrop, expected
-from shared.reporting.people_view import person_view
 from tests.support.desk import Desk, people
 from tests.support.graph import cut, status, taken_then
 from tests.unit.cli.conftest import Rollcall

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.feed import Feed, employees, encoded
-from local.feed_faults import spoiled
+from emulator.feed import Feed, employees, encoded
+from emulator.feed_faults import spoiled
 from tests.support.desk import Desk, Row, as_csv, people
 from tests.unit.cli.conftest import Rollcall
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.entra import ControlError, Dials
+from emulator.entra import ControlError, Dials
 from tests.unit.entra.world import CSV, World, bulk, changes, outcome, person
 
 

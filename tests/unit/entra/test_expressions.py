@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.entra.errors import ExpressionError
-from local.entra.expressions import IGNORE, Context, Redacted, compile_text, parse
-from local.entra.expressions.tree import source_json
+from emulator.entra.errors import ExpressionError
+from emulator.entra.expressions import IGNORE, Context, Redacted, compile_text, parse
+from emulator.entra.expressions.tree import source_json
 
 PEOPLE = {
     "userName": "bjensen@example.com",

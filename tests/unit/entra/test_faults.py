@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.entra import ControlError
+from emulator.entra import ControlError
 from tests.unit.entra.world import World, bulk, person
 
 

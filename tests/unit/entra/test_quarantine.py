@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.entra.engine import Cycle
+from emulator.entra.engine import Cycle
 from tests.unit.entra.world import Json, World, outcome, person, steps
 
 

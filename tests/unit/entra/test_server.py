@@ -14,9 +14,9 @@ import httpx
 import pytest
 from azure.identity import ManagedIdentityCredential
 
-from local.entra import Dials
-from local.entra.__main__ import _value
-from local.entra.dials import dial_names
+from emulator.entra import Dials
+from emulator.entra.__main__ import _value
+from emulator.entra.dials import dial_names
 from tests.unit.entra.world import bulk, person
 
 PATIENCE = 20.0
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 @contextmanager
 def served(root: Path, *options: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The emulator's address and process."""
-    command = [sys.executable, "-m", "local.entra", "--port", "0", "--seed", "7", *options]
+    command = [sys.executable, "-m", "emulator.entra", "--port", "0", "--seed", "7", *options]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -101,7 +101,7 @@ def test_every_dial_is_an_option_and_a_wrong_one_is_refused(root: Path) -> None:
     assert dials["log_minimum"] == "none"
     assert (dials["unknown_action"], dials["unknown_action_share"]) == ("reconcile", 0.5)
     wrong = subprocess.run(
-        [sys.executable, "-m", "local.entra", "--quota-window", "weekly"], cwd=root, capture_output=True, check=False
+        [sys.executable, "-m", "emulator.entra", "--quota-window", "weekly"], cwd=root, capture_output=True, check=False
     )
     assert wrong.returncode == 2
     assert b"quota_window" in wrong.stderr

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from local.entra import Dials, Entra, EntraTransport
-from local.entra.state import App
+from emulator.entra import Dials, Entra, EntraTransport
+from emulator.entra.state import App
 
 Json = dict[str, Any]
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.files.records import Record, read_records
 from shared.model.errors import DropError
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 FILES = Path(__file__).parents[2] / "data" / "nasty"
 PACKED = ("gzip-two-members.csv.gz", "zip.zip", "excel.xlsx", "excel-dates.xlsx", "zip-of-a-mac.zip")

@@ -9,7 +9,7 @@ import pytest
 from shared.files.damage import Damage
 from shared.files.records import read_records
 from shared.model.errors import DropChanged
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 HEADER = ("Id", "Name", "Note")
 CLEAN = "1,Jürgen,\n"

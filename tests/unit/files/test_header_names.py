@@ -8,7 +8,7 @@ from shared.files.header_names import folded, line_of_header, visible
 from shared.files.records import read_records
 from shared.mapping.mapping import mapping_of
 from shared.model.errors import DropError
-from shared.sources import Source
+from shared.sources.source import Source
 
 SAYS = {
     "source": "staff",

@@ -12,7 +12,7 @@ import pytest
 from shared.files.records import read_records
 from shared.mapping.mapping import Person, mapping_of
 from shared.model.errors import DropError
-from shared.sources import Csv, read_source
+from shared.sources.source import Csv, read_source
 
 FILES = Path(__file__).parents[2] / "data" / "nasty"
 VERDICTS: dict[str, dict[str, Any]] = json.loads((FILES / "verdicts.json").read_text(encoding="utf-8"))

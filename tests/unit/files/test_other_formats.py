@@ -8,7 +8,7 @@ import pytest
 
 from shared.files.records import read_records
 from shared.model.errors import DropError
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 WANTED = ("Id", "Name")
 

@@ -9,7 +9,7 @@ import pytest
 from shared.files.records import Record, Table, read_records
 from shared.model.errors import DropChanged, DropError
 from shared.model.limits import MAX_CELL_CHARACTERS, MAX_OPEN_QUOTES, MAX_RECORD_CHARACTERS
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 AUTO = Csv()
 

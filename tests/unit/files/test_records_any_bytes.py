@@ -18,7 +18,7 @@ from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.model import scim
 from shared.model.csv_cells import csv_line
 from shared.model.errors import DropError
-from shared.sources import Csv, Source, read_sources
+from shared.sources.source import Csv, Source, read_sources
 
 SOURCES, FAULTS = read_sources(Path(__file__).parents[3] / "sources")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "latin-1")

@@ -6,7 +6,7 @@ import pytest
 
 from shared.files.records import Table, read_records
 from shared.model.errors import DropError
-from shared.sources import Csv
+from shared.sources.source import Csv
 
 NAMES = "Id;Name;Stadt\n1;Jürgen Groß;Köln\n2;Zoë Ångström;Málaga\n3;Ana Conceição;São Paulo\n"
 CELLS = [["1", "Jürgen Groß", "Köln"], ["2", "Zoë Ångström", "Málaga"], ["3", "Ana Conceição", "São Paulo"]]

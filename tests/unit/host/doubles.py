@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from local.host.blobs import FoundBlob
-from local.host.errors import AccountUnreachable
-from local.host.timers import ScheduleStatus
-from local.host.wire import Trigger, TypedData
-from local.host.worker import Failure, Invocation
+from emulator.host.blobs import FoundBlob
+from emulator.host.errors import AccountUnreachable
+from emulator.host.timers import ScheduleStatus
+from emulator.host.wire import Trigger, TypedData
+from emulator.host.worker import Failure, Invocation
 
 MORNING = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
-from local.host.account import POISON_QUEUE, Account, AccountContainer, AccountMonitor
-from local.host.errors import AccountUnreachable, ConfigurationError
-from local.host.timers import ScheduleStatus
-from local.storage import Azurite
+from emulator.host.account import POISON_QUEUE, Account, AccountContainer, AccountMonitor
+from emulator.host.errors import AccountUnreachable, ConfigurationError
+from emulator.host.timers import ScheduleStatus
+from emulator.storage import Azurite
 from tests.unit.host.doubles import MORNING
 
 

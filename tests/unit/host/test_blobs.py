@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from local.host.blobs import BlobTrigger, Delivery, PathPattern
-from local.host.dispatch import Dispatcher
-from local.host.errors import AccountUnreachable, ConfigurationError
-from local.host.wire import Trigger
+from emulator.host.blobs import BlobTrigger, Delivery, PathPattern
+from emulator.host.dispatch import Dispatcher
+from emulator.host.errors import AccountUnreachable, ConfigurationError
+from emulator.host.wire import Trigger
 from tests.unit.host.doubles import Functions, Shelf
 
 ONCE = Delivery("DropStorage", tries=3, parallelism=2)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.host.configuration import HostJson, expand, read_settings
-from local.host.errors import ConfigurationError
+from emulator.host.configuration import HostJson, expand, read_settings
+from emulator.host.errors import ConfigurationError
 
 
 def write(folder: Path, document: object) -> Path:

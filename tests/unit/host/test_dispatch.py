@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from local.host import wire
-from local.host.dispatch import Dispatcher
-from local.host.errors import HostStopping, WaitedTooLong
-from local.host.wire import Trigger
-from local.host.worker import Failure, Invocation
+from emulator.host import wire
+from emulator.host.dispatch import Dispatcher
+from emulator.host.errors import HostStopping, WaitedTooLong
+from emulator.host.wire import Trigger
+from emulator.host.worker import Failure, Invocation
 from tests.unit.host.doubles import MORNING, Functions
 
 

@@ -1,4 +1,4 @@
-"""The whole host as a person starts it: `python -m local.host`, an app with every trigger, real storage protocol."""
+"""The whole host as a person starts it: `python -m emulator.host`, an app with every trigger, real storage protocol."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueServiceClient
 
-from local.storage import Azurite
+from emulator.storage import Azurite
 
 APP = Path(__file__).parent / "app"
 KEYS = {"ROLLCALL_HOST_MASTER_KEY": "the-master", "ROLLCALL_HOST_FUNCTION_KEY": "the-function"}
@@ -69,7 +69,7 @@ def settings(azurite: Azurite) -> dict[str, str]:
 
 def launch(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "local.host", "--app-dir", str(folder), *arguments],
+        [sys.executable, "-m", "emulator.host", "--app-dir", str(folder), *arguments],
         env={"PATH": os.environ["PATH"], **KEYS},  # nothing of ours that would win over local.settings.json
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

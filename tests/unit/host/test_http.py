@@ -5,13 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
-from local.host.admin import Verbs
-from local.host.dispatch import Dispatcher
-from local.host.errors import ConfigurationError, PortTaken, UnknownFunction
-from local.host.http import HttpTrigger, Keys, http_paths
-from local.host.server import HttpServer, application
-from local.host.wire import Message, RpcHttpCookie, Trigger, TypedData
-from local.host.worker import Binding, Function, Invocation
+from emulator.host.admin import Verbs
+from emulator.host.dispatch import Dispatcher
+from emulator.host.errors import ConfigurationError, PortTaken, UnknownFunction
+from emulator.host.http import HttpTrigger, Keys, http_paths
+from emulator.host.server import HttpServer, application
+from emulator.host.wire import Message, RpcHttpCookie, Trigger, TypedData
+from emulator.host.worker import Binding, Function, Invocation
 from tests.unit.host.doubles import MORNING, Functions
 
 KEYS = Keys(master="the-master", function="the-function")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.host.errors import ConfigurationError
-from local.host.schedule import parse_schedule, parse_time_span
+from emulator.host.errors import ConfigurationError
+from emulator.host.schedule import parse_schedule, parse_time_span
 from tests.unit.host.doubles import MORNING
 
 

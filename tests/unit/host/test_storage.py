@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from local import storage
-from local.npm import NotInstalled
-from local.storage import Azurite
+from emulator import storage
+from emulator.npm import NotInstalled
+from emulator.storage import Azurite
 
 STARTS_AND_IS_KILLED = """
 import os, signal
-from local import storage
+from emulator import storage
 running = storage.start()
 print(running.endpoints["Blob"].rpartition(":")[2], flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local.host.dispatch import Dispatcher
-from local.host.schedule import parse_schedule
-from local.host.timers import ScheduleStatus, Timer
-from local.host.wire import Trigger
+from emulator.host.dispatch import Dispatcher
+from emulator.host.schedule import parse_schedule
+from emulator.host.timers import ScheduleStatus, Timer
+from emulator.host.wire import Trigger
 from tests.unit.host.doubles import MORNING, Functions, Remembered, TestClock
 
 EVERY_MINUTE = "0 * * * * *"

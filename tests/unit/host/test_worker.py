@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local.host import wire
-from local.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
-from local.host.worker import Worker
+from emulator.host import wire
+from emulator.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
+from emulator.host.worker import Worker
 
 HEAD = "import azure.functions as func\napp = func.FunctionApp()\n"
 TIMER = """

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.files.records import Batch, Record, read_records
 from shared.mapping.columns import FEW, Columns
 from shared.mapping.mapping import Mapping, Person
-from shared.sources import Csv, Source, read_source
+from shared.sources.source import Csv, Source, read_source
 
 HEADER = ("Id", "Login", "Status", "First", "Mail", "Phone", "Cell", "Boss", "Since", "Days", "Word")
 EXTENSION = "urn:ietf:params:scim:schemas:extension:own:1.0:User"

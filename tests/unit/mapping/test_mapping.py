@@ -9,7 +9,7 @@ import pytest
 from shared.files.records import Fault, Record
 from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.model.errors import DropError
-from shared.sources import Source, read_source
+from shared.sources.source import Source, read_source
 
 EXTENSION = "urn:ietf:params:scim:schemas:extension:csv:1.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from local.feed import Feed, employees, encoded
-from local.feed_contractors import contractors
+from emulator.feed import Feed, employees, encoded
+from emulator.feed_contractors import contractors
 from shared.files.records import read_records
 from shared.mapping.mapping import Person, mapping_of
 from shared.planning.survey import MAPPING_VERSION
-from shared.sources import read_source
+from shared.sources.source import read_source
 
 FEEDS = {"employees": employees, "contractors": contractors}
 SAID = (1, "c9cf1e760bc8d416")

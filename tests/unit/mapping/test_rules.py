@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.mapping.rules import ABSENT, BadValue, compile_rule
 from shared.model import scim
-from shared.source_rules import Rule
+from shared.sources.rules import Rule
 
 OWN = "urn:ietf:params:scim:schemas:extension:csv:1.0:User:Own"
 

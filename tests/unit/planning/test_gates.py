@@ -10,7 +10,7 @@ import pytest
 from shared.model.changes import Action, Change, Tally
 from shared.model.plan import Tripped
 from shared.planning.gates import Facts, exceeds, judge
-from shared.sources import Gates
+from shared.sources.source import Gates
 
 FACTS = Facts(known=1000, present=1000, in_file=1000, records=1000, rejected=0, duplicates=0, full=True)
 OPEN = dict.fromkeys(

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.container import RunFiles
-from shared.adapters.memory import MemoryContainer
-from shared.adapters.people_store import PeopleBlobs
 from shared.model.errors import DropError
 from shared.model.plan import Plan, decode_plan, plan_hash
 from shared.model.runs import Answer, Receipt, Run, new_run
@@ -21,7 +18,10 @@ from shared.planning.plan_drop import plan_drop
 from shared.planning.survey import source_hash
 from shared.run_folder.people_csv import read_people
 from shared.sending.apply_accepted import apply_accepted
-from shared.sources import Source
+from shared.sources.source import Source
+from shared.stores.container import RunFiles
+from shared.stores.memory import MemoryContainer
+from shared.stores.people_store import PeopleBlobs
 from tests.support.desk import COLUMNS, Row, as_csv
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

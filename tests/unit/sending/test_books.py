@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.adapters.ledger import TableLedger
-from shared.adapters.memory import MemoryTable
 from shared.model.errors import StaleRun, StorageError
 from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
 from shared.sending.books import LAST_TRIES, Receipts, save_on_the_way
+from shared.stores.ledger import TableLedger
+from shared.stores.memory import MemoryTable
 from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.adapters.memory import MemoryTable
-from shared.adapters.quota_table import QuotaTable
 from shared.model.plan import Lane
 from shared.sending.quota import BLOCK, PROBE_AFTER, Budget, Quota, Spent, finished_at
+from shared.stores.memory import MemoryTable
+from shared.stores.quota_table import QuotaTable
 from tests.support.clock import FakeClock
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

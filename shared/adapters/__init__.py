@@ -1,1 +1,0 @@
-"""The rim: the only package that does I/O, and the twins of what it does."""

@@ -1,0 +1,433 @@
+"""The composition root: the one place that chooses real things. `live(environ)` is the app.
+
+`assemble` puts the same house together over other things: twins, another clock.
+Nothing here decides anything; every decision is a story's. What only some triggers need is a room: it is loaded and
+built when it is first used, so a process that is started for a drop reads no templates and no certificates.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property, partial
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from shared.clock import SystemClock
+from shared.files.records import Drop
+from shared.graph.endpoints import Endpoints
+from shared.graph.tokens import OfApp, OfPerson, Tokens
+from shared.model.endpoint import TrustedHosts
+from shared.model.errors import RollcallError, SettingsError
+from shared.model.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
+from shared.model.runs import Run
+from shared.sending.pacing import Pacer
+from shared.sending.quota import Budget, Quota
+from shared.settings import Settings, environment_for_alerts
+from shared.sources.folder import SourceFolder
+from shared.stores.container import RunFiles
+from shared.stores.damage_table import DamageTable
+from shared.stores.ledger import TableLedger
+from shared.stores.log_tables import CheckpointTable, LogTable
+from shared.stores.outcome_table import OutcomeTable
+from shared.stores.people_store import PeopleBlobs
+from shared.stores.quota_table import QuotaTable
+from shared.stores.state_format import StateFormat
+from shared.stores.stop_table import StopTable
+from shared.stores.storage import Storage, live_storage, local_storage, version_of
+from shared.stores.versioned import VersionedTable
+
+if TYPE_CHECKING:
+    import httpx
+    from azure.core.credentials import TokenCredential
+
+    from shared.alerting.raise_alerts import AlertStore, Channel, Raised
+    from shared.alerting.watching import Watcher
+    from shared.collecting.collect_logs import Collected, Collector
+    from shared.collecting.retention import Retention
+    from shared.console.console import Console
+    from shared.console.report import Reporter
+    from shared.graph.job import GraphJob
+    from shared.model.clock import Clock
+    from shared.model.endpoint import Endpoint
+    from shared.model.job import SynchronizationJob
+    from shared.planning.receive_drop import Planner
+    from shared.sending.send_run import Sender
+    from shared.sending.send_runs import Sent
+    from shared.status.reads import StatusReads
+    from shared.stores.alert_table import AlertTable
+    from shared.stores.state_repair import Repairs
+
+SENDING_LEASE = "sending.lease"
+
+Built = TypeVar("Built")
+
+
+def room(build: Callable[[House], Built]) -> cached_property[Built]:
+    """A part of the house, built when it is first used. Two who need it at once get the same: it may hold a pace."""
+
+    def once(house: House) -> Built:
+        with house.building:
+            rooms = vars(house)
+            if build.__name__ not in rooms:
+                rooms[build.__name__] = build(house)
+            return cast("Built", rooms[build.__name__])
+
+    return cached_property(once)
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything Rollcall does, ready to be called by a trigger or a command."""
+
+    settings: Settings
+    storage: Storage
+    connect: Callable[[], httpx.Client]
+    tokens: Tokens
+    clock: Clock
+    chance: Callable[[], float]
+    hosts: TrustedHosts
+    sources: SourceFolder
+    endpoints: Endpoints
+    ledger: TableLedger
+    files: RunFiles
+    log: LogTable
+    checkpoints: CheckpointTable
+    outcomes: OutcomeTable
+    people: PeopleBlobs
+    quotas: QuotaTable
+    stops: StopTable
+    alert_rows: VersionedTable
+    state: StateFormat
+    damages: DamageTable
+    building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
+
+    def plan_drop(self, drop: Drop, tell: Callable[[Run], object] = lambda run: None) -> Run:
+        """A drop has arrived. `tell` hears of other runs that were planned, or came to their end, on the way."""
+        from shared.planning.receive_drop import receive_drop
+
+        with self.step():
+            return receive_drop(replace(self.planner, tell=tell), drop)
+
+    def send_runs(self, tell: Callable[[Run], object] = lambda run: None) -> Sent:
+        """Plan what a lost planner has left behind, then send what may be sent now, all within the budget of a tick.
+        `tell` hears of each run that was planned, or came to its end, on the way.
+        """
+        from shared.sending.send_runs import send_runs
+
+        with self.step():
+            since = self.clock.elapsed()
+            try:
+                self._plan_left_behind(tell)
+            finally:  # what is planned is sent, whatever is wrong with a plan
+                spent = timedelta(seconds=self.clock.elapsed() - since)
+                sent = send_runs(replace(self.sender, budget=max(timedelta(), self.sender.budget - spent)))
+            return sent
+
+    def _plan_left_behind(self, tell: Callable[[Run], object]) -> None:
+        from shared.planning.claims import LOOKED_AT, left_behind
+
+        claim = timedelta(seconds=self.settings.plan_claim_seconds)
+        if sources := left_behind(self.ledger.runs(states=LOOKED_AT), self.clock.now(), claim):
+            from shared.planning.receive_drop import plan_each
+
+            plan_each(replace(self.planner, tell=tell), sources)
+
+    def collect_logs(self) -> Collected:
+        """Read the provisioning log, settle what is answered, and write its reports."""
+        from shared.collecting.collect_logs import collect_logs
+
+        with self.step():
+            collected = collect_logs(self.collector)
+            if to_report := (*collected.settled, *collected.corrected):
+                from shared.console.report import write_reports
+
+                write_reports(self.reporter, to_report)
+            return collected
+
+    def budget(self) -> Budget:
+        """The calls the tenant has made and has left, as of now."""
+        return self.quotas.read().at(self.clock.now())
+
+    def raise_alerts(self) -> Raised:
+        """Look at everything, and tell people what they should know."""
+        from shared.alerting.raise_alerts import raise_alerts
+        from shared.alerting.rules import findings
+        from shared.alerting.watching import watch
+
+        with self.step():
+            self.damages.look_again()
+            seen, now = watch(self.watcher), self.clock.now()
+            return raise_alerts(findings(seen), self.alerts, self.channels, now, seen.could_not_see)
+
+    def alert_about_settings(self, faults: Iterable[str]) -> Raised:
+        """Alert people to settings that keep the app from starting. Other alerts stay as they are."""
+        from shared.alerting.raise_alerts import raise_alerts
+        from shared.alerting.rules import settings
+
+        with self.step():
+            return raise_alerts(list(settings(faults)), self.alerts, self.channels, self.clock.now(), lambda _: True)
+
+    def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
+        """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
+        from shared.collecting.retention import forget_old
+        from shared.console.report import missing_reports, write_reports
+        from shared.planning.receive_drop import sweep
+
+        now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
+        versions = (drop for drop in self.storage.drops.versions() if from_age <= now - drop.last_modified < to_age)
+        with self.step():
+            try:
+                counts = sweep(replace(self.planner, tell=tell), versions)
+                write_reports(self.reporter, missing_reports(self.reporter))
+            finally:  # what is old goes whatever is wrong with one source
+                forget_old(self.retention)
+            return counts
+
+    def health(self) -> dict[str, object]:
+        """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
+        from shared.functions.health import Checkup, health
+
+        drops, damages = self.storage.drops, self.damages.found
+        left_out = self.settings.left_out
+        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages, left_out))
+
+    @property
+    def repairs(self) -> Repairs:
+        """What is damaged, and what can be done about it."""
+        from shared.stores.state_repair import Repairs
+
+        stores = self.storage, self.ledger, self.files, self.people
+        return Repairs(*stores, self.state, self.damages, self.clock.now)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """What every trigger needs around its work: a state that this release can read, and damage that is kept."""
+        self.state.ensure()
+        try:
+            yield
+        finally:
+            self.damages.keep()
+
+    @room
+    def client(self) -> httpx.Client:
+        return self.connect()
+
+    @room
+    def job(self) -> GraphJob:
+        from shared.graph.job import GraphJob
+
+        return GraphJob(lambda: self.client, self.tokens, self.hosts, self.clock.now)
+
+    @room
+    def planner(self) -> Planner:
+        from shared.planning.receive_drop import Planner
+
+        return Planner(
+            self.ledger,
+            self.files,
+            self.people,
+            self.endpoints.source,
+            self.storage.drops.drop,
+            lambda name: self.endpoints.nulls_flow(name, self.job),
+            self.clock.now,
+            self.clock.elapsed,
+            timedelta(seconds=self.settings.plan_claim_seconds),
+            versions=self.storage.drops.versions,
+        )
+
+    @room
+    def sender(self) -> Sender:
+        from shared.graph.upload_and_log import GraphUpload
+        from shared.sending.send_run import Sender
+
+        return Sender(
+            self.ledger, self.files,
+            GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
+            self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
+            lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
+            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
+            self.endpoints.today, self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
+        )  # fmt: skip
+
+    @room
+    def collector(self) -> Collector:
+        from shared.collecting.checkpoint import Reach
+        from shared.collecting.collect_logs import Collector
+        from shared.graph.upload_and_log import GraphLog
+
+        lag, overlap = self.settings.log_lag_seconds, self.settings.log_overlap_seconds
+        return Collector(
+            self.ledger, self.files,
+            GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW)),
+            self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
+            self.job.read, new_id,
+            Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,
+            lambda: self.damages.runs_in("outcomes_table"),
+        )  # fmt: skip
+
+    @room
+    def watcher(self) -> Watcher:
+        from shared.alerting.watching import Watcher
+
+        return Watcher(
+            reads=self._status(self.job.read),
+            unrecognised=self.checkpoints.unrecognised,
+            source_faults=self.sources.faults,
+            setting_faults=self.settings.left_out,
+        )
+
+    @room
+    def alerts(self) -> AlertTable:
+        from shared.stores.alert_table import AlertTable
+
+        return AlertTable(self.alert_rows)
+
+    @room
+    def channels(self) -> tuple[Channel, ...]:
+        from shared.channels import channels
+
+        return channels(self.settings, self.client, self.clock.now)
+
+    @room
+    def retention(self) -> Retention:
+        from shared.collecting.retention import Retention
+
+        stores, kept_for = (self.ledger, self.log, self.outcomes, self.storage.drops), self.settings.retention
+        return Retention(*stores, kept_for, self.clock.now, self.quotas.forget, self.alerts.forget)
+
+    @room
+    def status(self) -> StatusReads:
+        """For the console: what Graph said of a job is good for a moment."""
+        from shared.graph.job import JobBook
+
+        return self._status(JobBook(self.job, self.clock.elapsed).facts)
+
+    def _status(self, job: Callable[[Endpoint], SynchronizationJob]) -> StatusReads:
+        from shared.status.reads import StatusReads
+
+        return StatusReads(
+            ledger=self.ledger,
+            artefacts=self.files,
+            sources=self.sources.sources,
+            endpoints=self.endpoints.all,
+            job=job,
+            checkpoint=self.checkpoints.get,
+            budget=self.budget,
+            now=self.clock.now,
+            stops=self.stops,
+            damages=self.damages.found,
+            log_fault=self.checkpoints.last_fault,
+            log_gaps=self.checkpoints.gaps,
+        )
+
+    @room
+    def reporter(self) -> Reporter:
+        from shared.console.rendering import Pages
+        from shared.console.report import Reporter
+
+        return Reporter(self.status, self.files, Pages(), self.settings.console_url)
+
+    @room
+    def console(self) -> Console:
+        from shared.console.console import Console
+        from shared.console.people_view import Memory
+        from shared.stores.console_secrets import door
+        from shared.stores.log_reads import LogBook
+
+        now, reads, pages = self.clock.now, self.status, self.reporter.pages
+        book = LogBook(self.log, self.outcomes, self.endpoints.all)
+        memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
+        entry = door(self.settings, self.storage.state, now, self.damages)
+        return Console(entry, pages, reads, memory, self.files, self.alerts, book, now, self.endpoints.today)
+
+
+def new_id() -> str:
+    """A name that nothing else has."""
+    return uuid.uuid4().hex
+
+
+def live(environ: Mapping[str, str]) -> House:
+    """The house on Azure (or on the local emulators that the settings name). Raises SettingsError."""
+    settings = Settings.read(environ)
+    if settings.sources_dir and not settings.sources_folder.is_dir():  # drops would be rejected for it
+        raise SettingsError(["SOURCES_DIR: there is no such folder", *settings.left_out])
+    clock = SystemClock()
+
+    def credential() -> TokenCredential:
+        from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+        if "IDENTITY_ENDPOINT" in environ:
+            return ManagedIdentityCredential(client_id=settings.client_id or None)
+        return DefaultAzureCredential()
+
+    opens = OfApp if "IDENTITY_ENDPOINT" in environ else OfPerson
+    storage = local_storage(settings) if settings.connection_string else live_storage(settings, opens(credential()))
+    connect = partial(_client, settings)
+    return assemble(settings, storage, connect, Tokens(credential, clock.now), clock, random.random)
+
+
+def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], raised: AlertStore) -> Raised:
+    """Alert people to settings that keep the app from starting, through the channels whose settings are right.
+
+    They get each alert once where storage can be used without the faulty settings; else once for each store `raised`.
+    """
+    faults = list(faults)
+    left, can_store = environment_for_alerts(environ, faults)
+    if can_store:
+        with suppress(RollcallError):  # storage may be what is wrong
+            return live(left).alert_about_settings(faults)
+    from shared.alerting.raise_alerts import raise_alerts
+    from shared.alerting.rules import settings
+    from shared.channels import channels
+
+    now = SystemClock().now
+    with _client(read := Settings.read(left)) as client:
+        return raise_alerts(list(settings(faults)), raised, channels(read, client, now), now(), lambda _: True)
+
+
+def _client(settings: Settings) -> httpx.Client:
+    import httpx
+
+    timeout = httpx.Timeout(settings.graph_seconds, connect=min(10, settings.graph_seconds))
+    return httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=settings.send_concurrency + 2))
+
+
+def assemble(
+    settings: Settings,
+    storage: Storage,
+    connect: Callable[[], httpx.Client],
+    tokens: Tokens,
+    clock: Clock,
+    chance: Callable[[], float],
+) -> House:
+    """The house over these things."""
+    sources, hosts = SourceFolder(settings.sources_folder), TrustedHosts(settings.local_graph_url)
+    damages = DamageTable(clock.now, lambda spot: version_of(storage, spot), lambda damage: ledger.is_beyond(damage))
+
+    def table(field: str, name: str) -> VersionedTable:
+        return VersionedTable(getattr(storage, field), field, name, damages)
+
+    alerts = table("alerts_table", settings.alerts_table)
+    damages.use(alerts)
+    quota = table("quota_table", settings.quota_table)
+    ledger = TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table))
+    return House(
+        settings, storage, connect, tokens, clock, chance, hosts, sources,
+        Endpoints(sources, hosts),
+        ledger,
+        RunFiles(storage.runs, damages),
+        LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
+        CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),
+        OutcomeTable(table("outcomes_table", settings.outcomes_table)),
+        PeopleBlobs(storage.state, settings.state_container, damages),
+        QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
+        StopTable(quota),
+        alerts,
+        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE, clock.elapsed), clock.now, damages),
+        damages,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Microsoft Graph: uploads, the provisioning log, jobs, and what set-up changes."""

@@ -1,0 +1,100 @@
+"""What differs between two schemas; a backup fitted to another app. Enters: schemas. Leaves: lines, a schema. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from shared.model.errors import ConfigurationError
+from shared.provisioning_app.schema import MappingRow, object_mapping, rows, rule, source_attributes, target_attributes
+from shared.provisioning_app.tenant import Json
+
+_OF_THE_JOB = ("id", "version")
+
+
+def differences(old: Json, new: Json) -> tuple[str, ...]:
+    """A line for each mapping, attribute and filter that `new` adds (+), drops (-) or changes (~)."""
+    lines = [*_mappings(old, new), *_lists("sent attribute", source_attributes(old), source_attributes(new))]
+    lines += _lists("account attribute", target_attributes(old), target_attributes(new))
+    if object_mapping(old).get("scope") != object_mapping(new).get("scope"):
+        lines.append("~ scoping filters")
+    if not lines and bare(old) != bare(new):
+        lines.append("~ something else in the schema: compare the files")
+    return tuple(lines)
+
+
+def bare(schema: Json) -> Json:
+    """The schema without what belongs to one job only."""
+    found = {name: value for name, value in copy.deepcopy(schema).items() if _is_shared(name)}
+    for part in (*found.get("directories", ()), *found.get("synchronizationRules", ())):
+        for name in ("id", "version", "discoveryDateTime"):
+            part.pop(name, None)
+    return found
+
+
+def _is_shared(name: str) -> bool:
+    return name not in _OF_THE_JOB and not name.startswith("@odata.")
+
+
+def fitted(backup: Json, current: Json) -> Json:
+    """A backup, with the ids of the job it is restored into: directories and rules are found by name (C6).
+
+    Raises ConfigurationError where the backup is of an app with another target.
+    """
+    ids = {str(each.get("name")): each.get("id") for each in current["directories"]}
+    new = {name: value for name, value in copy.deepcopy(backup).items() if not name.startswith("@odata.")}
+    for directory in new["directories"]:
+        if str(directory.get("name")) not in ids:
+            raise ConfigurationError(
+                f"the backup has a directory {directory.get('name')!r}, this app has {', '.join(ids)}: "
+                "it is of an app with another target"
+            )
+        directory["id"] = ids[str(directory.get("name"))]
+    for name in ("id", "version"):
+        if name in current:
+            new[name] = current[name]
+    if rule(new).get("id") and rule(current).get("id"):
+        rule(new)["id"] = rule(current)["id"]
+    return new
+
+
+def _mappings(old: Json, new: Json) -> Iterator[str]:
+    before = {row.target: row for row in rows(old)}
+    after = {row.target: row for row in rows(new)}
+    for target in sorted(before.keys() | after.keys(), key=str.casefold):
+        if target not in after:
+            yield f"- {target} <- {_said(before[target])}"
+        elif target not in before:
+            yield f"+ {target} <- {_said(after[target])}"
+        elif before[target] != after[target]:
+            yield f"~ {target} <- {_said(after[target])}   (before: {_said(before[target])})"
+
+
+def _said(row: MappingRow) -> str:
+    told = row.expression or f'"{row.default}"'
+    if row.expression and row.default:
+        told += f" else {row.default!r}"
+    if row.when != "always":
+        told += f", {row.when} only"
+    return told + (f", matching {row.matching}" if row.matching else "")
+
+
+def _lists(what: str, old: list[Json], new: list[Json]) -> Iterator[str]:
+    before, after = _by_name(old), _by_name(new)
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"- {what} {name}"
+        elif name not in before:
+            yield f"+ {what} {name} ({after[name].get('type')})"
+        elif before[name] != after[name]:
+            yield f"~ {what} {name}: {_changed(before[name], after[name])}"
+
+
+def _changed(before: Json, after: Json) -> str:
+    names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+    return ", ".join(f"{name} {before.get(name)!r} -> {after.get(name)!r}" for name in names)
+
+
+def _by_name(attributes: list[Json]) -> dict[str, dict[str, Any]]:
+    return {str(each.get("name")): each for each in attributes}

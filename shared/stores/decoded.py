@@ -1,0 +1,166 @@
+"""Rows as values: each row is decoded alone. One that does not read is set aside and named, and stops no other row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from shared.model.errors import Damage, Damaged, Missing, NewerState, RollcallError
+from shared.stores.container import Container
+from shared.stores.noting import DEPLOY, REPAIR, Damages, NotNoted, Spot
+from shared.stores.table import Entity, Query, Row, Table
+
+T = TypeVar("T")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One kind of rows: how it is decoded, and what its damage means. `what` and the others get the keys at least."""
+
+    decode: Callable[[Row], T]
+    what: Callable[[Entity], str]
+    remedy: str = REPAIR
+    source: Callable[[Entity], str] = lambda entity: ""
+    run_id: Callable[[Entity], str] = lambda entity: ""
+
+
+@dataclass(frozen=True)
+class BlobKind:
+    """One kind of blobs that rows name: the field of Storage, and what damage of one means."""
+
+    store: str
+    what: str
+    remedy: str
+
+
+class Lacks(Exception):
+    """A blob that a row names is missing."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path)
+
+
+class DecodedTable:
+    """A table whose rows are decoded one by one. `store` is its field of Storage, `name` what the account calls it."""
+
+    def __init__(self, table: Table, store: str = "", name: str = "", damages: Damages | None = None) -> None:
+        self._table = table
+        self._store = store
+        self._name = name or store
+        self._damages = damages or NotNoted()
+
+    def each(self, query: Query, kind: Kind[T]) -> Iterator[T]:
+        """The rows of a query as values. A row that does not read is noted and left out."""
+        for row in self.stored(query):
+            try:
+                yield self.decoded(row, kind)
+            except Damaged:
+                continue
+
+    def one(self, partition: str, row: str, kind: Kind[T]) -> T:
+        """One row as a value. Raises Missing; Damaged where it does not read, which is noted."""
+        return self.decoded(self._table.get(partition, row), kind)
+
+    def decoded(self, row: Row, kind: Kind[T]) -> T:
+        """The value of a row. Raises Damaged, which is noted."""
+        try:
+            return kind.decode(self._looked_at(row))
+        except Damaged:
+            raise
+        except NewerState as error:
+            raise self.damaged(row, kind, str(error), newer=True) from None
+        except Lacks as error:
+            raise self.damaged(
+                row, kind, f"the blob {error.path}, which it names, is missing", lacks=error.path
+            ) from None
+        except RollcallError:
+            raise  # something else that decoding needs could not be read
+        except Exception as error:  # noqa: BLE001 - a damaged row may raise anything
+            raise self.damaged(row, kind, fault_of(error)) from None
+
+    def damaged(self, row: Row, kind: Kind[T], fault: str, *, newer: bool = False, lacks: str = "") -> Damaged:
+        """The error for a row, which is noted."""
+        entity = row.entity
+        partition, key = str(entity["PartitionKey"]), str(entity["RowKey"])
+        place = f"table {self._name}, partition {partition}, row {key}"
+        remedy = DEPLOY if newer else kind.remedy
+        damage = Damage(place, kind.what(entity), fault, remedy, kind.source(entity), kind.run_id(entity), newer)
+        self._damages.note(damage, Spot(self._store, row.etag, partition, key, lacks=lacks))
+        return Damaged(damage)
+
+    def blob(self, container: Container, path: str, decode: Callable[[bytes], T], kind: BlobKind) -> T:
+        """The value of a blob that a row names. Raises Lacks; Damaged, which is noted."""
+        try:
+            content, etag = container.get(path)
+        except Missing:
+            raise Lacks(path) from None
+        try:
+            return decode(content)
+        except Exception as error:  # noqa: BLE001 - a damaged blob may raise anything
+            place = f"blob {path} of the container of the {kind.store}"
+            damage = Damage(place, kind.what, fault_of(error), kind.remedy)
+            self._damages.note(damage, Spot(kind.store, etag, path=path))
+            raise Damaged(damage) from None
+
+    def _looked_at(self, row: Row) -> Row:
+        return row
+
+    def stored(self, query: Query) -> Iterator[Row]:
+        """The rows of a query as they are stored, to be decoded one by one."""
+        return self._table.rows(query)
+
+    def stored_one(self, partition: str, row: str) -> Row:
+        """One row as it is stored, to be decoded. Raises Missing."""
+        return self._table.get(partition, row)
+
+    def create(self) -> None:
+        """Make sure the table exists."""
+        self._table.create()
+
+    def insert(self, entity: Entity) -> str:
+        """Add an entity and return its ETag. Raises Present."""
+        return self._table.insert(entity)
+
+    def get(self, partition: str, row: str) -> Row:
+        """One entity. Raises Missing."""
+        return self._table.get(partition, row)
+
+    def replace(self, entity: Entity, etag: str) -> str:
+        """Write an entity if its ETag is this one, and return the new one. Raises Changed, Missing."""
+        return self._table.replace(entity, etag)
+
+    def upsert(self, entities: Iterable[Entity]) -> None:
+        """Write entities whatever was there."""
+        self._table.upsert(entities)
+
+    def insert_missing(self, entities: Iterable[Entity]) -> None:
+        """Add those entities that are not there yet."""
+        self._table.insert_missing(entities)
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """The rows of a query."""
+        return self._table.rows(query)
+
+    def delete(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take entities out."""
+        self._table.delete(keys)
+
+
+def decoded(table: Table) -> DecodedTable:
+    """The table as one whose rows are decoded; what is damaged there is noted only where it is one already."""
+    return table if isinstance(table, DecodedTable) else DecodedTable(table)
+
+
+def fault_of(error: Exception) -> str:
+    """What is wrong, without the values: they may belong to a person."""
+    if isinstance(error, KeyError):
+        return f"the property {error} is missing"
+    if isinstance(error, msgspec.DecodeError):
+        return f"its content is not what this version expects ({_QUOTED.sub('...', str(error))})"
+    return f"its content is not what this version expects ({type(error).__name__})"
