@@ -9,12 +9,12 @@ from rich.text import Text
 from shared.app import House
 from shared.model.plan import Plan
 from shared.model.runs import Run
-from shared.run_folder.as_planned import plan_to_show
+from shared.run_folder.folder import RunFolder
 
 
 def plan_of(house: House, run: Run) -> Plan | None:
     """The plan of a run; None where it has none, or none any more, or it is not the one that was made."""
-    return plan_to_show(house.files, run)[0]
+    return RunFolder(house.files, run).plan_to_show()[0]
 
 
 def listed_table(plan: Plan) -> Table:

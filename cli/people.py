@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,12 +11,9 @@ from rich.text import Text
 
 from cli.answers import STYLES
 from shared.app import House
-from shared.collecting.open_runs import OUTCOME
-from shared.model.csv_cells import unguarded
-from shared.model.plan import PEOPLE, PLAN
+from shared.model.plan import OUTCOME, PEOPLE, PLAN
 from shared.model.runs import Run
-from shared.run_folder.as_planned import people_of as planned_people
-from shared.run_folder.as_planned import read_plan
+from shared.run_folder.folder import RunFolder
 
 TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 
@@ -44,17 +39,15 @@ def people_of(
 
 
 def _settled(house: House, run: Run) -> Iterator[PersonAnswer]:
-    text = b"".join(house.files.read(run, OUTCOME)).decode("utf-8", "replace")
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        key, code, reason = (unguarded(row[name]) for name in ("key", "code", "reason"))
-        yield PersonAnswer(key, int(row["line"]), row["action"], row["outcome"], code, reason)
+    for row in RunFolder(house.files, run).lines(OUTCOME):
+        yield PersonAnswer(row["key"], int(row["line"]), row["action"], row["outcome"], row["code"], row["reason"])
 
 
 def _on_the_way(house: House, run: Run, files: Collection[str]) -> Iterator[PersonAnswer]:
     if not {PEOPLE, PLAN} <= set(files):
         return
     known = house.outcomes.of(run.run_id)
-    for person in list(planned_people(house.files, run, read_plan(house.files, run))):
+    for person in list(RunFolder(house.files, run).people()):
         evidence = known.get(person.key)
         told = (evidence.outcome, evidence.code, evidence.reason) if evidence else ("", "", "")
         yield PersonAnswer(person.key, person.line, person.action, *told)

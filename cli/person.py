@@ -14,11 +14,10 @@ from cli.errors import CommandError
 from shared.app import House
 from shared.collecting.advice import advice_for
 from shared.known_people.people import KnownPerson
-from shared.model import scim
-from shared.model.errors import Damaged, Missing, UnknownRun
+from shared.model.errors import Damaged, UnknownRun
 from shared.model.runs import Run
 from shared.planning.next_drop import Expected, expected, run_under_way
-from shared.run_folder.as_planned import chunk_line, people_of, read_plan
+from shared.run_folder.folder import RunFolder
 
 EARLIER = 30  # runs that are looked through for somebody who is not known
 
@@ -85,25 +84,12 @@ def _print(answer: dict[str, Any], known: KnownPerson | None, following: Expecte
 
 def _told(house: House, run: Run, key: str) -> tuple[Any, str]:
     """The SCIM user that was sent, None where the files are gone or the person is not in it; and what is damaged."""
+    folder = RunFolder(house.files, run)
     try:
-        plan = read_plan(house.files, run)
-        chunk = next((each.chunk for each in list(people_of(house.files, run, plan)) if each.key == key), 0)
-        found = next((each for each in plan.chunks if each.number == chunk), None)
-        users = scim.encoded_users(chunk_line(house.files, run, found)) if found else []
-    except Missing:
-        return None, ""
+        found = folder.planned(key)
+        return folder.user(*found) if found else None, ""
     except Damaged as error:
         return None, str(error)
-    return next((msgspec.json.decode(user) for name, user in users if name == key), None), ""
-
-
-def _holds(house: House, run: Run, key: str) -> bool:
-    """Whether a run sends this person. One whose files are gone, or damaged, cannot say so."""
-    try:
-        people = list(people_of(house.files, run, read_plan(house.files, run)))
-    except (Missing, Damaged):
-        return False
-    return any(each.key == key and each.chunk for each in people)
 
 
 def _run(house: House, run_id: str) -> Run | None:
@@ -116,6 +102,6 @@ def _run(house: House, run_id: str) -> Run | None:
 def _last_run_with(house: House, key: str, source: str) -> Run | None:
     """Somebody who failed is not in people.db any more: the last run that sent them."""
     for run in reversed(house.ledger.runs(source)[-EARLIER:]):
-        if run.sending_at and _holds(house, run, key):
+        if run.sending_at and RunFolder(house.files, run).sends(key):
             return run
     return None

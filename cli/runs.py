@@ -22,7 +22,7 @@ from cli.people import TROUBLES, people_of, people_table
 from cli.sending import stop_json, stop_lines
 from shared.app import House
 from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
-from shared.run_folder.as_planned import plan_to_show
+from shared.run_folder.folder import RunFolder
 from shared.sending.stops import SendingStop, holding
 
 LAST = "last"
@@ -147,7 +147,7 @@ def _print(rollcall: House, run: Run, files: list[str], receipts: list[Receipt])
 
 def _print_plan(screen: Console, rollcall: House, run: Run) -> None:
     """Why a plan is held, whom it reverts or leaves out, and whether it is the one that was made."""
-    plan, damage = plan_to_show(rollcall.files, run) if run.planned_at else (None, "")
+    plan, damage = RunFolder(rollcall.files, run).plan_to_show() if run.planned_at else (None, "")
     if damage and damage not in run.reasons:
         screen.print(Text(f"damaged   {damage}"))
     if plan is None:

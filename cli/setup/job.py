@@ -15,7 +15,7 @@ from shared.app import House
 from shared.model.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.planning.decide import resend as resend_run
 from shared.provisioning_app.tenant import JobPlace
-from shared.run_folder.as_planned import people_of, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.status.job_words import consequences, scope_fault, words
 
 DONE, NOT_DONE = 0, 1
@@ -116,7 +116,7 @@ def _resend(office: Office) -> None:
 
 def _unanswered(house: House, run: Run) -> list[str]:
     known = house.outcomes.of(run.run_id)
-    people = list(people_of(house.files, run, read_plan(house.files, run)))
+    people = list(RunFolder(house.files, run).people())
     return [each.key for each in people if each.chunk and not (known.get(each.key) and known[each.key].outcome)]
 
 

@@ -19,7 +19,7 @@ from shared.model.endpoint import Endpoint
 from shared.model.errors import Damaged, RollcallError
 from shared.model.job import SynchronizationJob
 from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
-from shared.run_folder.as_planned import plan_to_show
+from shared.run_folder.folder import RunFolder
 from shared.sending.parts import calls_left
 from shared.sources.source import Source
 from shared.status.reads import StatusReads
@@ -74,7 +74,7 @@ def _checkpoint(watcher: Watcher, endpoint: Endpoint) -> datetime | None:
 
 
 def _run(watcher: Watcher, run: Run) -> RunWatch:
-    plan = plan_to_show(watcher.reads.artefacts, run)[0] if run.planned_at is not None else None
+    plan = RunFolder(watcher.reads.artefacts, run).plan_to_show()[0] if run.planned_at is not None else None
     if plan is None:
         return RunWatch(run)
     receipts = _receipts(watcher, run) if run.state in TO_SEND else []

@@ -18,13 +18,12 @@ from shared.collecting.outcomes import TROUBLES, Evidence, Outcomes
 from shared.model import scim
 from shared.model.csv_cells import csv_line
 from shared.model.errors import Damaged, Missing
-from shared.model.plan import REQUESTS, Lane, Plan
+from shared.model.plan import OUTCOME, Lane, Plan
 from shared.model.runs import (
     ENDED_ON_THE_WAY,
     OUTCOMES,
     Answer,
     Artefacts,
-    Chunk,
     Ledger,
     Receipt,
     Run,
@@ -32,12 +31,11 @@ from shared.model.runs import (
     mark_of,
 )
 from shared.model.times import graph_time
-from shared.run_folder.as_planned import checked_line, chunk_line, people_of, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PlannedPerson
 from shared.sending.apply_accepted import Upload, uploads_of
 
 TOP_CAUSES = 20
-OUTCOME = "outcome.csv"
 OUTCOME_COLUMNS = ("key", "line", "action", "outcome", "code", "reason", "advice", "target_id", "time", "sent")
 LOOK_AT_THE_JOB = "have IT see that the provisioning job runs"
 NOT_ANSWERED = "Entra's log says nothing of this person in the time waited"
@@ -48,7 +46,6 @@ NEXT_DROP = "drop the file again if it still holds"
 BY_TODAYS_RULES = "the next drop treats this person by the source file as it is then"
 _UNMEASURED = timedelta(minutes=1)  # that our clock may differ from Entra's, where no answer named its time
 _ROUNDING = timedelta(seconds=2)  # of the whole seconds that Entra's times have
-_FEW_CHUNKS = 64  # that are read one by one; beyond that the file is read through
 
 
 @dataclass
@@ -120,7 +117,8 @@ class OpenRun:
         """Read what these people's records say. What is not kept any more, or not what was planned, stays unknown."""
         chunks = {self.people[key].chunk for key in keys if key in self._uploads and key not in self._contents}
         try:
-            for body in self._bodies([chunk for chunk in self.plan.chunks if chunk.number in chunks]):
+            wanted = [chunk for chunk in self.plan.chunks if chunk.number in chunks]
+            for body in RunFolder(self.artefacts, self.run).requests(wanted):
                 for key, user in scim.encoded_users(body):
                     if key in keys:
                         self._contents[key] = content_of(user)
@@ -128,20 +126,6 @@ class OpenRun:
             return
         except Damaged as error:
             self.damage = str(error)
-
-    def _bodies(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
-        if len(chunks) <= _FEW_CHUNKS:
-            for chunk in chunks:
-                yield chunk_line(self.artefacts, self.run, chunk)
-            return
-        wanted = {chunk.offset: chunk for chunk in chunks}
-        offset, rest = 0, b""
-        for piece in self.artefacts.read(self.run, REQUESTS):
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if offset in wanted:
-                    yield checked_line(self.artefacts, self.run, wanted[offset], line)
-                offset += len(line) + 1
 
     def refuse(self) -> None:
         """Take in whom Entra did not take at all."""
@@ -273,13 +257,10 @@ def _advised(code: str) -> str:
 
 def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run) -> OpenRun:
     """The run with its people; what is known of them is read when it is needed. Raises Missing, Damaged, NewerState."""
-    plan = read_plan(artefacts, run)
-    people = list(people_of(artefacts, run, plan))
+    folder = RunFolder(artefacts, run)
+    plan = folder.plan()
+    people = list(folder.people(plan))
     sent = {person.key: person for person in people if person.chunk}
     unchanged = [person for person in people if not person.chunk]
     book = EvidenceBook(outcomes, run.run_id, sum(chunk.operations for chunk in plan.chunks))
-    try:
-        etag = artefacts.etag(run, OUTCOME)
-    except Missing:
-        etag = ""
-    return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book, etag)
+    return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book, folder.etag(OUTCOME))

@@ -5,18 +5,15 @@ Columns are found by their names, so a file of an earlier version reads, too.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from shared.collecting.advice import Advice, advice_for
-from shared.collecting.open_runs import OUTCOME
-from shared.model.csv_cells import unguarded
-from shared.model.errors import Missing
-from shared.model.plan import REJECTED
+from shared.model.plan import OUTCOME, REJECTED
 from shared.model.runs import Artefacts, Run
+from shared.run_folder.folder import RunFolder
 
 TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 _UNKNOWN = Advice(
@@ -76,9 +73,8 @@ class Rejected:
 
 def answers(artefacts: Artefacts, run: Run) -> Iterator[Answer]:
     """Everybody of a run, from its outcome.csv; nobody where there is none yet."""
-    for row in _rows(artefacts, run, OUTCOME):
-        cells = {name: unguarded(row.get(name) or "") for name in Answer.__dataclass_fields__}
-        yield Answer(**cells)
+    for row in RunFolder(artefacts, run).lines(OUTCOME):
+        yield Answer(**{name: row.get(name) or "" for name in Answer.__dataclass_fields__})
 
 
 def troubles(found: Iterable[Answer], shown: int, examples: int = 5) -> Troubles:
@@ -101,23 +97,11 @@ def troubles(found: Iterable[Answer], shown: int, examples: int = 5) -> Troubles
 
 def rejections(artefacts: Artefacts, run: Run, shown: int) -> tuple[Rejected, ...]:
     """The first records of rejected.csv: line and reason only, which name nobody."""
-    found: list[Rejected] = []
-    for row in _rows(artefacts, run, REJECTED):
-        if len(found) == shown:
-            break
-        found.append(Rejected(row.get("line") or "", unguarded(row.get("reason") or "")))
-    return tuple(found)
+    rows = islice(RunFolder(artefacts, run).lines(REJECTED), shown)
+    return tuple(Rejected(row.get("line") or "", row.get("reason") or "") for row in rows)
 
 
 def _cause(people: list[Answer], count: int) -> Cause:
     first = people[0]
     keys = tuple(answer.key for answer in people)
     return Cause(first.outcome, first.code, count, first.advice, first.reason, keys)
-
-
-def _rows(artefacts: Artefacts, run: Run, name: str) -> Iterator[dict[str, str]]:
-    try:
-        content = b"".join(artefacts.read(run, name))
-    except Missing:
-        return
-    yield from csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))

@@ -18,9 +18,9 @@ from shared.console.log_view import ACTIONS, STATUSES, LogBook, log_page, read_f
 from shared.console.overview import RUNS_LISTED, AlertBook, quota, sorted_alerts, source_view, source_views
 from shared.console.people_view import Memory, person_view
 from shared.console.rendering import Pages
-from shared.console.run_view import FILES, RunFolder, run_view
+from shared.console.run_view import FILES, run_view
 from shared.model.errors import LedgerError, Missing, RollcallError, UnknownRun
-from shared.model.runs import Run, RunState
+from shared.model.runs import ListedArtefacts, Run, RunState
 from shared.planning.decide import approve, cancel
 from shared.sending.stops import ALL, holding, resume, stop_sending
 from shared.sources.source import Source, no_such_source
@@ -41,7 +41,7 @@ class Console:
     pages: Pages
     reads: StatusReads
     memory: Memory
-    folder: RunFolder
+    folder: ListedArtefacts
     alerts: AlertBook
     log: LogBook
     now: Callable[[], datetime]

@@ -19,7 +19,7 @@ from shared.model.errors import Damaged, RollcallError
 from shared.model.job import SynchronizationJob
 from shared.model.plan import Lane
 from shared.model.runs import AWAITING_OUTCOMES, FINISHED, TO_SEND, Run, RunState
-from shared.run_folder.as_planned import plan_to_show
+from shared.run_folder.folder import RunFolder
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop, holding
 from shared.sources.source import Source
@@ -161,7 +161,7 @@ def sorted_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 
 
 def _under_way(reads: StatusReads, run: Run, budget: Budget, now: datetime, stop: SendingStop | None) -> UnderWay:
-    plan = plan_to_show(reads.artefacts, run)[0] if run.state in TO_SEND else None
+    plan = RunFolder(reads.artefacts, run).plan_to_show()[0] if run.state in TO_SEND else None
     receipts = receipts_of(reads.ledger, run) if run.state in AWAITING_OUTCOMES else []
     progress = progress_of(run, plan, receipts, budget, now)
     return UnderWay(run_line(run, stop), replace(progress, done_at=None) if stop else progress)

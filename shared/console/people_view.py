@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
 from shared.console.log_view import EntryView, entry_view
 from shared.known_people.people import KnownPerson, People
-from shared.model.csv_cells import guarded
-from shared.model.errors import Damaged, Missing
-from shared.model.plan import PEOPLE, Plan
+from shared.model.errors import Damaged
+from shared.model.plan import Plan
 from shared.model.runs import Artefacts, Ledger, Run
-from shared.model.scim import encoded_users
 from shared.planning.next_drop import Expected, expected, run_under_way
-from shared.run_folder.as_planned import chunk_line, people_of, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PlannedPerson
 
 RUNS_LOOKED_AT = 25
@@ -97,7 +93,7 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
 
 def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     try:
-        found = _planned(memory.artefacts, run, key)
+        found = RunFolder(memory.artefacts, run).planned(key)
     except Damaged as error:
         yield Version(run, "", 0, 0, (), "", "", "", None, str(error))
         return
@@ -106,7 +102,7 @@ def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     plan, person = found
     evidence = memory.evidence(run, key)
     outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
-    user, damage = _sent(memory.artefacts, run, plan, person) if person.chunk else ({}, "")
+    user, damage = _sent(RunFolder(memory.artefacts, run), plan, person) if person.chunk else ({}, "")
     told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
     yield Version(
         run, person.action, person.line, person.chunk, tuple(_flat(user)), outcome, *told,
@@ -114,31 +110,10 @@ def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     )  # fmt: skip
 
 
-def _planned(artefacts: Artefacts, run: Run, key: str) -> tuple[Plan, PlannedPerson] | None:
-    """The plan, and the person's line of people.csv. Raises Damaged where that is not what was planned."""
-    try:
-        body = b"".join(artefacts.read(run, PEOPLE))
-    except Missing:
-        return None
-    as_written = (key, guarded(key))  # release 0.1 guarded fewer keys
-    if '"' not in key and not any(each.encode("utf-8", "surrogateescape") in body for each in as_written):
-        return None  # most runs of most people: no need to read the lines
-    try:
-        plan = read_plan(artefacts, run)
-        found = [person for person in people_of(artefacts, run, plan) if person.key == key]
-    except Missing:
-        return None
-    return (plan, found[0]) if found else None
-
-
-def _sent(artefacts: Artefacts, run: Run, plan: Plan, person: PlannedPerson) -> tuple[Any, str]:
+def _sent(folder: RunFolder, plan: Plan, person: PlannedPerson) -> tuple[Any, str]:
     """The SCIM user, from the very bytes that were planned; and why it cannot be said."""
     try:
-        chunk = next(chunk for chunk in plan.chunks if chunk.number == person.chunk)
-        users = encoded_users(chunk_line(artefacts, run, chunk))
-        return next(msgspec.json.decode(user) for key, user in users if key == person.key), ""
-    except (Missing, StopIteration):
-        return {}, ""
+        return folder.user(plan, person) or {}, ""
     except Damaged as error:
         return {}, str(error)
 

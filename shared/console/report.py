@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.console.rendering import Pages
-from shared.console.run_view import RunFolder, run_view
+from shared.console.run_view import run_view
 from shared.model.errors import Missing, RollcallError
-from shared.model.runs import ENDED_ON_THE_WAY, Run, RunState
+from shared.model.runs import ENDED_ON_THE_WAY, ListedArtefacts, Run, RunState
 from shared.status.reads import StatusReads
 
 REPORT = "report.html"
@@ -25,7 +25,7 @@ class Reporter:
     """Everything reporting needs, and nothing else."""
 
     reads: StatusReads
-    folder: RunFolder
+    folder: ListedArtefacts
     pages: Pages
     console_url: str  # where the console is, "" where nobody said
 
@@ -59,7 +59,7 @@ def missing_reports(reporter: Reporter, since: timedelta = RECENT) -> Iterator[s
             yield run.run_id
 
 
-def _has_report(folder: RunFolder, run: Run) -> bool:
+def _has_report(folder: ListedArtefacts, run: Run) -> bool:
     try:
         return bool(folder.read_range(run, REPORT, 0, 1))
     except Missing:

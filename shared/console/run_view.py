@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from shared.console.answers import Rejected, Troubles, answers, rejections, troubles
 from shared.console.flow import Level, levels
 from shared.console.verdict import TONES, Moment, Verdict, moments, verdict
 from shared.model.errors import Damaged, UnknownRun
 from shared.model.plan import Lane, Plan
-from shared.model.runs import TO_SEND, Answer, Artefacts, Chunk, Ledger, Receipt, Run, RunState
-from shared.run_folder.as_planned import plan_to_show
+from shared.model.runs import TO_SEND, Answer, Chunk, Ledger, ListedArtefacts, Receipt, Run, RunState
+from shared.run_folder.folder import RunFolder
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
 from shared.sending.stops import SendingStop
@@ -34,14 +33,6 @@ FILES = {
     "plan.json": ("application/json", "the plan and its gates"),
     "requests.ndjson": ("application/x-ndjson", "exactly what Entra is sent, a bulk request a line"),
 }
-
-
-class RunFolder(Artefacts, Protocol):
-    """The files of runs, which can also be listed."""
-
-    def names(self, run: Run) -> list[str]:
-        """The files this run has."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -102,11 +93,11 @@ def receipts_of(ledger: Ledger, run: Run) -> list[Receipt]:
 
 
 def run_view(
-    ledger: Ledger, folder: RunFolder, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
+    ledger: Ledger, folder: ListedArtefacts, run: Run, budget: Budget, now: datetime, stop: SendingStop | None = None
 ) -> RunView:
     """The run as it stands. `stop` keeps its source from sending."""
     is_planned = run.planned_at is not None or run.state is RunState.HELD
-    plan, damage = plan_to_show(folder, run) if is_planned else (None, "")
+    plan, damage = RunFolder(folder, run).plan_to_show() if is_planned else (None, "")
     receipts = receipts_of(ledger, run)
     progress = progress_of(run, plan, receipts, budget, now)
     lines = tuple(_chunk_lines(plan.chunks, receipts)) if plan else ()

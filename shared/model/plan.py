@@ -20,6 +20,7 @@ REJECTED = "rejected.csv"
 ABSENT = "absent.csv"
 KEYS = "keys.json"  # of a run that sends people again: whom
 REVERT = "revert.csv"  # of a run that reverts another: everybody looked at, and why they are sent or left
+OUTCOME = "outcome.csv"  # of a run that may get answers: a line a person
 RECORDS = "records.ndjson"  # unchanged people whose accepted record was not kept: a SCIM user a line
 PLANNED_FILES = frozenset({PLAN, REQUESTS, PEOPLE, REJECTED, ABSENT, RECORDS, REVERT})  # a planner writes these
 REVERT_COLUMNS = ("key", "line", "what", "reason", "run")

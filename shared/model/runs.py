@@ -368,3 +368,11 @@ class Artefacts(Protocol):
     def note(self, run: Run, name: str, damage: Damage) -> None:
         """The file does not read, or is not what was written: it is named until another version of it is there."""
         ...
+
+
+class ListedArtefacts(Artefacts, Protocol):
+    """The files of runs, which can also be listed."""
+
+    def names(self, run: Run) -> list[str]:
+        """The files this run has."""
+        ...

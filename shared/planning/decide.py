@@ -12,11 +12,11 @@ from datetime import datetime
 
 import msgspec
 
-from shared.model.errors import Damaged, Missing, NotPossible, StaleRun, UnknownRun
-from shared.model.plan import KEYS, PLAN, Plan, plan_hash
+from shared.model.errors import Missing, NotPossible, StaleRun, UnknownRun
+from shared.model.plan import KEYS, PLAN
 from shared.model.runs import TO_SEND, Approval, Artefacts, Ledger, Revert, Run, RunState
 from shared.planning.todays_source import why_not
-from shared.run_folder.as_planned import has_its_requests, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.sources.source import Source
 
 
@@ -42,9 +42,10 @@ def approve(
         raise NotPossible(f"run {run_id} is {run.state}; only a held run is approved")
     if not reason.strip():
         raise NotPossible("an approval needs a reason; it is kept with the run")
-    digest, plan = _digest(artefacts, run), _plan(artefacts, run)
+    folder = RunFolder(artefacts, run)
+    digest, (plan, _) = _digest(folder), folder.plan_to_show()
     is_shown = digest == run.plan_hash and digest.startswith(shown)
-    if not is_shown or plan is None or not (plan.has_hashes or has_its_requests(artefacts, run)):
+    if not is_shown or plan is None or not (plan.has_hashes or folder.has_its_requests()):
         raise NotPossible(
             f"the plan of run {run_id} is not the one that was shown; look at it again (rollcall show {run_id}), "
             f"or plan it again (rollcall replan {run_id}) if it was changed since it was made"
@@ -195,15 +196,8 @@ def _again(old: Run, now: datetime, why: str) -> Run:
     )
 
 
-def _plan(artefacts: Artefacts, run: Run) -> Plan | None:
+def _digest(folder: RunFolder) -> str:
     try:
-        return read_plan(artefacts, run)
-    except Damaged:
-        return None
-
-
-def _digest(artefacts: Artefacts, run: Run) -> str:
-    try:
-        return plan_hash(b"".join(artefacts.read(run, PLAN)))
+        return folder.plan_hash()
     except Missing:
-        raise NotPossible(f"run {run.run_id} has no plan any more; drop the file again") from None
+        raise NotPossible(f"run {folder.run.run_id} has no plan any more; drop the file again") from None

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.known_people.people import KnownPerson
-from shared.model.errors import Damaged, Missing
 from shared.model.runs import TO_SEND, Artefacts, Ledger, Run
-from shared.run_folder.as_planned import people_of, read_plan
+from shared.run_folder.folder import RunFolder
 
 
 class NextDrop(StrEnum):
@@ -62,14 +61,6 @@ def expected(known: KnownPerson | None, under_way: Run | None) -> Expected:
 def run_under_way(ledger: Ledger, artefacts: Artefacts, source: str, key: str) -> Run | None:
     """The newest run that sends this person and whose accepted records are not among the known people yet."""
     for run in reversed(ledger.runs(source)):
-        if (run.state in TO_SEND or (run.sending_at and not run.folded)) and _sends(artefacts, run, key):
+        if (run.state in TO_SEND or (run.sending_at and not run.folded)) and RunFolder(artefacts, run).sends(key):
             return run
     return None
-
-
-def _sends(artefacts: Artefacts, run: Run, key: str) -> bool:
-    try:
-        people = list(people_of(artefacts, run, read_plan(artefacts, run)))
-    except (Missing, Damaged):
-        return False
-    return any(person.key == key and person.chunk for person in people)

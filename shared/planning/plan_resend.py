@@ -17,17 +17,17 @@ from itertools import starmap
 import msgspec
 
 from shared.known_people.people import People
-from shared.model import formats, scim
+from shared.model import formats
 from shared.model.changes import Action, Change, Tally
 from shared.model.csv_cells import csv_line
-from shared.model.plan import KEYS, PEOPLE, PLAN, REQUESTS, REVERT, HashedWriter, Lane, Plan, encode_plan, plan_hash
+from shared.model.plan import PEOPLE, PLAN, REQUESTS, REVERT, HashedWriter, Lane, Plan, encode_plan, plan_hash
 from shared.model.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.planning.compare import compare, is_protected
 from shared.planning.gates import Facts, judge
 from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.plan_revert import Reversal
 from shared.planning.todays_source import MAPPING, changed_parts, parts_of
-from shared.run_folder.as_planned import chunk_line, damaged, people_of, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PEOPLE_COLUMNS, PlannedPerson
 from shared.sources.source import Source
 
@@ -62,7 +62,7 @@ def plan_resend(
     that is reverted, with its receipts. These plans are judged by the gates of `source`; people whom a person named are
     sent as they are. A revert is held in any case.
     """
-    before = read_plan(artefacts, old)
+    before = RunFolder(artefacts, old).plan()
     reversal = Reversal(run.revert, old, people, source) if run.revert else None
     named = _Named(run, old, before, people, artefacts, source)
     tally = Tally()
@@ -72,7 +72,10 @@ def plan_resend(
         cutter = ChunkCutter(run.run_id, requests, written)
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
         if reversal:
-            listing, persons = files.enter_context(artefacts.writer(run, REVERT)), people_of(artefacts, old, before)
+            listing, persons = (
+                files.enter_context(artefacts.writer(run, REVERT)),
+                RunFolder(artefacts, old).people(before),
+            )
             resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
         else:
             resent = _in_doubt(people, source) if run.in_doubt else named.resent()
@@ -118,7 +121,7 @@ class _Named:
         """Those who are sent, in the order of the old run."""
         wanted = self._wanted()
         in_chunks: dict[int, list[PlannedPerson]] = {}
-        for person in people_of(self.artefacts, self.old, self.before):
+        for person in RunFolder(self.artefacts, self.old).people(self.before):
             if person.chunk and person.key in wanted:
                 in_chunks.setdefault(person.chunk, []).append(person)
         for chunk in self.before.chunks:
@@ -126,11 +129,7 @@ class _Named:
 
     def _wanted(self) -> set[str]:
         keys_of = replace(self.run, run_id=self.run.keys_of or self.run.run_id)
-        body = b"".join(self.artefacts.read(keys_of, KEYS))
-        try:
-            return set(msgspec.json.decode(body, type=list[str]))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise damaged(self.artefacts, keys_of, KEYS, "it does not read") from None
+        return set(RunFolder(self.artefacts, keys_of).keys())
 
     def _of_chunk(self, chunk: Chunk, persons: list[PlannedPerson]) -> Iterator[_Resent]:
         known = {person.key: _newest(self.people, person.key) for person in persons}
@@ -140,7 +139,7 @@ class _Named:
             if not record:
                 if person.key not in old:
                     fault = f"chunk {chunk.number} does not hold who is in people.csv"
-                    raise damaged(self.artefacts, self.old, REQUESTS, fault)
+                    raise RunFolder(self.artefacts, self.old).damaged(REQUESTS, fault)
                 of_run, record = self.old.run_id, old[person.key]
             if reason := self._why_not(person.key, record):
                 self.left_out[person.key] = reason
@@ -149,7 +148,7 @@ class _Named:
 
     def _sent_then(self, chunk: Chunk, keys: list[str]) -> dict[str, bytes]:
         """What the old run sent for people of whom no record is known."""
-        return dict(scim.encoded_users(chunk_line(self.artefacts, self.old, chunk))) if keys else {}
+        return dict(RunFolder(self.artefacts, self.old).users(chunk)) if keys else {}
 
     def _why_not(self, key: str, record: bytes) -> str:
         doubts = self.people.doubts(key)

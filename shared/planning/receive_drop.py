@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from shared.files.records import Drop
 from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleRun
-from shared.model.plan import PLAN, REQUESTS, Plan, plan_hash
+from shared.model.plan import REQUESTS, Plan
 from shared.model.runs import FINISHED, DropVersion, Run, RunState, new_run
 from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.corrections import holds_everybody
@@ -24,7 +24,7 @@ from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
 from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by, why_held_beside
-from shared.run_folder.as_planned import read_plan
+from shared.run_folder.folder import RunFolder
 
 
 def receive_drop(planner: Planner, drop: Drop) -> Run:
@@ -165,8 +165,8 @@ def _plan(planner: Planner, run: Run, keep: Callable[[], object]) -> tuple[Run, 
     for attempt in range(run.plan_attempt, 0, -1):
         before = replace(run, plan_attempt=attempt)
         with suppress(Missing, Damaged):  # nothing of it was sent: where it does not read, another one is made
-            digest = plan_hash(b"".join(planner.artefacts.read(before, PLAN)))
-            return before, read_plan(planner.artefacts, replace(before, plan_hash=digest)), digest
+            digest = RunFolder(planner.artefacts, before).plan_hash()
+            return before, RunFolder(planner.artefacts, replace(before, plan_hash=digest)).plan(), digest
     return run, *(_resend_plan(planner, run) if run.resend else _new_plan(planner, run, keep))
 
 

@@ -19,12 +19,10 @@ from datetime import timedelta
 from shared.files.records import Drop, read_records
 from shared.mapping.mapping import mapping_of
 from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleRun
-from shared.model.plan import PLAN
 from shared.model.runs import (
     ENDED_ON_THE_WAY,
     HAS_THE_TURN,
     TO_SEND,
-    Artefacts,
     DropVersion,
     Ledger,
     Run,
@@ -34,6 +32,7 @@ from shared.model.runs import (
 from shared.planning.corrections import is_correction
 from shared.planning.drop_order import is_newer, order_key
 from shared.planning.planner import Planner
+from shared.run_folder.folder import RunFolder
 
 WAITING = frozenset({RunState.RECEIVED, RunState.PLANNING})
 PLANNED_OR_SENT = TO_SEND | {RunState.HELD, RunState.SENT, RunState.SETTLED}
@@ -248,7 +247,7 @@ def _end(planner: Planner, run: Run, state: RunState, reason: str) -> None:
 
 def _reads(planner: Planner, run: Run) -> bool:
     """Whether the drop is still there and its header reads; where not, the run comes to its end."""
-    if _has_plan(planner.artefacts, run):
+    if RunFolder(planner.artefacts, run).has_plan():
         return True
     try:
         drop = open_drop(planner, run)
@@ -261,13 +260,6 @@ def _reads(planner: Planner, run: Run) -> bool:
     else:
         return True
     return False
-
-
-def _has_plan(artefacts: Artefacts, run: Run) -> bool:
-    try:
-        return bool(artefacts.read_range(run, PLAN, 0, 1))
-    except Missing:
-        return False
 
 
 def open_drop(planner: Planner, run: Run) -> Drop:

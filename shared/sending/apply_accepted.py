@@ -13,12 +13,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.known_people.people import People, PeopleStore
-from shared.model import scim
 from shared.model.changes import Action
 from shared.model.errors import Damaged, Missing
 from shared.model.plan import NOT_SENT, PEOPLE, Plan
 from shared.model.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
-from shared.run_folder.as_planned import absent_of, chunk_line, damaged, people_of, records_of
+from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PlannedPerson
 
 _BEFORE_0_2 = timedelta(minutes=15)  # receipts of release 0.1 do not say when the first call left
@@ -73,14 +72,14 @@ def apply_accepted(
     whole = run.state not in ENDED_ON_THE_WAY
     if not uploads and not whole:
         return
-    gone = list(absent_of(artefacts, run, plan)) if whole and plan.full else []
+    gone = list(RunFolder(artefacts, run).absent(plan)) if whole and plan.full else []
     chunks = {chunk.number: chunk for chunk in plan.chunks}
 
     def change(people: People) -> None:
         for person, user, upload in _uploaded(run, plan, chunks, uploads, artefacts):
             _apply(people, run.run_id, person, user, upload)
         if plan.has_records and whole:
-            for key, user in records_of(artefacts, run, plan):
+            for key, user in RunFolder(artefacts, run).records(plan):
                 people.add_record(key, user)
             people.has_all_records()
         if whole and plan.drop_sha256 and not people.remembers(run.run_id):
@@ -114,7 +113,7 @@ def doubt_all(run: Run, plan: Plan | None, receipts: list[Receipt], artefacts: A
         unclear = set[int]()
         for number, places in uploads.items():
             try:
-                users = scim.encoded_users(chunk_line(artefacts, run, chunks[number]))
+                users = RunFolder(artefacts, run).users(chunks[number])
             except (KeyError, Missing, Damaged):
                 unclear.add(number)
                 continue
@@ -130,7 +129,7 @@ def doubt_all(run: Run, plan: Plan | None, receipts: list[Receipt], artefacts: A
 def _keys_of(run: Run, plan: Plan | None, chunks: set[int], artefacts: Artefacts) -> list[str] | None:
     """Who stands in these chunks; None where that cannot be said."""
     try:
-        people = people_of(artefacts, run, plan) if plan else None
+        people = RunFolder(artefacts, run).people(plan) if plan else None
         return [person.key for person in people if person.chunk in chunks] if people else None
     except (Missing, Damaged):
         return None
@@ -144,13 +143,15 @@ def _uploaded(
 
     People stand in people.csv in the order of the chunks, and within one as in its bulk request.
     """
-    for number, group in groupby(people_of(artefacts, run, plan), key=lambda person: person.chunk):
+    for number, group in groupby(RunFolder(artefacts, run).people(plan), key=lambda person: person.chunk):
         if number == NOT_SENT:
             yield from ((person, b"", None) for person in group if person.row)
         elif number in uploads:
-            users, persons = scim.encoded_users(chunk_line(artefacts, run, chunks[number])), list(group)
+            users, persons = RunFolder(artefacts, run).users(chunks[number]), list(group)
             if [person.key for person in persons] != [key for key, _ in users]:
-                raise damaged(artefacts, run, PEOPLE, f"chunk {number} holds other people than requests.ndjson")
+                raise RunFolder(artefacts, run).damaged(
+                    PEOPLE, f"chunk {number} holds other people than requests.ndjson"
+                )
             for place, (person, (_, user)) in enumerate(zip(persons, users, strict=True)):
                 if place in uploads[number]:
                     yield person, user, uploads[number][place]

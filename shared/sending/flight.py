@@ -22,7 +22,7 @@ from shared.model.limits import MAX_OPERATIONS
 from shared.model.plan import Plan
 from shared.model.runs import Answer, Receipt, Run
 from shared.planning.todays_source import newly_protected, why_not_further
-from shared.run_folder.as_planned import chunk_line
+from shared.run_folder.folder import RunFolder
 from shared.sending.books import Receipts, save_on_the_way
 from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part
@@ -249,7 +249,7 @@ class Flight:
     def _line(self, part: Part) -> bytes:
         """The bulk request of the part's chunk. Raises Missing, Damaged."""
         if self._ready is None or self._ready[0] is not part:
-            self._ready = (part, chunk_line(self.sender.artefacts, self.run, part.chunk))
+            self._ready = (part, RunFolder(self.sender.artefacts, self.run).request(part.chunk))
         return self._ready[1]
 
     def _leave_out(self, part: Part) -> None:

@@ -28,7 +28,7 @@ from shared.model.errors import ConfigurationError, Damaged, LeaseLost, Missing,
 from shared.model.plan import Plan
 from shared.model.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, RunState
 from shared.planning.todays_source import why_not, why_not_further
-from shared.run_folder.as_planned import check_people, has_its_requests, read_plan
+from shared.run_folder.folder import RunFolder
 from shared.sending.apply_accepted import apply_accepted, doubt_all, uploads_of
 from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
@@ -129,7 +129,7 @@ class _Tick:
             sender, plan, damage = self.sender, None, ""
             self.lease.keep()
             try:
-                plan = read_plan(sender.artefacts, run)
+                plan = RunFolder(sender.artefacts, run).plan()
                 left = parts_to_close(plan.chunks, sender.ledger.receipts(run.run_id))
                 sender.ledger.close(run.run_id, (self._closed(part) for part in left))
                 receipts = sender.ledger.receipts(run.run_id)
@@ -183,12 +183,16 @@ class _Tick:
         """
         sender, later = self.sender, self.sender.clock.now() + BLOCKED_FOR
         try:
-            endpoint, plan = sender.endpoint_of(run.source), read_plan(sender.artefacts, run)
+            endpoint, plan = sender.endpoint_of(run.source), RunFolder(sender.artefacts, run).plan()
             if is_begun:
                 fault = why_not_further(run, plan, sender.source_of(run.source))
             elif not (fault := why_not(run, plan, sender.source_of)):
-                check_people(sender.artefacts, run, plan)
-                if not plan.has_hashes and run.requests_etag and not has_its_requests(sender.artefacts, run):
+                RunFolder(sender.artefacts, run).check_people(plan)
+                if (
+                    not plan.has_hashes
+                    and run.requests_etag
+                    and not RunFolder(sender.artefacts, run).has_its_requests()
+                ):
                     fault = (
                         f"requests.ndjson was changed since the plan was made: rollcall replan {run.run_id}, "
                         f"or rollcall cancel {run.run_id} and drop the file again"

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.known_people.people import People
-from shared.model import scim
 from shared.model.errors import Changed, Damage, Damaged, Missing, UnknownRun
 from shared.model.formats import FORMAT
 from shared.model.plan import PLAN, Plan, decode_plan, plan_hash
 from shared.model.runs import FINISHED, Answer, DropVersion, Receipt, Run, RunState, source_of
-from shared.run_folder.as_planned import chunk_line
+from shared.run_folder.folder import RunFolder
 from shared.sending.apply_accepted import uploads_of
 from shared.sending.parts import Part, parts_to_close
 from shared.stores.container import RunFiles
@@ -187,7 +186,7 @@ class Repairs:
         found: dict[str, tuple[bytes, datetime]] = {}
         for number, places in uploads_of(receipts).items():
             try:
-                users = scim.encoded_users(chunk_line(self.files, run, chunks[number]))
+                users = RunFolder(self.files, run).users(chunks[number])
             except (KeyError, Missing, Damaged):
                 return None
             for place, upload in places.items():

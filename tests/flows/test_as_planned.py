@@ -16,7 +16,7 @@ from shared.model.errors import Damaged, NotPossible
 from shared.model.plan import ABSENT, PEOPLE, PLAN, RECORDS, REQUESTS, encode_plan, plan_hash
 from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import cancel, resend
-from shared.run_folder.as_planned import read_plan
+from shared.run_folder.folder import RunFolder
 from shared.stores.memory import MemoryContainer
 from tests.support import state_0_1
 from tests.support.desk import Desk, Directory, Row, desk, people
@@ -458,9 +458,9 @@ def test_a_plan_that_was_damaged_before_its_run_was_planned_is_made_again(made: 
 
 def test_what_was_written_says_its_hash_and_what_is_read_is_checked(made: Desk) -> None:
     run = made.drop(people(60))
-    assert read_plan(made.rollcall.house.files, run).people_sha256
+    assert RunFolder(made.rollcall.house.files, run).plan().people_sha256
     with pytest.raises(Damaged) as error:
-        read_plan(made.rollcall.house.files, replace(run, plan_hash="0" * 64))
+        RunFolder(made.rollcall.house.files, replace(run, plan_hash="0" * 64)).plan()
     damage = error.value.damage
     assert (damage.run_id, damage.source) == (run.run_id, "employees")
     assert damage.place == f"blob runs/employees/{run.run_id}/plan.json"

@@ -269,7 +269,7 @@ def resends_overtake() -> Iterator[None]:
 
 def edited_files_are_sent() -> AbstractContextManager[object]:
     """What stands in requests.ndjson is sent, whatever was planned."""
-    return patch("shared.run_folder.as_planned._is_planned", lambda chunk, line: True)
+    return patch("shared.run_folder.folder._is_planned", lambda chunk, line: True)
 
 
 @contextmanager
