@@ -38,17 +38,14 @@ class Unrecognised(Protocol):
     @property
     def shape(self) -> str:
         """Action, status and steps; no values."""
-        ...
 
     @property
     def entries(self) -> int:
         """How many there were."""
-        ...
 
     @property
     def last_at(self) -> datetime:
         """When the last ones were read."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,12 @@ class AlertStore(Protocol):
 
     def open(self) -> list[Alert]:
         """Alerts that hold, or that some channel has not been told of."""
-        ...
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Keep these alerts."""
-        ...
 
     def archive(self, alert: Alert) -> None:
         """Enter one among those that are over; another with its key is raised now."""
-        ...
 
 
 class Channel(Protocol):
@@ -69,16 +66,13 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """What it is called in the settings."""
-        ...
 
     @property
     def wants_updates(self) -> bool:
         """Whether it is told of changes of an alert that is known already; people are told of its beginning and end."""
-        ...
 
     def tell(self, alert: Alert) -> None:
         """Deliver it. Raises ChannelError."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,9 @@ class LogStore(Protocol):
 
     def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
         """Store entries by their ids; one again changes nothing. Returns those that are new, once all are safe."""
-        ...
 
     def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
         """The entries of one job and one UTC day that are kept, the earliest first."""
-        ...
 
 
 class Checkpoints(Protocol):
@@ -53,35 +51,27 @@ class Checkpoints(Protocol):
 
     def progress(self, job_id: str) -> Progress:
         """Up to when the log of this job is stored and joined, and what of it is read once more."""
-        ...
 
     def begin(self, job_id: str, reader: str) -> bool:
         """A reading begins. Returns whether an earlier one has not finished: what it stored may not be joined."""
-        ...
 
     def finish(self, job_id: str, to: datetime, reader: str, stretches: Sequence[Stretch]) -> None:
         """The reading is stored and joined: move the checkpoint forward, unless another reading has begun since."""
-        ...
 
     def failed(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
         """The reading failed; the next one that finishes takes the fault out. `joined`: it stored nothing new."""
-        ...
 
     def note_gap(self, job_id: str, gap: Gap) -> None:
         """Entries between these times cannot be read any more."""
-        ...
 
     def echoes(self, job_id: str) -> bool:
         """Whether the log of this job has shown the mark of a record."""
-        ...
 
     def note_echo(self, job_id: str) -> None:
         """The log of this job shows marks."""
-        ...
 
     def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
         """Count more entries of a shape that this version does not know."""
-        ...
 
 
 @dataclass(frozen=True)

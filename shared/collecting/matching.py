@@ -45,11 +45,9 @@ class Book(Protocol):
 
     def known(self, key: str) -> Evidence:
         """What is known of a person."""
-        ...
 
     def learn(self, evidence: Evidence) -> None:
         """Keep what is known now of a person."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -226,16 +226,12 @@ class Outcomes(Protocol):
 
     def buckets(self, run_id: str) -> dict[str, Bucket]:
         """What is known of everybody, by bucket."""
-        ...
 
     def some(self, run_id: str, bucket: str) -> Bucket:
         """What is known of the people in one bucket."""
-        ...
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
         """People by outcome, for every bucket in which anything is known. Raises Damaged where one does not read."""
-        ...
 
     def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
         """Write everybody of a bucket over the version that was read; the new version. Raises Changed."""
-        ...

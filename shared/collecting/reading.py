@@ -61,7 +61,6 @@ class LogReader(Protocol):
 
         Raises GraphError.
         """
-        ...
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,9 @@ class Books(Protocol):
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
         """The runs, oldest drop first."""
-        ...
 
     def forget(self, run: Run) -> None:
         """Take out its receipts, then the run."""
-        ...
 
 
 class Logs(Protocol):
@@ -37,7 +35,6 @@ class Logs(Protocol):
 
     def forget(self, before: date, most: int) -> int:
         """Take out at most so many entries of days before this one; returns how many."""
-        ...
 
 
 class Answers(Protocol):
@@ -45,7 +42,6 @@ class Answers(Protocol):
 
     def forget(self, run_id: str, most: int) -> int:
         """Take out at most so many rows of a run; returns how many."""
-        ...
 
 
 class Drops(Protocol):
@@ -53,11 +49,9 @@ class Drops(Protocol):
 
     def versions(self) -> Iterator[DropVersion]:
         """Every one that is there."""
-        ...
 
     def delete_version(self, version: DropVersion) -> bool:
         """Take one out if it is still this version; returns whether it was."""
-        ...
 
 
 @dataclass(frozen=True)

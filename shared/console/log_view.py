@@ -78,11 +78,9 @@ class LogBook(Protocol):
 
     def day(self, source: str, day: date, *, failures: bool) -> Iterable[LogLine]:
         """The entries of a source on one UTC day in short, all of them or those that failed somebody."""
-        ...
 
     def whole(self, line: LogLine) -> LogEntry | None:
         """The whole entry; None when it was forgotten meanwhile."""
-        ...
 
 
 def read_filters(query: Mapping[str, str], sources: Iterable[str], now: datetime) -> Filters:

@@ -35,11 +35,9 @@ class AlertBook(Protocol):
 
     def open(self) -> list[Alert]:
         """Those that hold, or that some channel has not been told of."""
-        ...
 
     def over(self) -> list[Alert]:
         """Those that are over, the latest first."""
-        ...
 
 
 @dataclass(frozen=True)

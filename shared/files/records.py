@@ -42,11 +42,9 @@ class Drop(Protocol):
     @property
     def version(self) -> DropVersion:
         """Which version it is."""
-        ...
 
     def chunks(self) -> Iterator[bytes]:
         """Its content, in pieces; may be asked for again. Raises DropChanged when this version is gone."""
-        ...
 
 
 class Record(msgspec.Struct, frozen=True):

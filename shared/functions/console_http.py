@@ -22,7 +22,6 @@ class Kept(Protocol):
 
     def keep(self) -> None:
         """Write what was noted since."""
-        ...
 
 
 class App(Protocol):
@@ -31,16 +30,13 @@ class App(Protocol):
     @property
     def console(self) -> Console:
         """The pages."""
-        ...
 
     @property
     def damages(self) -> Kept:
         """What was found damaged."""
-        ...
 
     def health(self) -> dict[str, object]:
         """Whether the app can work."""
-        ...
 
 
 def answer_health(app: Callable[[], App]) -> func.HttpResponse:

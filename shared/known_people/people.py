@@ -74,11 +74,9 @@ class PeopleStore(Protocol):
 
     def open(self, source: str) -> AbstractContextManager[People]:
         """The people of a source, to be read; what is written there is thrown away."""
-        ...
 
     def update(self, source: str, change: Callable[[People], None]) -> None:
         """Change the people of a source; `change` is called again when somebody else was quicker."""
-        ...
 
 
 class People(PeopleReads):

@@ -11,12 +11,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The time of day, in UTC: for what is stored, or compared with what another process wrote."""
-        ...
 
     def elapsed(self) -> float:
         """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...

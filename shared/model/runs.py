@@ -294,45 +294,36 @@ class Ledger(Protocol):
 
     def add(self, run: Run) -> bool:
         """Enter a new run; False when it is there already."""
-        ...
 
     def get(self, run_id: str) -> Run:
         """Read a run. Raises UnknownRun."""
-        ...
 
     def save(self, run: Run) -> Run:
         """Write a run that was read before, and return it with its new version. Raises StaleRun."""
-        ...
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
         """The runs of a source (or of all) in these states (or in any), oldest drop first; of those that read."""
-        ...
 
     def damaged(self, source: str) -> list[Damage]:
         """The runs of a source that do not read and may have something to send, or to be answered."""
-        ...
 
     def take_turn(self, run: Run) -> bool:
         """Make this run the one of its source that is planned and sent; False while another one is.
 
         True also while a run of its `same_second` has the turn and is held: that one keeps it, and both are held.
         """
-        ...
 
     def record(self, run_id: str, receipt: Receipt) -> Receipt:
         """Write a receipt and return it with its new version: a new row, or over the version it was read in.
 
         Raises StaleRun when another sender has written it meanwhile, or has closed the part.
         """
-        ...
 
     def close(self, run_id: str, receipts: Iterable[Receipt]) -> None:
         """Write these receipts where none is; those that are there stay as they are."""
-        ...
 
     def receipts(self, run_id: str) -> list[Receipt]:
         """Every receipt of a run, in order."""
-        ...
 
 
 class Writer(Protocol):
@@ -340,7 +331,6 @@ class Writer(Protocol):
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
-        ...
 
 
 class Artefacts(Protocol):
@@ -351,23 +341,18 @@ class Artefacts(Protocol):
 
         With `over` only over this version ("": only where there is none): the end raises Changed or Present else.
         """
-        ...
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:
         """The file, in pieces. Raises Missing."""
-        ...
 
     def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
         """Some bytes of the file. Raises Missing."""
-        ...
 
     def etag(self, run: Run, name: str) -> str:
         """Which version of the file is there: another one after each writing. Raises Missing."""
-        ...
 
     def note(self, run: Run, name: str, damage: Damage) -> None:
         """The file does not read, or is not what was written: it is named until another version of it is there."""
-        ...
 
 
 class ListedArtefacts(Artefacts, Protocol):
@@ -375,4 +360,3 @@ class ListedArtefacts(Artefacts, Protocol):
 
     def names(self, run: Run) -> list[str]:
         """The files this run has."""
-        ...

@@ -118,11 +118,9 @@ class QuotaBook(Protocol):
 
     def read(self) -> Budget:
         """The budget with everything entered, as it was written last."""
-        ...
 
     def write(self, budget: Budget, minute: datetime) -> None:
         """Keep the calls of this minute, and what is believed."""
-        ...
 
 
 @dataclass

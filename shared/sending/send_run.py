@@ -28,11 +28,9 @@ class Upload(Protocol):
 
         `leaving` is called when it leaves, and once more when it turns out that it leaves only now.
         """
-        ...
 
     def renew_token(self, endpoint: Endpoint) -> None:
         """Use a new token from the next call on."""
-        ...
 
 
 class Lease(Protocol):
@@ -40,11 +38,9 @@ class Lease(Protocol):
 
     def keep(self) -> None:
         """Hold it a while longer. Raises LeaseLost when another process has it, or may have. Thread-safe."""
-        ...
 
     def release(self) -> None:
         """Give it back; harmless when it is lost already."""
-        ...
 
 
 class EntraClock:

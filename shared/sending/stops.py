@@ -53,17 +53,14 @@ class Stops(Protocol):
 
     def all(self) -> tuple[SendingStop, ...]:
         """The stops that hold: the one for all sources first, then by source. Raises StorageError."""
-        ...
 
     def add(self, stop: SendingStop) -> SendingStop:
         """Keep a stop, and return the one that holds then: one that held before stays as it is."""
-        ...
 
     def lift(self, source: str, by: str, now: datetime) -> SendingStop | None:
         """Lift the stop of a source, or the one for all; None when none held. Raises NotPossible when another operator
         changed it meanwhile.
         """
-        ...
 
 
 def holding(stops: Iterable[SendingStop], source: str) -> SendingStop | None:

@@ -26,11 +26,9 @@ class Lease(Protocol):
 
     def keep(self) -> None:
         """Hold it a while longer. Raises LeaseLost. Thread-safe."""
-        ...
 
     def release(self) -> None:
         """Give it back; harmless when it is lost already, and never an error: a lease ends by itself."""
-        ...
 
 
 class Container(Protocol):
@@ -38,45 +36,36 @@ class Container(Protocol):
 
     def drop(self, path: str) -> Drop:
         """The present version of a blob, to be read as that version only. Raises Missing."""
-        ...
 
     def versions(self, prefix: str = "") -> Iterator[DropVersion]:
         """Every blob under a prefix."""
-        ...
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """A blob, or some bytes of it, in pieces; nothing beyond its end. Raises Missing."""
-        ...
 
     def writer(self, path: str, over: str | None = None) -> AbstractContextManager[Writer]:
         """Write a blob in blocks; it appears when the context ends well. Replaces what is there.
 
         With `over` only over this ETag ("": only where there is no blob): the end raises Changed or Present else.
         """
-        ...
 
     def get(self, path: str) -> tuple[bytes, str]:
         """A small blob and its ETag. Raises Missing."""
-        ...
 
     def put(self, path: str, data: bytes, etag: str | None) -> str:
         """Write a blob if its ETag is this one (None: if there is no blob), and return the new one.
 
         Raises Changed, or Present where none was expected.
         """
-        ...
 
     def delete(self, path: str) -> None:
         """Take a blob out; one that is not there does not matter."""
-        ...
 
     def delete_version(self, version: DropVersion) -> bool:
         """Take a blob out if it is still this version; returns whether it was."""
-        ...
 
     def lease(self, path: str, elapsed: Callable[[], float] = ...) -> Lease | None:
         """A lease on a (possibly new) blob; None while another process holds it. `elapsed`: the holder's clock."""
-        ...
 
 
 class RunFiles:

@@ -22,11 +22,9 @@ class LeaseService(Protocol):
 
     def renew(self) -> None:
         """Renew it. Raises LeaseLost when another process has it, StorageError when there was no answer."""
-        ...
 
     def release(self) -> None:
         """Give it back. Never an error: a lease ends after a minute."""
-        ...
 
 
 class HeldLease:

@@ -29,7 +29,6 @@ class Damages(Protocol):
 
     def note(self, damage: Damage, spot: Spot) -> None:
         """Remember it until this version of the thing is gone."""
-        ...
 
 
 class NotNoted:

@@ -52,35 +52,27 @@ class Table(Protocol):
 
     def create(self) -> None:
         """Make sure the table exists."""
-        ...
 
     def insert(self, entity: Entity) -> str:
         """Add an entity and return its ETag. Raises Present."""
-        ...
 
     def get(self, partition: str, row: str) -> Row:
         """One entity. Raises Missing."""
-        ...
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Write an entity if its ETag is this one, and return the new one. Raises Changed, Missing."""
-        ...
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Write entities whatever was there, in as few transactions as the service permits, in no certain order."""
-        ...
 
     def insert_missing(self, entities: Iterable[Entity]) -> None:
         """Add those entities that are not there yet, in few transactions; those that are there stay as they are."""
-        ...
 
     def rows(self, query: Query) -> Iterator[Row]:
         """The rows of a query, ordered by partition and row key; a row has no properties that are empty."""
-        ...
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out; those that are not there do not matter."""
-        ...
 
 
 def table_key(text: str) -> str:
