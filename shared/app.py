@@ -37,9 +37,9 @@ from shared.stores.outcome_table import OutcomeTable
 from shared.stores.people_store import PeopleBlobs
 from shared.stores.quota_table import QuotaTable
 from shared.stores.state_format import StateFormat
+from shared.stores.state_table import StateTable
 from shared.stores.stop_table import StopTable
 from shared.stores.storage import Storage, live_storage, local_storage, version_of
-from shared.stores.versioned import VersionedTable
 
 if TYPE_CHECKING:
     import httpx
@@ -101,7 +101,7 @@ class House:
     people: PeopleBlobs
     quotas: QuotaTable
     stops: StopTable
-    alert_rows: VersionedTable
+    alert_rows: StateTable
     state: StateFormat
     damages: DamageTable
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
@@ -409,8 +409,8 @@ def assemble(
     sources, hosts = SourceFolder(settings.sources_folder), TrustedHosts(settings.local_graph_url)
     damages = DamageTable(clock.now, lambda spot: version_of(storage, spot), lambda damage: ledger.is_beyond(damage))
 
-    def table(field: str, name: str) -> VersionedTable:
-        return VersionedTable(getattr(storage, field), field, name, damages)
+    def table(field: str, name: str) -> StateTable:
+        return StateTable(getattr(storage, field), field, name, damages)
 
     alerts = table("alerts_table", settings.alerts_table)
     damages.use(alerts)

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from shared.alerting.raise_alerts import Alert
-from shared.stores.decoded import Kind, decoded
-from shared.stores.table import Query, Row, Table, joined, pieces, table_key
+from shared.stores.state_table import AnyTable, Kind, state_table
+from shared.stores.table import Query, Row, joined, pieces, table_key
 
 _OPEN = "open"
 _OVER = "over"
@@ -19,8 +19,8 @@ _OVER = "over"
 class AlertTable:
     """Where alerts are kept."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable) -> None:
+        self._table = state_table(table)
 
     def open(self) -> list[Alert]:
         """Alerts that hold, or that some channel has not been told of."""

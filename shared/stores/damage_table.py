@@ -16,8 +16,8 @@ import msgspec
 
 from shared.model.errors import Damage, StorageError
 from shared.model.formats import RELEASE
-from shared.stores.decoded import DecodedTable, Kind
 from shared.stores.noting import Spot
+from shared.stores.state_table import Kind, StateTable
 from shared.stores.table import Query, Row, joined, pieces, table_key
 
 _DAMAGED = "damaged"
@@ -46,9 +46,9 @@ class DamageTable:
         self._is_over = is_over
         self._noted: dict[str, Noted] = {}
         self._lock = threading.Lock()
-        self._table: DecodedTable
+        self._table: StateTable
 
-    def use(self, table: DecodedTable) -> None:
+    def use(self, table: StateTable) -> None:
         """Keep notes there. The table reports its own damage here, so it comes second."""
         self._table = table
 

@@ -18,8 +18,8 @@ import msgspec
 
 from shared.model.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
 from shared.model.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
-from shared.stores.decoded import Kind, decoded
-from shared.stores.table import Entity, Query, Row, Table, joined, pieces, table_key
+from shared.stores.state_table import AnyTable, Kind, state_table
+from shared.stores.table import Entity, Query, Row, joined, pieces, table_key
 
 _TURN = "~turn"
 
@@ -27,9 +27,9 @@ _TURN = "~turn"
 class TableLedger:
     """The books, in tables."""
 
-    def __init__(self, runs: Table, chunks: Table) -> None:
-        self._runs = decoded(runs)
-        self._chunks = decoded(chunks)
+    def __init__(self, runs: AnyTable, chunks: AnyTable) -> None:
+        self._runs = state_table(runs)
+        self._chunks = state_table(chunks)
 
     def add(self, run: Run) -> bool:
         """Enter a new run; False when it is there already."""

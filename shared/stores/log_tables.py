@@ -32,8 +32,8 @@ from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.model.errors import Changed, Damaged, Missing, Present
 from shared.model.limits import ENTITY_BYTES
 from shared.stores.container import Container
-from shared.stores.decoded import BlobKind, Kind, decoded
-from shared.stores.table import Entity, Query, Row, Table, checked, joined, pieces, size_of, table_key
+from shared.stores.state_table import AnyTable, BlobKind, Kind, state_table
+from shared.stores.table import Entity, Query, Row, checked, joined, pieces, size_of, table_key
 
 _DAYS = "~days"
 _LAST = "~"  # after every character that our keys go on with
@@ -48,8 +48,8 @@ _LINE = (
 class LogTable:
     """The store of log entries: keep, look up by day, by person and by failure, forget what is old."""
 
-    def __init__(self, table: Table, container: Container) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable, container: Container) -> None:
+        self._table = state_table(table)
         self._container = container
         self._entries = Kind(lambda row: self._entry(row.entity), _what_entry, _LOG_REMEDY)
 
@@ -286,8 +286,8 @@ class CheckpointTable:
     | `unrecognised` | job, shape       | entries whose action or status this version does not know                   |
     """
 
-    def __init__(self, table: Table) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable) -> None:
+        self._table = state_table(table)
 
     def get(self, job_id: str) -> datetime | None:
         """Up to when the log of this job is stored and joined. Raises Damaged."""

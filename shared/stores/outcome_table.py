@@ -19,8 +19,8 @@ import msgspec
 from shared.collecting.outcomes import LOST, Bucket, Evidence, Tally, bucket_of
 from shared.model.errors import Changed, Damaged, Missing, Present
 from shared.model.runs import source_of
-from shared.stores.decoded import Kind, decoded
-from shared.stores.table import Entity, Query, Row, Table, joined, pieces, table_key
+from shared.stores.state_table import AnyTable, Kind, state_table
+from shared.stores.table import Entity, Query, Row, joined, pieces, table_key
 
 T = TypeVar("T")
 _BEHIND_OLD = "g"  # after every bucket of release 0.1, which are hexadecimal digits
@@ -30,8 +30,8 @@ _END = "~~"
 class OutcomeTable:
     """What is known of the people of runs."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable) -> None:
+        self._table = state_table(table)
 
     def of(self, run_id: str) -> dict[str, Evidence]:
         """What is known of everybody, by key."""

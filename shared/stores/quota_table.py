@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.model.limits import DAILY_WINDOW
 from shared.sending.quota import Budget, Spent
-from shared.stores.decoded import Kind, decoded
-from shared.stores.table import Query, Row, Table
+from shared.stores.state_table import AnyTable, Kind, state_table
+from shared.stores.table import Query, Row
 
 _CALLS = "calls"
 _BUDGET = "budget"
@@ -17,8 +17,8 @@ _BUDGET = "budget"
 class QuotaTable:
     """The calls of the tenant."""
 
-    def __init__(self, table: Table, limit: int, kept_for_leavers: int) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable, limit: int, kept_for_leavers: int) -> None:
+        self._table = state_table(table)
         self._limit = limit
         self._kept = kept_for_leavers
 

@@ -17,12 +17,11 @@ from shared.model import formats
 from shared.model.errors import Changed, ConfigurationError, Damage, Damaged, Missing, Present, StorageError
 from shared.model.runs import FINISHED
 from shared.stores.container import Lease
-from shared.stores.decoded import fault_of
 from shared.stores.ledger import TableLedger
 from shared.stores.noting import REPAIR, Damages, NotNoted, Spot
+from shared.stores.state_table import StateTable, fault_of
 from shared.stores.storage import Storage
 from shared.stores.table import Entity, Query, Table, table_key
-from shared.stores.versioned import VersionedTable
 
 MARKER = "format.json"
 _RUNS_END = "~"  # before the rows that are no runs
@@ -117,8 +116,8 @@ class StateFormat:
         """Copy runs and receipts of release 0.1. Doing it twice, or killed in between, copies what is missing only."""
         for table in (self.storage.runs_table, self.storage.chunks_table):
             table.create()
-        runs = VersionedTable(self.storage.runs_table)
-        chunks = VersionedTable(self.storage.chunks_table)
+        runs = StateTable(self.storage.runs_table)
+        chunks = StateTable(self.storage.chunks_table)
         chunks.insert_missing(row for run_id in self._recent_runs() for row in self._receipts(run_id))
         runs.insert_missing(_entities(self.storage.old_runs_table, Query(high=_RUNS_END)))
         self._mark()

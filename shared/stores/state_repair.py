@@ -24,9 +24,9 @@ from shared.stores.damage_table import DamageTable, Noted
 from shared.stores.ledger import TableLedger
 from shared.stores.people_store import PeopleBlobs
 from shared.stores.state_format import MARKER, StateFormat
+from shared.stores.state_table import VERSION
 from shared.stores.storage import Storage, version_of
 from shared.stores.table import Entity, Query
-from shared.stores.versioned import VERSION
 
 REBUILT = "its row did not read and was written again from its plan and its receipts"
 _DELETED = frozenset({"alerts_table", "logs_table", "quota_table", "checkpoints_table"})

@@ -22,9 +22,9 @@ from shared.stores.container import Container, Lease
 from shared.stores.ledger import TableLedger
 from shared.stores.people_store import old_path_of, path_of
 from shared.stores.state_format import MARKER
+from shared.stores.state_table import StateTable
 from shared.stores.storage import Storage
 from shared.stores.table import Query, Table
-from shared.stores.versioned import VersionedTable
 
 _KNOWN = path_of("")[: -len(".db")]
 _OLD = old_path_of("")[: -len(".db")]
@@ -62,7 +62,7 @@ def restore(storage: Storage, lease: Callable[[], Lease | None], now: datetime) 
     """
     if not _has_state_of_0_1(storage):
         raise ConfigurationError("there is no state of release 0.1 to go back to; nothing was changed")
-    TableLedger(VersionedTable(storage.runs_table), VersionedTable(storage.chunks_table)).must_read()
+    TableLedger(StateTable(storage.runs_table), StateTable(storage.chunks_table)).must_read()
     held = lease()
     if held is None:
         raise StorageError("an app is sending. Stop it first: az functionapp stop")
@@ -139,7 +139,7 @@ def _changed(before: dict[str, str], people: People) -> Iterator[dict[str, objec
 
 def _restore_runs(storage: Storage, now: datetime) -> int:
     """Write what happened to runs since into the old tables; how many drops are planned again."""
-    ledger = TableLedger(VersionedTable(storage.runs_table), VersionedTable(storage.chunks_table))
+    ledger = TableLedger(StateTable(storage.runs_table), StateTable(storage.chunks_table))
     old = TableLedger(storage.old_runs_table, storage.old_chunks_table)
     replanned = 0
     for run in ledger.runs():

@@ -11,8 +11,8 @@ import msgspec
 from shared.model.errors import Changed, Damaged, Missing, NotPossible, Present
 from shared.model.runs import SOURCE_NAME
 from shared.sending.stops import ALL, SendingStop
-from shared.stores.decoded import Kind, decoded
-from shared.stores.table import Entity, Query, Row, Table
+from shared.stores.state_table import AnyTable, Kind, state_table
+from shared.stores.table import Entity, Query, Row
 
 _STOPS = "stops"
 _ALL = "~all"  # no source has this name
@@ -21,8 +21,8 @@ _ALL = "~all"  # no source has this name
 class StopTable:
     """The stops. A row that does not read counts as a stop: of its source, or of all where it names none."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = decoded(table)
+    def __init__(self, table: AnyTable) -> None:
+        self._table = state_table(table)
 
     def all(self) -> tuple[SendingStop, ...]:
         """The stops that hold, the one for all sources first."""

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.sending.stops import ALL, SendingStop
+from shared.stores.state_table import StateTable
 from shared.stores.stop_table import StopTable
-from shared.stores.versioned import VersionedTable
 from tests.contract.conftest import Tables
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 @pytest.fixture
 def stops(new_table: Tables) -> StopTable:
-    return StopTable(VersionedTable(new_table()))
+    return StopTable(StateTable(new_table()))
 
 
 def stop(source: str, reason: str = "wrong file") -> SendingStop:

@@ -16,8 +16,8 @@ from cli.main import app
 from shared.model.runs import RunState
 from shared.planning.decide import cancel
 from shared.sending.stops import SendingStop
+from shared.stores.state_table import VERSION
 from shared.stores.table import Query
-from shared.stores.versioned import VERSION
 from tests.damage.things import DAMAGES, things
 from tests.damage.world import FIRST, SECOND, SOURCES, World, planned, sent, staff, world
 

@@ -11,8 +11,8 @@ import msgspec
 
 from shared.model.errors import Missing
 from shared.stores.container import Container
+from shared.stores.state_table import VERSION
 from shared.stores.table import Query, Row, Table
-from shared.stores.versioned import VERSION
 from tests.damage.world import FIRST, SECOND, World
 
 _RUN_ID = re.compile(r"([a-z]+-\d{8}T\d{6}Z-[0-9a-f]{10})")

@@ -1,20 +1,25 @@
-"""Rows as values: each row is decoded alone. One that does not read is set aside and named, and stops no other row."""
+"""Tables of the state. Their rows carry the version of their format, and each row is decoded alone.
+
+A row that does not read, or that a newer release wrote, is set aside and named. It stops no other row.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import msgspec
 
+from shared.model import formats
 from shared.model.errors import Damage, Damaged, Missing, NewerState, RollcallError
 from shared.stores.container import Container
 from shared.stores.noting import DEPLOY, REPAIR, Damages, NotNoted, Spot
 from shared.stores.table import Entity, Query, Row, Table
 
 T = TypeVar("T")
+VERSION = "formatVersion"
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -46,8 +51,11 @@ class Lacks(Exception):
         super().__init__(path)
 
 
-class DecodedTable:
-    """A table whose rows are decoded one by one. `store` is its field of Storage, `name` what the account calls it."""
+class StateTable:
+    """A table as Rollcall uses it: what is written is stamped with the version, what is read is checked and decoded.
+
+    `store` is its field of Storage, `name` what the account calls it.
+    """
 
     def __init__(self, table: Table, store: str = "", name: str = "", damages: Damages | None = None) -> None:
         self._table = table
@@ -70,7 +78,7 @@ class DecodedTable:
     def decoded(self, row: Row, kind: Kind[T]) -> T:
         """The value of a row. Raises Damaged, which is noted."""
         try:
-            return kind.decode(self._looked_at(row))
+            return kind.decode(_checked(row))
         except Damaged:
             raise
         except NewerState as error:
@@ -108,16 +116,17 @@ class DecodedTable:
             self._damages.note(damage, Spot(kind.store, etag, path=path))
             raise Damaged(damage) from None
 
-    def _looked_at(self, row: Row) -> Row:
-        return row
-
     def stored(self, query: Query) -> Iterator[Row]:
         """The rows of a query as they are stored, to be decoded one by one."""
-        return self._table.rows(query)
+        return self._table.rows(replace(query, select=(*query.select, VERSION)) if query.select else query)
 
     def stored_one(self, partition: str, row: str) -> Row:
         """One row as it is stored, to be decoded. Raises Missing."""
         return self._table.get(partition, row)
+
+    def get(self, partition: str, row: str) -> Row:
+        """One entity, without its version. Raises Missing, NewerState."""
+        return _checked(self._table.get(partition, row))
 
     def create(self) -> None:
         """Make sure the table exists."""
@@ -125,36 +134,43 @@ class DecodedTable:
 
     def insert(self, entity: Entity) -> str:
         """Add an entity and return its ETag. Raises Present."""
-        return self._table.insert(entity)
-
-    def get(self, partition: str, row: str) -> Row:
-        """One entity. Raises Missing."""
-        return self._table.get(partition, row)
+        return self._table.insert(_stamped(entity))
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Write an entity if its ETag is this one, and return the new one. Raises Changed, Missing."""
-        return self._table.replace(entity, etag)
+        return self._table.replace(_stamped(entity), etag)
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Write entities whatever was there."""
-        self._table.upsert(entities)
+        self._table.upsert(map(_stamped, entities))
 
     def insert_missing(self, entities: Iterable[Entity]) -> None:
         """Add those entities that are not there yet."""
-        self._table.insert_missing(entities)
-
-    def rows(self, query: Query) -> Iterator[Row]:
-        """The rows of a query."""
-        return self._table.rows(query)
+        self._table.insert_missing(map(_stamped, entities))
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out."""
         self._table.delete(keys)
 
 
-def decoded(table: Table) -> DecodedTable:
-    """The table as one whose rows are decoded; what is damaged there is noted only where it is one already."""
-    return table if isinstance(table, DecodedTable) else DecodedTable(table)
+AnyTable = Table | StateTable
+
+
+def state_table(table: AnyTable) -> StateTable:
+    """The table as one of the state; what is damaged there is noted only where it is one already."""
+    return table if isinstance(table, StateTable) else StateTable(table)
+
+
+def _stamped(entity: Entity) -> Entity:
+    return {**entity, VERSION: formats.FORMAT}
+
+
+def _checked(row: Row) -> Row:
+    entity = dict(row.entity)
+    version = int(entity.pop(VERSION, 1))
+    if version > formats.FORMAT:
+        formats.check_format(f"a row of the partition {entity['PartitionKey']}", version)
+    return Row(entity, row.etag)
 
 
 def fault_of(error: Exception) -> str:
