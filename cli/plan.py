@@ -27,7 +27,7 @@ from shared.mapping.mapping import Mapping, Rejection
 from shared.model.csv_cells import unguarded
 from shared.model.errors import Damage, DropError, Missing
 from shared.model.plan import REJECTED, Plan
-from shared.model.runs import DropVersion, Run, new_run
+from shared.model.runs import Artefacts, DropVersion, Run, new_run
 from shared.planning.plan_drop import plan_drop
 from shared.sources.source import Source
 from shared.stores.memory import MemoryContainer
@@ -53,7 +53,7 @@ class FileDrop:
 
 
 @dataclass
-class Nowhere:
+class Nowhere(Artefacts):
     """The files of a run that nobody keeps, but for the first lines of rejected.csv."""
 
     rejected: list[bytes] = field(default_factory=list)
@@ -63,15 +63,12 @@ class Nowhere:
         return nullcontext(Forgetful(self.rejected if name == REJECTED else [], SHOWN + 1))
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:
-        """There is no file."""
         raise Missing(f"a plan that is only looked at keeps no {name}")
 
     def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
-        """There is no file."""
         raise Missing(f"a plan that is only looked at keeps no {name}")
 
     def etag(self, run: Run, name: str) -> str:
-        """There is no file."""
         raise Missing(f"a plan that is only looked at keeps no {name}")
 
     def note(self, run: Run, name: str, damage: Damage) -> None:

@@ -337,10 +337,10 @@ class House:
         from shared.console.console import Console
         from shared.console.people_view import Memory
         from shared.stores.console_secrets import door
-        from shared.stores.log_reads import LogBook
+        from shared.stores.log_reads import LogReads
 
         now, reads, pages = self.clock.now, self.status, self.reporter.pages
-        book = LogBook(self.log, self.outcomes, self.endpoints.all)
+        book = LogReads(self.log, self.outcomes, self.endpoints.all)
         memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
         entry = door(self.settings, self.storage.state, now, self.damages)
         return Console(entry, pages, reads, memory, self.files, self.alerts, book, now, self.endpoints.today)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from shared.collecting.matching import Book
 from shared.collecting.outcomes import LOST, Bucket, Evidence, Outcomes, Tally, bucket_of, merge
 from shared.model.errors import Changed, Damaged, StorageError
 
@@ -19,7 +20,7 @@ _TRIES = 5
 
 
 @dataclass
-class EvidenceBook:
+class EvidenceBook(Book):
     """The evidence of one run in which `size` people were sent."""
 
     store: Outcomes
@@ -76,11 +77,9 @@ class EvidenceBook:
             self._lost.add(name)
 
     def known(self, key: str) -> Evidence:
-        """What is known of a person who was read."""
         return self._buckets.get(bucket_of(key, self.size), {}).get(key) or Evidence(key)
 
     def learn(self, evidence: Evidence) -> None:
-        """Keep what is known now of a person who was read."""
         if evidence != self.known(evidence.key):
             self._buckets.setdefault(bucket_of(evidence.key, self.size), {})[evidence.key] = evidence
             self._learned.add(evidence.key)

@@ -103,7 +103,7 @@ class Plan:
         return bool(self.people_sha256)
 
 
-class HashedWriter:
+class HashedWriter(Writer):
     """A file that is written, and its hash."""
 
     def __init__(self, writer: Writer) -> None:
@@ -111,7 +111,6 @@ class HashedWriter:
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
-        """Append bytes."""
         self._digest.update(data)
         self._writer.write(data)
 

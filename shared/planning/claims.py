@@ -112,7 +112,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class ClaimedFiles:
+class ClaimedFiles(Artefacts):
     """The files of a run while its planner holds the claim: renewed on the way, looked at before a file appears."""
 
     files: Artefacts
@@ -129,21 +129,17 @@ class ClaimedFiles:
                 self.claim.keep()
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:
-        """The file, in pieces. Raises Missing."""
         for piece in self.files.read(run, name):
             self.claim.keep()
             yield piece
 
     def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
-        """Some bytes of the file. Raises Missing."""
         return self.files.read_range(run, name, offset, length)
 
     def etag(self, run: Run, name: str) -> str:
-        """Which version of the file is there. Raises Missing."""
         return self.files.etag(run, name)
 
     def note(self, run: Run, name: str, damage: Damage) -> None:
-        """The file does not read, or is not what was written."""
         self.files.note(run, name, damage)
 
 
@@ -167,11 +163,10 @@ class ClaimedDrop:
 
 
 @dataclass(frozen=True, slots=True)
-class _KeepingWriter:
+class _KeepingWriter(Writer):
     file: Writer
     claim: Claim
 
     def write(self, data: bytes) -> None:
-        """Append bytes."""
         self.claim.keep()
         self.file.write(data)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.alerting.raise_alerts import Alert
+from shared.alerting.raise_alerts import Alert, AlertStore
 from shared.stores.state_table import AnyTable, Kind, state_table
 from shared.stores.table import Query, Row, joined, pieces, table_key
 
@@ -16,14 +16,13 @@ _OPEN = "open"
 _OVER = "over"
 
 
-class AlertTable:
+class AlertTable(AlertStore):
     """Where alerts are kept."""
 
     def __init__(self, table: AnyTable) -> None:
         self._table = state_table(table)
 
     def open(self) -> list[Alert]:
-        """Alerts that hold, or that some channel has not been told of."""
         return self._read(_OPEN)
 
     def over(self) -> list[Alert]:
@@ -40,7 +39,6 @@ class AlertTable:
                 self._table.delete([(_OPEN, table_key(alert.key))])
 
     def archive(self, alert: Alert) -> None:
-        """Enter one among those that are over, whatever is among the open ones."""
         self._table.upsert([_entity(alert, _OVER)])
 
     def forget(self, before: datetime) -> None:

@@ -21,16 +21,16 @@ from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, Container
 
 from shared.clock import elapsed as system_elapsed
 from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
-from shared.model.runs import DropVersion
-from shared.stores.container import ACCESS_DENIED, BLOCK_BYTES
-from shared.stores.lease import LEASE_SECONDS, HeldLease
+from shared.model.runs import DropVersion, Writer
+from shared.stores.container import ACCESS_DENIED, BLOCK_BYTES, Container
+from shared.stores.lease import LEASE_SECONDS, HeldLease, LeaseService
 
 _SOMEBODY_ELSES = (404, 409, 412)
 # One try each: a lease that is waited for during the SDK's minute of retries is over by then
 _AT_ONCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}
 
 
-class BlobContainer:
+class BlobContainer(Container):
     """One container of an Azure storage account. Creates it when it is not there."""
 
     def __init__(self, client: ContainerClient) -> None:
@@ -43,7 +43,6 @@ class BlobContainer:
                 self._client.create_container()
 
     def drop(self, path: str) -> BlobDrop:
-        """The present version of a blob. Raises Missing."""
         return BlobDrop(self._client.get_blob_client(path))
 
     def versions(self, prefix: str = "") -> Iterator[DropVersion]:
@@ -54,7 +53,6 @@ class BlobContainer:
                     yield DropVersion(blob.name, _etag(blob.etag), _utc(blob.last_modified), int(blob.size))
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """A blob, or some bytes of it; nothing beyond its end. Raises Missing."""
         with _translated("read", path):
             try:
                 yield from self._client.download_blob(path, offset=offset, length=length).chunks()
@@ -63,28 +61,23 @@ class BlobContainer:
                     raise
 
     def writer(self, path: str, over: str | None = None) -> BlockWriter:
-        """Write a blob in blocks."""
         return BlockWriter(self._client.get_blob_client(path), {} if over is None else _only_over(over or None))
 
     def get(self, path: str) -> tuple[bytes, str]:
-        """A small blob and its ETag. Raises Missing."""
         with _translated("read", path):
             stream = self._client.download_blob(path)
             return stream.readall(), _etag(stream.properties.etag)
 
     def put(self, path: str, data: bytes, etag: str | None) -> str:
-        """Write a blob if its ETag is this one (None: if there is no blob). Raises Changed, Present."""
         with _translated("write", path):
             blob = self._client.get_blob_client(path)
             return _etag(blob.upload_blob(data, overwrite=etag is not None, **_only_over(etag))["etag"])
 
     def delete(self, path: str) -> None:
-        """Take a blob out; one that is not there does not matter."""
         with suppress(Missing), _translated("delete", path):
             self._client.delete_blob(path)
 
     def delete_version(self, version: DropVersion) -> bool:
-        """Take a blob out if it is still this version; returns whether it was."""
         unchanged: dict[str, Any] = {"etag": version.etag, "match_condition": MatchConditions.IfNotModified}
         try:
             with _translated("delete", version.path):
@@ -94,7 +87,6 @@ class BlobContainer:
         return True
 
     def lease(self, path: str, elapsed: Callable[[], float] = system_elapsed) -> HeldLease | None:
-        """A lease on a (possibly new) blob; None while somebody else holds it."""
         blob = self._client.get_blob_client(path)
         with _translated("lease", path):
             try:
@@ -143,7 +135,7 @@ class BlobDrop:
             ) from error
 
 
-class BlockWriter:
+class BlockWriter(Writer):
     """Collects bytes, stages a block whenever one is full, and commits all of them at the end."""
 
     def __init__(self, client: BlobClient, condition: dict[str, Any]) -> None:
@@ -154,7 +146,6 @@ class BlockWriter:
         self._writer = uuid.uuid4().hex  # two writers of one blob never mix their blocks
 
     def write(self, data: bytes) -> None:
-        """Append bytes."""
         self._buffer += data
         if len(self._buffer) >= BLOCK_BYTES:
             self._stage()
@@ -194,7 +185,7 @@ class BlockWriter:
         self._buffer.clear()
 
 
-class _BlobLease:
+class _BlobLease(LeaseService):
     """A lease as the blob service has it."""
 
     def __init__(self, path: str, client: BlobLeaseClient) -> None:

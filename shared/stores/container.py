@@ -12,7 +12,7 @@ from typing import Protocol
 from shared.files.records import Drop
 from shared.model.errors import Damage, StorageError
 from shared.model.plan import file_path
-from shared.model.runs import DropVersion, Run, Writer
+from shared.model.runs import DropVersion, ListedArtefacts, Run, Writer
 from shared.stores.noting import Damages, NotNoted, Spot
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -68,7 +68,7 @@ class Container(Protocol):
         """A lease on a (possibly new) blob; None while another process holds it. `elapsed`: the holder's clock."""
 
 
-class RunFiles:
+class RunFiles(ListedArtefacts):
     """The files of runs in one container."""
 
     def __init__(self, container: Container, damages: Damages | None = None) -> None:
@@ -76,28 +76,22 @@ class RunFiles:
         self._damages = damages or NotNoted()
 
     def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
-        """Write a file of this run, with `over` only over this version of it."""
         return self._container.writer(self.path(run, name), over)
 
     def read(self, run: Run, name: str) -> Iterator[bytes]:
-        """A file of this run. Raises Missing."""
         return self._container.read(self.path(run, name))
 
     def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
-        """Some bytes of a file of this run. Raises Missing."""
         return b"".join(self._container.read(self.path(run, name), offset, length))
 
     def etag(self, run: Run, name: str) -> str:
-        """Which version of a file of this run is there. Raises Missing."""
         return self._container.drop(self.path(run, name)).version.etag
 
     def note(self, run: Run, name: str, damage: Damage) -> None:
-        """A file of this run does not read, or is not what was written."""
         with suppress(StorageError):  # it is noted when it is read the next time
             self._damages.note(damage, Spot("runs", self.etag(run, name), path=self.path(run, name)))
 
     def names(self, run: Run) -> list[str]:
-        """The files this run has."""
         prefix = self.path(run, "")
         found = {version.path for version in self._container.versions(prefix)}
         names = {path.removeprefix(prefix).rpartition("/")[2] for path in found}

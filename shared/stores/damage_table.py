@@ -16,7 +16,7 @@ import msgspec
 
 from shared.model.errors import Damage, StorageError
 from shared.model.formats import RELEASE
-from shared.stores.noting import Spot
+from shared.stores.noting import Damages, Spot
 from shared.stores.state_table import Kind, StateTable
 from shared.stores.table import Query, Row, joined, pieces, table_key
 
@@ -32,7 +32,7 @@ class Noted(msgspec.Struct, frozen=True):
     found_at: datetime
 
 
-class DamageTable:
+class DamageTable(Damages):
     """What was found damaged. Noting costs nothing; `keep` writes it, so that other processes show it as well."""
 
     def __init__(
@@ -53,7 +53,6 @@ class DamageTable:
         self._table = table
 
     def note(self, damage: Damage, spot: Spot) -> None:
-        """Remember it until this version of the thing is gone."""
         with self._lock:
             self._noted[damage.place] = Noted(damage, spot, RELEASE, self._now())
 

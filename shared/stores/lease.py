@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shared.model.errors import LeaseLost, StorageError
+from shared.sending.send_run import Lease
 
 LEASE_SECONDS = 60
 RENEW_AFTER = 15.0  # seconds
@@ -27,7 +28,7 @@ class LeaseService(Protocol):
         """Give it back. Never an error: a lease ends after a minute."""
 
 
-class HeldLease:
+class HeldLease(Lease):
     """A lease of a minute."""
 
     def __init__(self, path: str, service: LeaseService, elapsed: Callable[[], float]) -> None:
@@ -39,7 +40,6 @@ class HeldLease:
         self._lock = threading.Lock()
 
     def keep(self) -> None:
-        """Renew it if the last renewal was a while ago. Raises LeaseLost when another process has it, or may have."""
         with self._lock:
             if self._is_over:
                 raise LeaseLost(f"the lease on {self._path} was given back")
@@ -55,7 +55,6 @@ class HeldLease:
             self._renewed = now
 
     def release(self) -> None:
-        """Give it back; harmless when it is lost already."""
         with self._lock:
             if not self._is_over:
                 self._is_over = True

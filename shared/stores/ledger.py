@@ -17,14 +17,14 @@ from typing import Any
 import msgspec
 
 from shared.model.errors import Changed, Damage, Damaged, Missing, Present, StaleRun, UnknownRun
-from shared.model.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Receipt, Run, RunState, source_of
+from shared.model.runs import ENDED_ON_THE_WAY, HAS_THE_TURN, Answer, Ledger, Receipt, Run, RunState, source_of
 from shared.stores.state_table import AnyTable, Kind, state_table
 from shared.stores.table import Entity, Query, Row, joined, pieces, table_key
 
 _TURN = "~turn"
 
 
-class TableLedger:
+class TableLedger(Ledger):
     """The books, in tables."""
 
     def __init__(self, runs: AnyTable, chunks: AnyTable) -> None:
@@ -32,7 +32,6 @@ class TableLedger:
         self._chunks = state_table(chunks)
 
     def add(self, run: Run) -> bool:
-        """Enter a new run; False when it is there already."""
         try:
             self._runs.insert(_entity(run))
         except Present:
@@ -47,14 +46,12 @@ class TableLedger:
             raise UnknownRun(f"there is no run {run_id}; `rollcall runs` lists them") from None
 
     def save(self, run: Run) -> Run:
-        """Write a run that was read before. Raises StaleRun."""
         try:
             return replace(run, etag=self._runs.replace(_entity(run), run.etag))
         except (Changed, Missing):
             raise StaleRun(f"run {run.run_id} was changed by somebody else; read it again") from None
 
     def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
-        """The runs of a source (or of all) in these states (or in any), oldest drop first; of those that read."""
         query = Query(
             partition=None if source is None else table_key(source),
             high=_TURN,
@@ -64,7 +61,6 @@ class TableLedger:
         return sorted(self._runs.each(query, _RUN), key=lambda run: (run.drop.last_modified, run.run_id))
 
     def damaged(self, source: str) -> list[Damage]:
-        """The runs of a source that do not read and may have something to send, or to be answered."""
         found = list[Damage]()
         for row in self._runs.stored(Query(partition=table_key(source), high=_TURN)):
             if row.entity.get("state") not in _OVER:
@@ -93,10 +89,6 @@ class TableLedger:
             self._runs.decoded(row, _RUN)
 
     def take_turn(self, run: Run) -> bool:
-        """Make this run the one of its source that is planned and sent; False while another one is.
-
-        True also while a run of its `same_second` has the turn and is held: that one keeps it, and both are held.
-        """
         entity = {"PartitionKey": table_key(run.source), "RowKey": _TURN, "run_id": run.run_id}
         try:
             turn = self._runs.stored_one(table_key(run.source), _TURN)
@@ -135,7 +127,6 @@ class TableLedger:
         return replace(receipt, etag=etag)
 
     def close(self, run_id: str, receipts: Iterable[Receipt]) -> None:
-        """Write these receipts where none is; those that are there stay as they are."""
         there = {receipt.part for receipt in self.receipts(run_id)}
         left = [_receipt_row(run_id, receipt) for receipt in receipts if receipt.part not in there]
         self._chunks.insert_missing(left)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from shared.collecting.entries import LogEntry, LogLine
 from shared.collecting.outcomes import Evidence
+from shared.console.log_view import LogBook
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Damaged, Missing
 from shared.model.runs import Run
@@ -14,7 +15,7 @@ from shared.stores.log_tables import LogTable
 from shared.stores.outcome_table import OutcomeTable
 
 
-class LogBook:
+class LogReads(LogBook):
     """The log and the outcomes of sources, as the pages ask for them."""
 
     def __init__(self, log: LogTable, outcomes: OutcomeTable, endpoints: Callable[[], Mapping[str, Endpoint]]) -> None:
@@ -23,7 +24,6 @@ class LogBook:
         self._endpoints = endpoints
 
     def day(self, source: str, day: date, *, failures: bool) -> Iterable[LogLine]:
-        """The entries of a source on one UTC day in short, all of them or those that failed somebody."""
         endpoint = self._endpoints().get(source)
         if endpoint is None:
             return ()
@@ -33,7 +33,6 @@ class LogBook:
         return self._log.failures(endpoint.job_id, start, start + timedelta(days=1))
 
     def whole(self, line: LogLine) -> LogEntry | None:
-        """The whole entry; None when it was forgotten meanwhile, or does not read."""
         try:
             return self._log.entry(line)
         except (Missing, Damaged):

@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 
 from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
+from shared.collecting.collect_logs import Checkpoints, LogStore
 from shared.collecting.entries import LogEntry, LogLine, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.model.errors import Changed, Damaged, Missing, Present
@@ -45,7 +46,7 @@ _LINE = (
 )  # fmt: skip
 
 
-class LogTable:
+class LogTable(LogStore):
     """The store of log entries: keep, look up by day, by person and by failure, forget what is old."""
 
     def __init__(self, table: AnyTable, container: Container) -> None:
@@ -66,7 +67,6 @@ class LogTable:
         return [entry for entry, *_ in new.values()]
 
     def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
-        """The whole entries of one job and one UTC day, the earliest first."""
         return self._table.each(Query(partitions=_day(job_id, day)), self._entries)
 
     def lines(self, job_id: str, day: date) -> Iterator[LogLine]:
@@ -274,7 +274,7 @@ class Unrecognised:
     last_at: datetime
 
 
-class CheckpointTable:
+class CheckpointTable(Checkpoints):
     """How far each log has been read, by whom it is being read, and what it showed that nobody expected.
 
     | partition      | row              | what                                                                        |
@@ -341,7 +341,6 @@ class CheckpointTable:
         return None
 
     def note_gap(self, job_id: str, gap: Gap) -> None:
-        """Entries between these times cannot be read any more."""
         row = f"{table_key(job_id)[:200]}_{_hash(gap.since.astimezone(UTC).isoformat())}"
         times = {name: moment.astimezone(UTC).isoformat() for name, moment in vars(gap).items()}
         self._table.upsert([{"PartitionKey": _GAP, "RowKey": row, "jobId": job_id, **times}])
@@ -352,18 +351,15 @@ class CheckpointTable:
         return sorted(found, key=lambda each: each.since)
 
     def echoes(self, job_id: str) -> bool:
-        """Whether the log of this job has shown the mark of a record: there is such a row."""
         try:
             return bool(self._table.stored_one(_ECHO, table_key(job_id)))
         except Missing:
             return False
 
     def note_echo(self, job_id: str) -> None:
-        """The log of this job shows marks."""
         self._table.upsert([{"PartitionKey": _ECHO, "RowKey": table_key(job_id)}])
 
     def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
-        """Count more entries of a shape that this version does not know."""
         row = f"{table_key(job_id)[:200]}_{_hash(shape)}"
         before = Unrecognised(job_id, shape, 0, at, at)
         with suppress(Missing, Damaged):  # one that does not read is counted from the beginning

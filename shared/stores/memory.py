@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from shared.clock import elapsed as system_elapsed
 from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
-from shared.model.runs import DropVersion
-from shared.stores.lease import LEASE_SECONDS, HeldLease
-from shared.stores.table import Entity, Query, Row, batches, checked
+from shared.model.runs import DropVersion, Writer
+from shared.stores.container import Container
+from shared.stores.lease import LEASE_SECONDS, HeldLease, LeaseService
+from shared.stores.table import Entity, Query, Row, Table, batches, checked
 
 PIECE_BYTES = 64 * 1024
 
@@ -24,7 +25,7 @@ class _Blob:
     modified: datetime
 
 
-class MemoryContainer:
+class MemoryContainer(Container):
     """A container of blobs. `now` and `elapsed` are the service's own clock, which no process sets."""
 
     def __init__(
@@ -43,24 +44,20 @@ class MemoryContainer:
         """It is there already."""
 
     def drop(self, path: str) -> MemoryDrop:
-        """The present version of a blob. Raises Missing."""
         return MemoryDrop(self, self._version(path, self._found(path)))
 
     def versions(self, prefix: str = "") -> Iterator[DropVersion]:
-        """Every blob under a prefix."""
         with self._lock:
             found = sorted(item for item in self._blobs.items() if item[0].startswith(prefix))
         yield from (self._version(path, blob) for path, blob in found)
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """A blob, or some bytes of it. Raises Missing."""
         data = self._found(path).data
         data = data[offset : None if length is None else offset + length]
         yield from (data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES))
 
     @contextmanager
     def writer(self, path: str, over: str | None = None) -> Iterator[MemoryWriter]:
-        """Write a blob."""
         writer = MemoryWriter()
         yield writer
         if over is None:
@@ -78,12 +75,10 @@ class MemoryContainer:
             return self._blobs[path].etag
 
     def get(self, path: str) -> tuple[bytes, str]:
-        """A small blob and its ETag. Raises Missing."""
         blob = self._found(path)
         return blob.data, blob.etag
 
     def put(self, path: str, data: bytes, etag: str | None) -> str:
-        """Write a blob if its ETag is this one (None: if there is no blob). Raises Changed, Present."""
         with self._lock:
             there = self._blobs.get(path)
             if etag is None and there:
@@ -93,12 +88,10 @@ class MemoryContainer:
             return self.write(path, data)
 
     def delete(self, path: str) -> None:
-        """Take a blob out."""
         with self._lock:
             self._blobs.pop(path, None)
 
     def delete_version(self, version: DropVersion) -> bool:
-        """Take a blob out if it is still this version; returns whether it was."""
         with self._lock:
             there = self._blobs.get(version.path)
             if there is None or there.etag != version.etag:
@@ -107,7 +100,6 @@ class MemoryContainer:
             return True
 
     def lease(self, path: str, elapsed: Callable[[], float] | None = None) -> HeldLease | None:
-        """A lease on a (possibly new) blob; None while somebody else holds it."""
         with self._lock:
             if self._is_leased(path):
                 return None
@@ -178,19 +170,18 @@ class MemoryDrop:
         return data
 
 
-class MemoryWriter:
+class MemoryWriter(Writer):
     """Collects what is written."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()
 
     def write(self, data: bytes) -> None:
-        """Append bytes."""
         self.buffer += data
 
 
 @dataclass(frozen=True)
-class _MemoryLease:
+class _MemoryLease(LeaseService):
     """A lease as the service has it."""
 
     container: MemoryContainer
@@ -198,16 +189,14 @@ class _MemoryLease:
     ticket: int
 
     def renew(self) -> None:
-        """Renew it."""
         if not self.container.renew(self.path, self.ticket):
             raise LeaseLost(f"the lease on {self.path} is somebody else's now")
 
     def release(self) -> None:
-        """Give it back."""
         self.container.release(self.path, self.ticket)
 
 
-class MemoryTable:
+class MemoryTable(Table):
     """A table of entities."""
 
     def __init__(self) -> None:
@@ -219,14 +208,12 @@ class MemoryTable:
         """It is there already."""
 
     def insert(self, entity: Entity) -> str:
-        """Add an entity. Raises Present."""
         with self._lock:
             if entity["RowKey"] in self._partitions.get(entity["PartitionKey"], {}):
                 raise Present("the table has this entity already")
             return self._put(checked(entity))
 
     def get(self, partition: str, row: str) -> Row:
-        """One entity. Raises Missing."""
         with self._lock:
             try:
                 return self._partitions[partition][row]
@@ -234,21 +221,18 @@ class MemoryTable:
                 raise Missing("the table has no such entity") from None
 
     def replace(self, entity: Entity, etag: str) -> str:
-        """Write an entity if its ETag is this one. Raises Changed, Missing."""
         with self._lock:
             if self.get(*_key(entity)).etag != etag:
                 raise Changed("an entity was changed by somebody else")
             return self._put(checked(entity))
 
     def upsert(self, entities: Iterable[Entity]) -> None:
-        """Write entities whatever was there."""
         for batch in batches(entities):
             with self._lock:
                 for entity in batch:
                     self._put(entity)
 
     def insert_missing(self, entities: Iterable[Entity]) -> None:
-        """Add those entities that are not there yet."""
         for batch in batches(entities):
             with self._lock:
                 for entity in batch:
@@ -256,7 +240,6 @@ class MemoryTable:
                         self._put(entity)
 
     def rows(self, query: Query) -> Iterator[Row]:
-        """The rows of a query."""
         with self._lock:
             found = [
                 row
@@ -273,7 +256,6 @@ class MemoryTable:
             )
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Take entities out."""
         with self._lock:
             for partition, row in keys:
                 self._partitions.get(partition, {}).pop(row, None)

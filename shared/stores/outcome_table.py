@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.collecting.outcomes import LOST, Bucket, Evidence, Tally, bucket_of
+from shared.collecting.outcomes import LOST, Bucket, Evidence, Outcomes, Tally, bucket_of
 from shared.model.errors import Changed, Damaged, Missing, Present
 from shared.model.runs import source_of
 from shared.stores.state_table import AnyTable, Kind, state_table
@@ -27,7 +27,7 @@ _BEHIND_OLD = "g"  # after every bucket of release 0.1, which are hexadecimal di
 _END = "~~"
 
 
-class OutcomeTable:
+class OutcomeTable(Outcomes):
     """What is known of the people of runs."""
 
     def __init__(self, table: AnyTable) -> None:
@@ -49,14 +49,12 @@ class OutcomeTable:
         return found or _as_one(self._old(run_id))
 
     def some(self, run_id: str, bucket: str) -> Bucket:
-        """What is known of the people in one bucket."""
         try:
             return self._bucket(run_id, self._table.stored_one(_partition(run_id), f"b{bucket}"))
         except Missing:
             return Bucket()
 
     def tallies(self, run_id: str) -> dict[str, Tally]:
-        """People by outcome, for every bucket in which anything is known. Raises Damaged where one does not read."""
         rows = self._table.stored(Query(_partition(run_id), select=("tally",)))
         kind = _kind(run_id, lambda row: _tally(row.entity))
         return {_name(row.entity): self._table.decoded(row, kind) for row in rows}
@@ -70,7 +68,6 @@ class OutcomeTable:
             return Bucket({}, row.etag, LOST)
 
     def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
-        """Write everybody of a bucket over the version that was read ("": none was there). Raises Changed."""
         body = base64.b64encode(zlib.compress(msgspec.json.encode(list(people)), 6)).decode("ascii")
         entity = {
             "PartitionKey": _partition(run_id),

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from shared.known_people.people import DamagedPeople, People
+from shared.known_people.people import DamagedPeople, People, PeopleStore
 from shared.model.errors import Changed, Damage, Damaged, DropChanged, Missing, Present, StorageError
 from shared.stores.container import Container
 from shared.stores.noting import PUT_BACK, Damages, NotNoted, Spot
@@ -18,7 +18,7 @@ from shared.stores.noting import PUT_BACK, Damages, NotNoted, Spot
 TRIES = 5
 
 
-class PeopleBlobs:
+class PeopleBlobs(PeopleStore):
     """The people.db of each source, in a container."""
 
     def __init__(self, container: Container, name: str = "state", damages: Damages | None = None) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.model.limits import DAILY_WINDOW
-from shared.sending.quota import Budget, Spent
+from shared.sending.quota import Budget, QuotaBook, Spent
 from shared.stores.state_table import AnyTable, Kind, state_table
 from shared.stores.table import Query, Row
 
@@ -14,7 +14,7 @@ _CALLS = "calls"
 _BUDGET = "budget"
 
 
-class QuotaTable:
+class QuotaTable(QuotaBook):
     """The calls of the tenant."""
 
     def __init__(self, table: AnyTable, limit: int, kept_for_leavers: int) -> None:
@@ -29,7 +29,6 @@ class QuotaTable:
         return Budget(self._limit, spent, self._kept, believed, doubted_at)
 
     def write(self, budget: Budget, minute: datetime) -> None:
-        """Keep the calls of this minute, and what is believed."""
         entities: list[dict[str, Any]] = [
             {
                 "PartitionKey": _CALLS,

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.model.errors import Changed, Damaged, Missing, NotPossible, Present
 from shared.model.runs import SOURCE_NAME
-from shared.sending.stops import ALL, SendingStop
+from shared.sending.stops import ALL, SendingStop, Stops
 from shared.stores.state_table import AnyTable, Kind, state_table
 from shared.stores.table import Entity, Query, Row
 
@@ -18,19 +18,17 @@ _STOPS = "stops"
 _ALL = "~all"  # no source has this name
 
 
-class StopTable:
+class StopTable(Stops):
     """The stops. A row that does not read counts as a stop: of its source, or of all where it names none."""
 
     def __init__(self, table: AnyTable) -> None:
         self._table = state_table(table)
 
     def all(self) -> tuple[SendingStop, ...]:
-        """The stops that hold, the one for all sources first."""
         found = [self._stop(row) for row in self._table.stored(Query(partition=_STOPS))]
         return tuple(sorted((stop for stop in found if stop.holds), key=lambda stop: stop.source))
 
     def add(self, stop: SendingStop) -> SendingStop:
-        """Keep a stop, and return the one that holds then: one that held before stays as it is."""
         try:
             self._table.insert(_entity(stop))
         except Present:
@@ -42,7 +40,6 @@ class StopTable:
         return stop
 
     def lift(self, source: str, by: str, now: datetime) -> SendingStop | None:
-        """Lift the stop of a source, or the one for all; None when none held."""
         lifted = None
         for row in self._rows(source):
             stop = self._stop(row)

@@ -13,7 +13,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from shared.model.errors import Changed, Missing, Present, StorageError
 from shared.stores.container import ACCESS_DENIED
-from shared.stores.table import Entity, Query, Row, batches, checked
+from shared.stores.table import Entity, Query, Row, Table, batches, checked
 from shared.stores.transactions import Transactions
 
 _AT_A_TIME = 4  # transactions
@@ -28,7 +28,7 @@ _PATIENCE: dict[str, Any] = {
 }
 
 
-class StorageTable:
+class StorageTable(Table):
     """One table of an Azure storage account."""
 
     def __init__(self, client: TableClient) -> None:
@@ -36,7 +36,6 @@ class StorageTable:
         self._transactions = Transactions(client, _PATIENCE)
 
     def create(self) -> None:
-        """Make sure the table exists."""
         with self._translated():
             try:
                 self._client.create_table(**_PATIENCE)
@@ -44,17 +43,14 @@ class StorageTable:
                 return
 
     def insert(self, entity: Entity) -> str:
-        """Add an entity. Raises Present."""
         with self._translated():
             return str(self._client.create_entity(dict(checked(entity)), **_PATIENCE)["etag"])
 
     def get(self, partition: str, row: str) -> Row:
-        """One entity. Raises Missing."""
         with self._translated():
             return _row(self._client.get_entity(partition, row, **_PATIENCE))
 
     def replace(self, entity: Entity, etag: str) -> str:
-        """Write an entity if its ETag is this one. Raises Changed, Missing."""
         with self._translated():
             answer = self._client.update_entity(
                 dict(checked(entity)),
@@ -103,7 +99,6 @@ class StorageTable:
         return True
 
     def rows(self, query: Query) -> Iterator[Row]:
-        """The rows of a query."""
         if query.column and not query.texts:
             return
         text, values = _filter(query)
@@ -118,7 +113,6 @@ class StorageTable:
                 yield _row(found)
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Take entities out."""
         with self._translated():
             for batch in batches({"PartitionKey": partition, "RowKey": row} for partition, row in keys):
                 if len(batch) == 1 or not self._deleted_at_once(batch):
