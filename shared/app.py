@@ -297,8 +297,18 @@ class House:
     def retention(self) -> Retention:
         from shared.collecting.retention import Retention
 
-        stores, kept_for = (self.ledger, self.log, self.outcomes, self.storage.drops), self.settings.retention
-        return Retention(*stores, kept_for, self.clock.now, self.quotas.forget, self.alerts.forget)
+        drops = self.storage.drops
+        return Retention(
+            ledger=self.ledger,
+            log=self.log,
+            outcomes=self.outcomes,
+            drops=drops.versions,
+            delete_drop=drops.delete_version,
+            kept=self.settings.retention,
+            now=self.clock.now,
+            calls=self.quotas.forget,
+            alerts=self.alerts.forget,
+        )
 
     @room
     def status(self) -> StatusReads:

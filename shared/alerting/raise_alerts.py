@@ -53,6 +53,9 @@ class AlertStore(Protocol):
     def open(self) -> list[Alert]:
         """Alerts that hold, or that some channel has not been told of."""
 
+    def over(self) -> list[Alert]:
+        """Alerts that are over, the latest first."""
+
     def put(self, alerts: Iterable[Alert]) -> None:
         """Keep these alerts."""
 

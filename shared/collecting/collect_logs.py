@@ -45,6 +45,9 @@ class LogStore(Protocol):
     def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
         """The entries of one job and one UTC day that are kept, the earliest first."""
 
+    def forget(self, before: date, most: int) -> int:
+        """Take out at most so many entries of days before this one; returns how many."""
+
 
 class Checkpoints(Protocol):
     """How far each log has been read, and by whom it is being read."""

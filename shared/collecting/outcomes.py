@@ -235,3 +235,6 @@ class Outcomes(Protocol):
 
     def put(self, run_id: str, bucket: str, people: Iterable[Evidence], tally: Tally, etag: str) -> str:
         """Write everybody of a bucket over the version that was read; the new version. Raises Changed."""
+
+    def forget(self, run_id: str, most: int) -> int:
+        """Take out at most so many rows of a run; returns how many."""

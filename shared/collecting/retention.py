@@ -8,60 +8,28 @@ there, which only an account for SFTP has; so drops are deleted here, and there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import Protocol
 
-from shared.model.runs import FINISHED, DropVersion, Run, RunState
+from shared.collecting.collect_logs import LogStore
+from shared.collecting.outcomes import Outcomes
+from shared.model.runs import FINISHED, DropVersion, Ledger, Run
 
 MOST = 2_000  # entries, and outcomes, of one call
 KEPT_RUNS = 10  # of every source, however old: what is known of a feed that drops once a year
-
-
-class Books(Protocol):
-    """The ledger, seen by who makes room in it."""
-
-    def runs(self, source: str | None = None, states: Iterable[RunState] | None = None) -> list[Run]:
-        """The runs, oldest drop first."""
-
-    def forget(self, run: Run) -> None:
-        """Take out its receipts, then the run."""
-
-
-class Logs(Protocol):
-    """The log store, seen by who makes room in it."""
-
-    def forget(self, before: date, most: int) -> int:
-        """Take out at most so many entries of days before this one; returns how many."""
-
-
-class Answers(Protocol):
-    """The outcomes, seen by who makes room in them."""
-
-    def forget(self, run_id: str, most: int) -> int:
-        """Take out at most so many rows of a run; returns how many."""
-
-
-class Drops(Protocol):
-    """The drops, seen by who makes room among them."""
-
-    def versions(self) -> Iterator[DropVersion]:
-        """Every one that is there."""
-
-    def delete_version(self, version: DropVersion) -> bool:
-        """Take one out if it is still this version; returns whether it was."""
 
 
 @dataclass(frozen=True)
 class Retention:
     """Everything forgetting needs, and nothing else."""
 
-    books: Books
-    log: Logs
-    outcomes: Answers
-    drops: Drops
+    ledger: Ledger
+    log: LogStore
+    outcomes: Outcomes
+    drops: Callable[[], Iterator[DropVersion]]
+    delete_drop: Callable[[DropVersion], bool]  # whether it was still this version
     kept: timedelta
     now: Callable[[], datetime]
     calls: Callable[[datetime], None]  # forgets calls that have left the quota's window; given the present
@@ -88,25 +56,25 @@ def forget_old(retention: Retention) -> Forgotten:
     retention.alerts(before)
     drops = _old_drops(retention, before)
     outcomes, runs = 0, 0
-    for run in _old_runs(retention.books, before) if drops < retention.most else ():  # a drop without a run is planned
+    for run in _old_runs(retention.ledger, before) if drops < retention.most else ():  # a drop without a run is planned
         outcomes += retention.outcomes.forget(run.run_id, retention.most - outcomes)
         if outcomes >= retention.most:
             break
-        retention.books.forget(run)
+        retention.ledger.forget(run)
         runs += 1
     return Forgotten(entries, outcomes, runs, drops)
 
 
 def _old_drops(retention: Retention, before: datetime) -> int:
     """Delete drops last written so long ago; how many. One that is written anew in that moment stays."""
-    old = (version for version in retention.drops.versions() if version.last_modified < before)
-    return sum(retention.drops.delete_version(version) for version in islice(old, retention.most))
+    old = (version for version in retention.drops() if version.last_modified < before)
+    return sum(retention.delete_drop(version) for version in islice(old, retention.most))
 
 
-def _old_runs(books: Books, before: datetime) -> Iterator[Run]:
+def _old_runs(ledger: Ledger, before: datetime) -> Iterator[Run]:
     """Finished runs whose drop and last change are that old, but for the last ones of each source."""
     by_source: dict[str, list[Run]] = {}
-    for run in books.runs():
+    for run in ledger.runs():
         by_source.setdefault(run.source, []).append(run)
     for runs in by_source.values():
         for run in runs[:-KEPT_RUNS]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.alerting.raise_alerts import Alert
+from shared.alerting.raise_alerts import Alert, AlertStore
 from shared.console.access import Door, Principal, Refusal, comes_from_us
 from shared.console.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
 from shared.console.log_view import ACTIONS, STATUSES, LogBook, log_page, read_filters
-from shared.console.overview import RUNS_LISTED, AlertBook, quota, sorted_alerts, source_view, source_views
+from shared.console.overview import RUNS_LISTED, quota, sorted_alerts, source_view, source_views
 from shared.console.people_view import Memory, person_view
 from shared.console.rendering import Pages
 from shared.console.run_view import FILES, run_view
@@ -42,7 +42,7 @@ class Console:
     reads: StatusReads
     memory: Memory
     folder: ListedArtefacts
-    alerts: AlertBook
+    alerts: AlertStore
     log: LogBook
     now: Callable[[], datetime]
     source: Callable[[str], Source]  # by name, as its file is now; raises ConfigurationError

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert
@@ -28,16 +27,6 @@ from shared.status.reads import StatusReads
 RUNS_SHOWN = 5
 RUNS_LISTED = 200
 _ORDER = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
-
-class AlertBook(Protocol):
-    """Alerts, as they are read."""
-
-    def open(self) -> list[Alert]:
-        """Those that hold, or that some channel has not been told of."""
-
-    def over(self) -> list[Alert]:
-        """Those that are over, the latest first."""
 
 
 @dataclass(frozen=True)

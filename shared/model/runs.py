@@ -325,6 +325,9 @@ class Ledger(Protocol):
     def receipts(self, run_id: str) -> list[Receipt]:
         """Every receipt of a run, in order."""
 
+    def forget(self, run: Run) -> None:
+        """Take out its receipts, then the run."""
+
 
 class Writer(Protocol):
     """An open file of a run."""

@@ -34,13 +34,13 @@ class Upload(Protocol):
 
 
 class Lease(Protocol):
-    """The right to send, held by one process at a time."""
+    """The right to something, such as to send, held by one process at a time."""
 
     def keep(self) -> None:
         """Hold it a while longer. Raises LeaseLost when another process has it, or may have. Thread-safe."""
 
     def release(self) -> None:
-        """Give it back; harmless when it is lost already."""
+        """Give it back; harmless when it is lost already, and never an error: a lease ends after a minute."""
 
 
 class EntraClock:

@@ -13,22 +13,13 @@ from shared.files.records import Drop
 from shared.model.errors import Damage, StorageError
 from shared.model.plan import file_path
 from shared.model.runs import DropVersion, ListedArtefacts, Run, Writer
+from shared.sending.send_run import Lease
 from shared.stores.noting import Damages, NotNoted, Spot
 
 BLOCK_BYTES = 4 * 1024 * 1024
 ACCESS_DENIED = (  # what a 403 of storage means
     ": access denied. You need a role on the storage account, given some minutes ago, and a network that it allows"
 )
-
-
-class Lease(Protocol):
-    """The right to something, held by one process at a time."""
-
-    def keep(self) -> None:
-        """Hold it a while longer. Raises LeaseLost. Thread-safe."""
-
-    def release(self) -> None:
-        """Give it back; harmless when it is lost already, and never an error: a lease ends by itself."""
 
 
 class Container(Protocol):

@@ -16,7 +16,7 @@ import msgspec
 from shared.model import formats
 from shared.model.errors import Changed, ConfigurationError, Damage, Damaged, Missing, Present, StorageError
 from shared.model.runs import FINISHED
-from shared.stores.container import Lease
+from shared.sending.send_run import Lease
 from shared.stores.ledger import TableLedger
 from shared.stores.noting import REPAIR, Damages, NotNoted, Spot
 from shared.stores.state_table import StateTable, fault_of

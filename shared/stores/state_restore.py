@@ -18,7 +18,8 @@ from pathlib import Path
 from shared.known_people.people import People
 from shared.model.errors import ConfigurationError, Missing, StaleRun, StorageError
 from shared.model.runs import FINISHED, Answer, Receipt, Run, RunState
-from shared.stores.container import Container, Lease
+from shared.sending.send_run import Lease
+from shared.stores.container import Container
 from shared.stores.ledger import TableLedger
 from shared.stores.people_store import old_path_of, path_of
 from shared.stores.state_format import MARKER

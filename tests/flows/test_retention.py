@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -114,16 +113,11 @@ def test_a_drop_that_cannot_be_deleted_keeps_its_run_and_nothing_else(tmp_path: 
     raise_alerts([finding], house.alerts, (), sending.clock.now() - timedelta(days=100))
     raise_alerts([], house.alerts, (), sending.clock.now() - timedelta(days=99))
 
-    class Immutable:
-        """A container whose policy lets nothing go."""
-
-        versions = staticmethod(house.storage.drops.versions)
-
-        def delete_version(self, version: DropVersion) -> bool:
-            raise StorageError(f"{version.path} is immutable by policy")
+    def immutable(version: DropVersion) -> bool:
+        raise StorageError(f"{version.path} is immutable by policy")
 
     with pytest.raises(StorageError, match="immutable"):
-        forget_old(replace(house.retention, drops=Immutable()))
+        forget_old(replace(house.retention, delete_drop=immutable))
     assert len(house.ledger.runs()) == KEPT_RUNS + 3
     assert len(list(house.log.by_person(JOB, "p00001"))) < 4
     assert house.alerts.over() == []
@@ -144,15 +138,7 @@ def test_a_drop_that_is_written_anew_while_the_old_one_is_deleted_stays(tmp_path
     with drops.writer(listed[0].path) as file:
         file.write(b"id,name")
 
-    class Late:
-        """The container as it was listed before."""
-
-        def versions(self) -> Iterator[DropVersion]:
-            yield from listed
-
-        delete_version = staticmethod(drops.delete_version)
-
-    told = forget_old(replace(sending.rollcall.house.retention, drops=Late()))
+    told = forget_old(replace(sending.rollcall.house.retention, drops=lambda: iter(listed)))
     assert told.drops == KEPT_RUNS + 3 - 2 - 1
     assert listed[0].path in [version.path for version in drops.versions()]
 
