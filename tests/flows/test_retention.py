@@ -161,7 +161,9 @@ def test_killed_at_any_step_of_forgetting_nothing_is_left_behind(tmp_path: Path,
         sending, _ = a_year(tmp_path / str(step), KEPT_RUNS + 2)
         retention = sending.rollcall.house.retention
         guillotine = Guillotine(step, after)
-        under = {name: guillotine.over(getattr(retention, name)) for name in ("books", "log", "outcomes", "drops")}
+        under = {name: guillotine.over(getattr(retention, name)) for name in ("ledger", "log", "outcomes")}
+        drops = guillotine.over(sending.rollcall.house.storage.drops)
+        under |= {"drops": drops.versions, "delete_drop": drops.delete_version}
         try:
             forget_old(replace(retention, **under))
             finished = True
