@@ -23,7 +23,7 @@ from shared.planning.decide import resend_in_doubt
 from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner
-from shared.planning.turns import WAITING, candidates, is_unfolded, open_drop, overtaken_by, why_held_beside
+from shared.planning.turns import WAITING, candidates, is_unfolded, make_way, open_drop, overtaken_by, why_held_beside
 from shared.run_folder.folder import RunFolder
 
 
@@ -95,13 +95,10 @@ def _say_why_they_wait(planner: Planner, source: str, error: Damaged) -> None:
 
 def plan_next(planner: Planner, source: str) -> Run | None:
     """Plan the run of this source whose turn has come; None when there is none, or another process is at it."""
-    return next(_planned_ones(planner, source), None)
-
-
-def _planned_ones(planner: Planner, source: str) -> Iterator[Run]:
-    for run in candidates(planner, source):
+    for run in candidates(planner.ledger, source, make_way(planner, source)):
         if (planned := _plan_in_turn(planner, run)) is not None:
-            yield planned
+            return planned
+    return None
 
 
 def _plan_in_turn(planner: Planner, run: Run) -> Run | None:

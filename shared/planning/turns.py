@@ -41,10 +41,11 @@ EMPTY_WAITS = timedelta(minutes=5)
 MAY_HAVE_SENT = ENDED_ON_THE_WAY | {RunState.SENT, RunState.SETTLED}
 
 
-def candidates(planner: Planner, source: str) -> list[Run]:
-    """The runs to try to plan now, the first that gets the turn; older full drops have given way by then.
+def make_way(planner: Planner, source: str) -> list[Run]:
+    """Let older full drops of a source give way to its newest one, and hold those of one second beside each other.
 
-    Raises Damaged where a run of this source does not read: it may have sent something, or be about to.
+    Returns the runs that wait for their turn then; none while another planner works on one. Raises Damaged where a run
+    of this source does not read: it may have sent something, or be about to.
     """
     for damage in planner.ledger.damaged(source):
         raise Damaged(damage)
@@ -53,12 +54,16 @@ def candidates(planner: Planner, source: str) -> list[Run]:
         waiting = _waiting(planner, source)
     if any(_is_claimed(planner, run) for run in waiting):
         return []
-    if full:
-        some = [run for run in waiting if _tells_of_some(run)]
-        drops = [run for run in waiting if not _tells_of_some(run)]
-        newest = _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) if drops else []
-        waiting = newest or some
-    if _turn_is_taken(planner.ledger, source, waiting) or is_unfolded(planner.ledger, source):
+    some = [run for run in waiting if _tells_of_some(run)]
+    drops = [run for run in waiting if not _tells_of_some(run)]
+    if not full or not drops:
+        return waiting
+    return _newest(planner, drops, [run for run in some if run.state is RunState.PLANNING]) or some
+
+
+def candidates(ledger: Ledger, source: str, waiting: list[Run]) -> list[Run]:
+    """Of the runs that wait, those to try to plan now, the first that gets the turn."""
+    if _turn_is_taken(ledger, source, waiting) or is_unfolded(ledger, source):
         return []
     begun = [run for run in waiting if run.state is RunState.PLANNING]
     return [*begun, *[run for run in waiting if run.state is RunState.RECEIVED][:1]]
