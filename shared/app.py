@@ -35,10 +35,9 @@ from shared.stores.ledger import TableLedger
 from shared.stores.log_tables import CheckpointTable, LogTable
 from shared.stores.outcome_table import OutcomeTable
 from shared.stores.people_store import PeopleBlobs
-from shared.stores.quota_table import QuotaTable
+from shared.stores.quota_table import QuotaTable, StopTable
 from shared.stores.state_format import StateFormat
 from shared.stores.state_table import StateTable
-from shared.stores.stop_table import StopTable
 from shared.stores.storage import Storage, live_storage, local_storage, version_of
 
 if TYPE_CHECKING:
@@ -52,9 +51,9 @@ if TYPE_CHECKING:
     from shared.console.console import Console
     from shared.console.report import Reporter
     from shared.graph.job import GraphJob
-    from shared.model.clock import Clock
     from shared.model.endpoint import Endpoint
     from shared.model.job import SynchronizationJob
+    from shared.model.times import Clock
     from shared.planning.receive_drop import Planner
     from shared.sending.send_run import Sender
     from shared.sending.send_runs import Sent

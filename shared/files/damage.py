@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from shared.files.header_names import folded
 from shared.files.rows import Fault
-from shared.files.sheets import UNCALCULATED
+from shared.files.workbooks import UNCALCULATED
 
 LOST = "\ufffd"
 _LOST_LETTER = ("a letter was lost before the file came here (\ufffd)", "export the file again, as UTF-8")

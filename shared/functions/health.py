@@ -11,8 +11,8 @@ from shared.sources.folder import SourceFolder
 from shared.stores.alert_table import AlertTable
 from shared.stores.container import Container
 from shared.stores.ledger import TableLedger
+from shared.stores.quota_table import StopTable
 from shared.stores.state_format import StateFormat
-from shared.stores.stop_table import StopTable
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from shared.graph.tokens import Tokens
 from shared.graph.upload_and_log import decoded, reply_of
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import GraphError, Refused, Throttled, Unreachable
-from shared.model.job import SynchronizationJob, job_of
-from shared.model.null_flow import flowing_nulls
+from shared.model.job import SynchronizationJob, flowing_nulls, job_of
 from shared.sending.replies import Reply, Verdict
 
 NEEDS = "; Synchronization.Read.All is needed: by the app's identity in Azure, elsewhere by whoever is signed in"

@@ -16,9 +16,9 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from shared.graph.tokens import Tokens
 from shared.graph.upload_and_log import decoded, reply_of
-from shared.model.clock import Clock
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import GraphError, Refused, Throttled, Unreachable
+from shared.model.times import Clock
 from shared.provisioning_app.advice import remedy_for
 from shared.sending.pacing import pause_after
 from shared.sending.replies import Reply, Verdict

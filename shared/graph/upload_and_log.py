@@ -22,10 +22,9 @@ from shared.collecting.checkpoint import Window
 from shared.collecting.reading import LogPage
 from shared.graph.log_pages import log_minimum, read_page
 from shared.graph.tokens import Tokens
-from shared.model.clock import Clock
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import LogMinimum, Refused, Throttled, Unreachable
-from shared.model.times import graph_time
+from shared.model.times import Clock, graph_time
 from shared.sending.pacing import Pacer, pause_after
 from shared.sending.replies import Reply, Verdict
 

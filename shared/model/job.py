@@ -1,11 +1,11 @@
 """A provisioning job: Graph's `synchronizationJob`, read once for alerts, collecting, console and set-up. Pure.
 
-Facts: `entra-api.md` B4, B7.
+Also whether it clears what a record leaves out (*Flow null values*). Facts: `entra-api.md` A9, B4, B7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -141,3 +141,33 @@ def _number(value: object) -> int:
         return int(value) if isinstance(value, int | float | str) else 0
     except (ValueError, OverflowError):
         return 0
+
+
+def flowing_nulls(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The attributes of the source directory that let nulls flow. Raises Refused where the schema does not show them.
+
+    The second gate, on the mapping, has no documented name in Graph; so an attribute with the first one counts.
+    """
+    rules, directories = _objects(schema, "synchronizationRules"), _objects(schema, "directories")
+    source = rules[0].get("sourceDirectoryName") if rules else None
+    named = [each for each in directories if source is not None and each.get("name") == source]
+    if not named:
+        raise Refused("the job's schema does not show its source directory")
+    return tuple(sorted(_flowing(named)))
+
+
+def _flowing(directories: list[Mapping[str, Any]]) -> Iterator[str]:
+    for directory in directories:
+        for item in _objects(directory, "objects"):
+            for attribute in _objects(item, "attributes"):
+                if attribute.get("flowNullValues") is True:
+                    yield str(attribute.get("name", ""))
+
+
+def _objects(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    items = raw.get(name)
+    if items is None:
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise Refused(f"the job's schema has another shape than expected: {name} is no list of objects")
+    return items

@@ -1,8 +1,9 @@
-"""Times as Microsoft Graph writes and takes them. Pure."""
+"""Times as Microsoft Graph writes and takes them, and the clock that every step is given, so that tests can set it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 
 def read_time(text: str) -> datetime:
@@ -17,3 +18,16 @@ def read_time(text: str) -> datetime:
 def graph_time(moment: datetime) -> str:
     """A time as Graph's filters want it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC: for what is stored, or compared with what another process wrote."""
+
+    def elapsed(self) -> float:
+        """Seconds since some moment: for durations inside this process. It is never set, and counts suspension."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""

@@ -1,8 +1,12 @@
-"""Which of two drops is the newer one. Pure.
+"""Which of two drops is the newer one, and which drops hold everybody. Pure.
 
 Storage says in whole seconds when a drop was written. Of two drops of one second, two things may say more: the time in
 the ETag, and numbers or dates in the names. Neither is a promise. What they say counts while they do not contradict
 each other. Where they say nothing, or contradict each other, the order is not known, and a person decides.
+
+A correction is a rejected.csv that a person has corrected and drops again, as it is: its name begins with `rejected`,
+and its header ends with the two columns that Rollcall put there. It is about the people in it and nobody else, also in
+a source whose drops hold everybody: it supersedes nothing, and nobody is absent.
 """
 
 from __future__ import annotations
@@ -10,7 +14,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from shared.files.records import Table
+from shared.model.errors import DropError
 from shared.model.runs import DropVersion
+from shared.sources.source import Source
 
 _TICKS = re.compile(r"0x[0-9A-Fa-f]{15,16}")  # 100 ns since the year 1: how Azure makes an ETag, without a promise
 _TICKS_BEGIN = datetime(1, 1, 1, tzinfo=UTC)
@@ -80,3 +87,22 @@ def _one_number_a_date(name: str) -> str:
 
 def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
+
+
+def is_correction(drop: DropVersion) -> bool:
+    """Whether the name says so, which is known before the file is read."""
+    return drop.path.rpartition("/")[2].casefold().startswith("rejected")
+
+
+def holds_everybody(source: Source, drop: DropVersion) -> bool:
+    """Whether who is not in this drop is absent."""
+    return source.csv.mode == "full" and not is_correction(drop)
+
+
+def check_name(source: Source, drop: DropVersion, table: Table) -> None:
+    """Raise DropError for a correction that goes by another name: it would be taken for a file that holds everybody."""
+    if table.is_correction and holds_everybody(source, drop):
+        raise DropError(
+            "the columns line and reason at the end of the header say that this is a corrected rejected.csv; "
+            "drop it under a name that begins with rejected, or it would count everybody else as absent"
+        )

@@ -29,7 +29,7 @@ from shared.model.plan import (
     plan_hash,
 )
 from shared.model.runs import Artefacts, Run
-from shared.planning.corrections import check_name, holds_everybody
+from shared.planning.drop_order import check_name, holds_everybody
 from shared.planning.first_pass import survey
 from shared.planning.lanes import ChunkCutter
 from shared.planning.second_pass import NullsFlow, SecondPass

@@ -18,8 +18,8 @@ from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleR
 from shared.model.plan import REQUESTS, Plan
 from shared.model.runs import FINISHED, DropVersion, Run, RunState, new_run
 from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
-from shared.planning.corrections import holds_everybody
 from shared.planning.decide import resend_in_doubt
+from shared.planning.drop_order import holds_everybody
 from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
 from shared.planning.planner import Planner as Planner

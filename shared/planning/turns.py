@@ -29,8 +29,7 @@ from shared.model.runs import (
     RunState,
     new_run,
 )
-from shared.planning.corrections import is_correction
-from shared.planning.drop_order import is_newer, order_key
+from shared.planning.drop_order import is_correction, is_newer, order_key
 from shared.planning.planner import Planner
 from shared.run_folder.folder import RunFolder
 

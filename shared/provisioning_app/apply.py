@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from shared.model.clock import Clock
 from shared.model.errors import ConfigurationError, GraphError, Refused
+from shared.model.times import Clock
 from shared.provisioning_app import app_settings
 from shared.provisioning_app.edit_schema import Parse, edited
 from shared.provisioning_app.find_app import marked_tags, own_app

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shared.model.null_flow import flowing_nulls
+from shared.model.job import flowing_nulls
 from shared.model.scim import MANAGER
 from shared.provisioning_app.checks import Check, failed, good, unknown, warning
 from shared.provisioning_app.compare_feed import compared

@@ -16,9 +16,9 @@ from shared.collecting.outcomes import verdict_of
 from shared.collecting.reading import LogPage
 from shared.mapping.mapping import Person
 from shared.model import scim
-from shared.model.clock import Clock
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Refused, Throttled
+from shared.model.times import Clock
 from shared.sending.replies import Reply, Verdict
 
 PAUSE = 5.0

@@ -30,10 +30,9 @@ from shared.model.runs import ENDED_ON_THE_WAY, TO_SEND, Answer, Receipt, Run, R
 from shared.planning.todays_source import why_not, why_not_further
 from shared.run_folder.folder import RunFolder
 from shared.sending.apply_accepted import apply_accepted, doubt_all, uploads_of
-from shared.sending.books import save_on_the_way
 from shared.sending.flight import Flight
 from shared.sending.parts import Part, parts_to_close, parts_to_send
-from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop
+from shared.sending.send_run import BLOCKED_FOR, Lease, Sender, Stop, save_on_the_way
 from shared.sending.stops import holding
 
 _CLOCKS_DIFFER = timedelta(minutes=1)  # at most, between instances

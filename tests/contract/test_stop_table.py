@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.sending.stops import ALL, SendingStop
+from shared.stores.quota_table import StopTable
 from shared.stores.state_table import StateTable
-from shared.stores.stop_table import StopTable
 from tests.contract.conftest import Tables
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.files.number_formats import digit_format
+from shared.files.workbooks import digit_format
 
 
 @pytest.mark.parametrize(

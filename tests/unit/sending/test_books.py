@@ -7,7 +7,7 @@ import pytest
 
 from shared.model.errors import StaleRun, StorageError
 from shared.model.runs import Answer, DropVersion, Receipt, Run, RunState, new_run
-from shared.sending.books import LAST_TRIES, Receipts, save_on_the_way
+from shared.sending.send_run import LAST_TRIES, Receipts, save_on_the_way
 from shared.stores.ledger import TableLedger
 from shared.stores.memory import MemoryTable
 from tests.support.clock import FakeClock
