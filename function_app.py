@@ -9,15 +9,19 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from shared.functions.log_safety import quieten
+
+quieten()  # before the SDK is loaded, which the binding brings: no client logs an address
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
+
 from shared.functions.invocations import Reported
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore
-    from shared.model.runs import Run
     from shared.app import House
+    from shared.model.runs import Run
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 _log = logging.getLogger("rollcall")

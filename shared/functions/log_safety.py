@@ -1,8 +1,8 @@
 """What may reach the log of the Functions host: the app's own events, and nothing that holds an address or a person.
 
 The worker hands every logger to the host at information level. There the clients of HTTP and of Azure write each
-address that they ask: of a chat channel it is a secret, of a table it holds keys of people. Importing this module
-quietens them before anything else can log. What they still say, warnings and errors, loses its values and exceptions.
+address that they ask: of a chat channel it is a secret, of a table it holds keys of people. `quieten`
+quietens them before the first function runs. What they still say, warnings and errors, loses its values and exceptions.
 
 An exception that leaves a function reaches the same log, with every exception behind it. `discreet` takes off what
 others have written; the places in the code stay.
@@ -74,6 +74,3 @@ def _place(error: BaseException) -> str:
     """Where it was raised: the file, the line and the function."""
     frames = extract_tb(error.__traceback__, -1)
     return f"{frames[0].filename}:{frames[0].lineno} in {frames[0].name}" if frames else "an unknown place"
-
-
-quieten()

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-import shared.functions.log_safety  # noqa: F401 - as function_app.py, before anything else
+from shared.functions.log_safety import quieten
 from shared.settings import Settings
 from shared.stores.memory import MemoryContainer
 from tests.support.log_net import LogNet, below_every_logger, of_file, of_settings
+
+quieten()  # as function_app.py
 
 
 @pytest.fixture(autouse=True)
