@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Protocol
 
 _LEAST = timedelta(seconds=1)  # Graph's times are whole seconds, and our filters are cut to milliseconds
 _SECOND = timedelta(seconds=1)
@@ -203,3 +204,31 @@ def settled_to(until: datetime, stretches: Sequence[Stretch], reach: Reach) -> d
     """
     oldest = min((each.since for each in stretches), default=until)
     return max(min(until, oldest + reach.again), until - reach.longest)
+
+
+class Checkpoints(Protocol):
+    """How far each log has been read, and by whom it is being read."""
+
+    def progress(self, job_id: str) -> Progress:
+        """Up to when the log of this job is stored and joined, and what of it is read once more."""
+
+    def begin(self, job_id: str, reader: str) -> bool:
+        """A reading begins. Returns whether an earlier one has not finished: what it stored may not be joined."""
+
+    def finish(self, job_id: str, to: datetime, reader: str, stretches: Sequence[Stretch]) -> None:
+        """The reading is stored and joined: move the checkpoint forward, unless another reading has begun since."""
+
+    def failed(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
+        """The reading failed; the next one that finishes takes the fault out. `joined`: it stored nothing new."""
+
+    def note_gap(self, job_id: str, gap: Gap) -> None:
+        """Entries between these times cannot be read any more."""
+
+    def echoes(self, job_id: str) -> bool:
+        """Whether the log of this job has shown the mark of a record."""
+
+    def note_echo(self, job_id: str) -> None:
+        """The log of this job shows marks."""
+
+    def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
+        """Count more entries of a shape that this version does not know."""

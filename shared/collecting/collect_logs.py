@@ -15,15 +15,14 @@ when the run may be over.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Protocol
 
-from shared.collecting.checkpoint import Gap, LogFault, Progress, Reach, Stretch
-from shared.collecting.entries import LogEntry
+from shared.collecting.checkpoint import Checkpoints, Gap, LogFault, Reach
+from shared.collecting.entries import LogEntry, LogStore
 from shared.collecting.job_runs import LOG_DAYS, Disorder, JobRuns, awaits_outcomes
 from shared.collecting.open_runs import OpenRun
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
@@ -34,47 +33,6 @@ from shared.model.endpoint import Endpoint
 from shared.model.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun
 from shared.model.job import SynchronizationJob
 from shared.model.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
-
-
-class LogStore(Protocol):
-    """Where log entries are kept."""
-
-    def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
-        """Store entries by their ids; one again changes nothing. Returns those that are new, once all are safe."""
-
-    def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
-        """The entries of one job and one UTC day that are kept, the earliest first."""
-
-    def forget(self, before: date, most: int) -> int:
-        """Take out at most so many entries of days before this one; returns how many."""
-
-
-class Checkpoints(Protocol):
-    """How far each log has been read, and by whom it is being read."""
-
-    def progress(self, job_id: str) -> Progress:
-        """Up to when the log of this job is stored and joined, and what of it is read once more."""
-
-    def begin(self, job_id: str, reader: str) -> bool:
-        """A reading begins. Returns whether an earlier one has not finished: what it stored may not be joined."""
-
-    def finish(self, job_id: str, to: datetime, reader: str, stretches: Sequence[Stretch]) -> None:
-        """The reading is stored and joined: move the checkpoint forward, unless another reading has begun since."""
-
-    def failed(self, job_id: str, reader: str, fault: LogFault, *, joined: bool) -> None:
-        """The reading failed; the next one that finishes takes the fault out. `joined`: it stored nothing new."""
-
-    def note_gap(self, job_id: str, gap: Gap) -> None:
-        """Entries between these times cannot be read any more."""
-
-    def echoes(self, job_id: str) -> bool:
-        """Whether the log of this job has shown the mark of a record."""
-
-    def note_echo(self, job_id: str) -> None:
-        """The log of this job shows marks."""
-
-    def count_unrecognised(self, job_id: str, shape: str, entries: int, at: datetime) -> None:
-        """Count more entries of a shape that this version does not know."""
 
 
 @dataclass(frozen=True)

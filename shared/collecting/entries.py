@@ -6,10 +6,10 @@ Shapes and quirks: `entra-api.md` D3 to D6. The whole entry is kept beside what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
 
 import msgspec
 
@@ -200,3 +200,16 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     return str(value) if isinstance(value, str | int | float) else ""
+
+
+class LogStore(Protocol):
+    """Where log entries are kept."""
+
+    def keep(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
+        """Store entries by their ids; one again changes nothing. Returns those that are new, once all are safe."""
+
+    def by_day(self, job_id: str, day: date) -> Iterator[LogEntry]:
+        """The entries of one job and one UTC day that are kept, the earliest first."""
+
+    def forget(self, before: date, most: int) -> int:
+        """Take out at most so many entries of days before this one; returns how many."""

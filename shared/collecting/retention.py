@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from shared.collecting.collect_logs import LogStore
+from shared.collecting.entries import LogStore
 from shared.collecting.outcomes import Outcomes
 from shared.model.runs import FINISHED, DropVersion, Ledger, Run
 

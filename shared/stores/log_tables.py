@@ -26,9 +26,8 @@ from typing import Any
 
 import msgspec
 
-from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
-from shared.collecting.collect_logs import Checkpoints, LogStore
-from shared.collecting.entries import LogEntry, LogLine, read_entry
+from shared.collecting.checkpoint import Checkpoints, Gap, LogFault, Progress, Stretch
+from shared.collecting.entries import LogEntry, LogLine, LogStore, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.model.errors import Changed, Damaged, Missing, Present
 from shared.model.limits import ENTITY_BYTES
