@@ -14,9 +14,8 @@ from cli.setup.office import Office
 from shared.alerting.rules import SETTING as RULE
 from shared.model.errors import RollcallError
 from shared.model.runs import RunState
-from shared.provisioning_app.checks import Check, Facts, Operation, Status
+from shared.provisioning_app.checks import Check, Facts, Operation, Status, tenant_checks
 from shared.provisioning_app.checks_mapping import mapping_checks
-from shared.provisioning_app.checks_tenant import tenant_checks
 from shared.provisioning_app.found import Found
 from shared.provisioning_app.grants import look
 from shared.provisioning_app.schema import decoded

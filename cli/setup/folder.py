@@ -7,7 +7,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import Note
 
 DEFAULT = Path("out/setup")
 

@@ -26,18 +26,19 @@ from cli.options import sources_folder
 from cli.setup.folder import DEFAULT, Folder
 from cli.setup.source_file import file_of, write_endpoint
 from shared.clock import SystemClock
-from shared.graph.setup import GraphTenant
-from shared.graph.setup_calls import GraphCalls
-from shared.graph.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
+from shared.graph.client import GraphClient
+from shared.graph.log import GraphLog
+from shared.graph.setup import GraphSetUp
+from shared.graph.sign_in import CLOUDS, WAYS, LocalPerson, Person
 from shared.graph.tokens import Tokens
-from shared.graph.upload_and_log import TIMEOUT, GraphLog, GraphUpload
+from shared.graph.upload import GraphUpload
 from shared.model.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
 from shared.model.errors import ConfigurationError
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.provisioning_app.apply import SetUp
 from shared.provisioning_app.found import Found, find
 from shared.provisioning_app.steps import Step
-from shared.provisioning_app.tenant import JobPlace
+from shared.provisioning_app.tenant import JobPlace, Tenant
 from shared.provisioning_app.wanted import Wanted, wanted_app
 from shared.sending.pacing import Pacer
 from shared.settings import is_reference
@@ -84,7 +85,7 @@ class Office:
         self.clock = SystemClock()
         self.kept = Folder(folder or DEFAULT, self.source.source)
         self._needs = needs
-        self.client = httpx.Client(timeout=TIMEOUT, trust_env=not is_loopback(self.local_url))
+        self.client = httpx.Client(timeout=httpx.Timeout(60, connect=10), trust_env=not is_loopback(self.local_url))
 
     @cached_property
     def local_url(self) -> str:
@@ -122,7 +123,7 @@ class Office:
         )
 
     @cached_property
-    def person(self) -> SignedIn:
+    def person(self) -> Person | LocalPerson:
         """Who is at work."""
         if self.local_url:
             return LocalPerson(self.local_url, self.client, self.clock.now, self._needs)
@@ -137,15 +138,14 @@ class Office:
         return TrustedHosts(self.local_url)
 
     @cached_property
-    def tokens(self) -> Tokens:
-        """The person's tokens, in memory."""
-        return Tokens(lambda: self.person, self.clock.now)
+    def graph(self) -> GraphClient:
+        """Graph, called as the person; the tokens stay in memory."""
+        return GraphClient(lambda: self.client, Tokens(lambda: self.person, self.clock.now), self.hosts, self.clock)
 
     @cached_property
-    def tenant(self) -> GraphTenant:
+    def tenant(self) -> Tenant:
         """The tenant."""
-        calls = GraphCalls(self.client, self.tokens, self.hosts, self.clock, self.origin, self.say)
-        return GraphTenant(calls, self.person.permissions)
+        return Tenant(GraphSetUp(self.graph, self.origin, self.say), self.person.permissions)
 
     @property
     def wanted(self) -> Wanted:
@@ -182,11 +182,11 @@ class Office:
 
     def upload(self) -> GraphUpload:
         """Sends as the person."""
-        return GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now)
+        return GraphUpload(self.graph)
 
     def log(self) -> GraphLog:
         """Reads the log as the person."""
-        return GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW))
+        return GraphLog(self.graph, Pacer(LOG_CALLS, LOG_WINDOW))
 
     def say(self, text: str) -> None:
         """Progress."""

@@ -19,9 +19,8 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person, Rejection
-from shared.provisioning_app.preview import Effect
+from shared.provisioning_app.preview import Effect, flattened
 from shared.provisioning_app.preview import preview as effects_of
-from shared.provisioning_app.record_values import flattened
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.provisioning_app.schema import decoded
 

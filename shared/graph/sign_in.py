@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
@@ -43,18 +43,6 @@ LOCAL_ROLES = (
     "Privileged Role Administrator",
     "User Administrator",
 )
-
-
-class SignedIn(Protocol):
-    """A credential that knows what it may do."""
-
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """A token for Graph."""
-        ...
-
-    def permissions(self) -> frozenset[str] | None:
-        """The delegated permissions of its token; None where the token does not tell."""
-        ...
 
 
 @dataclass

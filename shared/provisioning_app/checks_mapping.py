@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shared.model.null_flow import flowing_nulls
 from shared.model.scim import MANAGER
 from shared.provisioning_app.checks import Check, failed, good, unknown, warning
-from shared.provisioning_app.compare_feed import compared
+from shared.provisioning_app.compare import compared
 from shared.provisioning_app.schema import functions, mapping_of, object_mapping, reads, row_of
 from shared.provisioning_app.tenant import Json
 from shared.provisioning_app.wanted import Wanted

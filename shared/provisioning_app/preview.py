@@ -6,9 +6,11 @@ that must be unique in Active Directory) is said so, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from shared.model import scim
 from shared.model.errors import Refused
 from shared.provisioning_app.schema import functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
@@ -63,3 +65,24 @@ def _with_default(target: str, expression: str, value: str | None, default: str,
     if value in (None, "") and default:
         return Effect(target, expression, default, "; ".join(filter(None, ("by default", note))))
     return Effect(target, expression, value, note)
+
+
+def flattened(user: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """A person's values under the names of Entra's mapping page, as text. What is absent or null is left out.
+
+    True and False are written as Entra does.
+    """
+    found = {"externalId": str(user.get("externalId", ""))}
+    for name in names:
+        value = _value(user, scim.attribute(name))
+        if value is not None:
+            found[name] = str(value)
+    return found
+
+
+def _value(user: dict[str, Any], place: scim.Attribute) -> Any:
+    part: Any = user.get(place.group) if place.group else user
+    if isinstance(part, list):
+        part = next((each for each in part if each.get("type") == place.type), None)
+    value = part.get(place.part) if isinstance(part, dict) else None
+    return value.get("value") if isinstance(value, dict) else value

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from shared.model.errors import ConfigurationError, Refused
-from shared.provisioning_app.apply import RECENT, REPLICATION
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import RECENT, REPLICATION, Note
 from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, Cut, Office
 
 ALL = ["make-app", "mark-app", "make-job", "save-settings", "save-schema", "start", "write-endpoint"]

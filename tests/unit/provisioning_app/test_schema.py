@@ -12,9 +12,8 @@ from emulator.entra import Dials, Entra
 from emulator.entra.expressions.tree import source_json
 from shared.model.errors import ConfigurationError, Refused
 from shared.provisioning_app import schema as schemas
-from shared.provisioning_app.compare_feed import compared, shown_rows
+from shared.provisioning_app.compare import compared, differences, fitted, shown_rows
 from shared.provisioning_app.edit_schema import asked_for, edited
-from shared.provisioning_app.schema_diff import differences, fitted
 from shared.provisioning_app.tenant import Json
 from tests.support.clock import FakeClock
 from tests.unit.provisioning_app.office import FILE, HIRE, Office

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cli.errors import CommandError
 from cli.setup.folder import Folder
 from cli.setup.source_file import file_of, with_endpoint, write_endpoint
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import Note
 from shared.sources.source import read_source
 from tests.support.clock import MORNING
 

@@ -1,6 +1,7 @@
-"""What an answer of the provisioning log holds (`entra-api.md` D1, D3). Enters: bytes. Leaves: a page of entries.
+"""The provisioning log (`entra-api.md` D1 to D3). Enters: a job and a window. Leaves: pages of entries.
 
-One value that is no entry hides no other: it is left out, and the page says so.
+It is read at the pace that Graph permits, and `nextLink` is followed on trusted hosts only. One value that is no entry
+hides no other: it is left out, and the page says so.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
+from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry, faults_of, read_entry
 from shared.collecting.reading import LogPage
-from shared.model.errors import Refused
-from shared.model.times import read_time
-from shared.sending.replies import Reply
+from shared.graph.client import GraphClient, Patience, error_of
+from shared.model.endpoint import Endpoint
+from shared.model.errors import LogMinimum, Refused
+from shared.model.times import graph_time, read_time
+from shared.sending.pacing import Pacer
+from shared.sending.replies import Reply, Verdict
+
+# A log that wants to be left alone for longer than a minute is read by the next tick
+_PATIENCE = Patience(5, lambda reply: reply.verdict in (Verdict.THROTTLED, Verdict.UNAVAILABLE), longest=60.0)
 
 _MINIMUM = re.compile(
     r"Minimum allowed time for activityDateTime is\s+"
@@ -32,6 +41,44 @@ _TIMES = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")  # as .NET writes them wh
 class _Page(msgspec.Struct):
     value: list[msgspec.Raw]
     following: msgspec.Raw = msgspec.field(name="@odata.nextLink", default=msgspec.Raw(b"null"))
+
+
+class GraphLog:
+    """Reads the log of a job."""
+
+    def __init__(self, client: GraphClient, pacer: Pacer) -> None:
+        self._client = replace(client, pacer=pacer)
+
+    def pages(self, endpoint: Endpoint, window: Window, following: str = "") -> Iterator[LogPage]:
+        """The entries of a job in a window, page by page; from `following` on, where that is given.
+
+        Raises GraphError, UntrustedHost.
+        """
+        url: str | None = following or _first_page(endpoint, window)
+        seen: set[str] = set()
+        while url:
+            if url in seen:
+                raise Refused("the provisioning log sent the same nextLink twice")
+            seen.add(url)
+            headers = {"Prefer": "include-unknown-enum-members"}
+            reply, body = self._client.answer("GET", url, _PATIENCE, headers=headers)
+            if reply.status == 400 and (minimum := log_minimum(reply.message)):
+                text = f"the provisioning log answered {reply.told}: {reply.message}"
+                raise LogMinimum(text, minimum, request_id=reply.request_id)
+            if reply.verdict is not Verdict.ACCEPTED:
+                raise error_of(reply, "the provisioning log", "grant the app's identity ProvisioningLog.Read.All")
+            page = read_page(body, endpoint.job_id, reply)
+            yield page
+            if page.is_cut_off:
+                raise Refused("the provisioning log sent no address that reads for its next page")
+            url = page.following
+
+
+def _first_page(endpoint: Endpoint, window: Window) -> str:
+    job = endpoint.job_id.replace("'", "''")
+    since, until = graph_time(window.since), graph_time(window.until)
+    wanted = f"jobId eq '{job}' and activityDateTime gt {since} and activityDateTime lt {until}"
+    return f"{endpoint.origin}/v1.0/auditLogs/provisioning?$filter={quote(wanted)}"
 
 
 def read_page(body: bytes, job_id: str, reply: Reply) -> LogPage:
