@@ -88,7 +88,7 @@ def look(wanted: Wanted, office: SetUp) -> tuple[Found, tuple[Step, ...]]:
     note, made = office.journal.note(), ""
     if note and note.principal_id and office.clock.now() - note.asked_at < RECENT:
         made = note.principal_id
-        office.tenant.expect(made)
+        office.tenant.graph.expect(made)
     found = find(wanted, office.tenant, office.app_id or made)
     return found, planned(wanted, found, office)
 
@@ -114,12 +114,12 @@ def parser(tenant: Tenant, found: Found) -> Parse:
 
 def apply(wanted: Wanted, office: SetUp) -> Applied:
     """Do what is to be done. Raises ConfigurationError, GraphError; then call it again."""
-    found, _ = look(wanted, office)
-    work = _Work(wanted, office, found)
+    work = _Work(wanted, office, look(wanted, office)[0])
     while step := work.next():
         office.say(step.title)
         work.do(step)
-    return work.applied()
+    done, left, endpoint = tuple(work.done), tuple(work.left), office.endpoint_at(work.found.place)
+    return Applied(done, left, work.found, endpoint, tuple(work.backups), tuple(work.notes))
 
 
 @dataclass
@@ -159,18 +159,14 @@ class _Work:
             Act.SAVE_SETTINGS: lambda: self._save_settings(with_domain=False),
             Act.CHOOSE_DOMAIN: self._choose_domain,
             Act.SAVE_SCHEMA: self._save_schema,
-            Act.START: self._start,
-            Act.RESTART: self._restart,
-            Act.WRITE_ENDPOINT: self._write_endpoint,
+            Act.START: lambda: self.office.tenant.start(self.found.place),
+            Act.RESTART: lambda: self.office.tenant.restart(self.found.place, "QuarantineState"),
+            Act.WRITE_ENDPOINT: lambda: self.office.write_endpoint(self.office.endpoint_at(self.found.place)),
         }
         deeds[step.act]()
+        if step.act in (Act.START, Act.RESTART):
+            self.found = replace(self.found, job=self.office.tenant.job(self.found.place))
         self.done.append(step)
-
-    def applied(self) -> Applied:
-        """What came of it."""
-        endpoint = self.office.endpoint_at(self.found.place)
-        notes, backups = tuple(self.notes), tuple(self.backups)
-        return Applied(tuple(self.done), tuple(self.left), self.found, endpoint, backups, notes)
 
     @property
     def _app(self) -> Principal:
@@ -260,14 +256,3 @@ class _Work:
             self.backups.append(self.office.journal.back_up(now, place.job_id, self.office.clock.now()))
             self.office.tenant.put_schema(place, new)
         self.found = replace(self.found, schema=self.office.tenant.schema(place))
-
-    def _start(self) -> None:
-        self.office.tenant.start(self.found.place)
-        self.found = replace(self.found, job=self.office.tenant.job(self.found.place))
-
-    def _restart(self) -> None:
-        self.office.tenant.restart(self.found.place, "QuarantineState")
-        self.found = replace(self.found, job=self.office.tenant.job(self.found.place))
-
-    def _write_endpoint(self) -> None:
-        self.office.write_endpoint(self.office.endpoint_at(self.found.place))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shared.model.errors import ConfigurationError
 from shared.provisioning_app.schema import (
@@ -14,7 +13,6 @@ from shared.provisioning_app.schema import (
     reads,
     row_of,
     rows,
-    rule,
     source_attributes,
     target_attributes,
 )
@@ -23,7 +21,10 @@ from shared.provisioning_app.wanted import Wanted
 
 _OF_THE_JOB = ("id", "version")
 KEY = "externalId"
-FITS = {"String": {"String", "Boolean", "Integer", "DateTime", "Reference"}}
+FITS = {  # by the type in the job: what may be sent
+    "String": {"String", "Boolean", "Integer", "DateTime", "Reference"},
+    "DateTime": {"DateTime", "String"},
+}
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,13 @@ def compared(schema: Json, wanted: Wanted) -> Compared:
 
 def shown_rows(schema: Json) -> list[MappingRow]:
     """The table, matching attributes first, then by target."""
-    found = [row_of(mapping) for mapping in object_mapping(schema)["attributeMappings"]]
-    return sorted(found, key=lambda row: (row.matching == 0, row.matching, row.target.casefold()))
+    return sorted(rows(schema), key=lambda row: (row.matching == 0, row.matching, row.target.casefold()))
 
 
 def _clashes(name: str, declared: dict[str, str], kind: str) -> bool:
     if name not in declared or name.endswith(":manager"):
         return False
-    return kind not in FITS.get(declared[name], {declared[name]}) and not _is_date(declared[name], kind)
-
-
-def _is_date(declared: str, kind: str) -> bool:
-    return declared == "DateTime" and kind == "String"
+    return kind not in FITS.get(declared[name], {declared[name]})
 
 
 def _scope_reads(schema: Json) -> Iterator[str]:
@@ -91,15 +87,15 @@ def differences(old: Json, new: Json) -> tuple[str, ...]:
 
 def bare(schema: Json) -> Json:
     """The schema without what belongs to one job only."""
-    found = {name: value for name, value in copy.deepcopy(schema).items() if _is_shared(name)}
+    found = {name: value for name, value in _without_odata(schema).items() if name not in _OF_THE_JOB}
     for part in (*found.get("directories", ()), *found.get("synchronizationRules", ())):
         for name in ("id", "version", "discoveryDateTime"):
             part.pop(name, None)
     return found
 
 
-def _is_shared(name: str) -> bool:
-    return name not in _OF_THE_JOB and not name.startswith("@odata.")
+def _without_odata(schema: Json) -> Json:
+    return {name: value for name, value in copy.deepcopy(schema).items() if not name.startswith("@odata.")}
 
 
 def fitted(backup: Json, current: Json) -> Json:
@@ -108,7 +104,7 @@ def fitted(backup: Json, current: Json) -> Json:
     Raises ConfigurationError where the backup is of an app with another target.
     """
     ids = {str(each.get("name")): each.get("id") for each in current["directories"]}
-    new = {name: value for name, value in copy.deepcopy(backup).items() if not name.startswith("@odata.")}
+    new = _without_odata(backup)
     for directory in new["directories"]:
         if str(directory.get("name")) not in ids:
             raise ConfigurationError(
@@ -116,24 +112,18 @@ def fitted(backup: Json, current: Json) -> Json:
                 "it is of an app with another target"
             )
         directory["id"] = ids[str(directory.get("name"))]
-    for name in ("id", "version"):
-        if name in current:
-            new[name] = current[name]
-    if rule(new).get("id") and rule(current).get("id"):
-        rule(new)["id"] = rule(current)["id"]
+    new |= {name: current[name] for name in _OF_THE_JOB if name in current}
+    rule, rule_now = new["synchronizationRules"][0], current["synchronizationRules"][0]
+    if rule.get("id") and rule_now.get("id"):
+        rule["id"] = rule_now["id"]
     return new
 
 
 def _mappings(old: Json, new: Json) -> Iterator[str]:
-    before = {row.target: row for row in rows(old)}
-    after = {row.target: row for row in rows(new)}
-    for target in sorted(before.keys() | after.keys(), key=str.casefold):
-        if target not in after:
-            yield f"- {target} <- {_said(before[target])}"
-        elif target not in before:
-            yield f"+ {target} <- {_said(after[target])}"
-        elif before[target] != after[target]:
-            yield f"~ {target} <- {_said(after[target])}   (before: {_said(before[target])})"
+    before, after = ({row.target: row for row in rows(schema)} for schema in (old, new))
+    for sign, target in _signed(before, after):
+        was = f"   (before: {_said(before[target])})" if sign == "~" else ""
+        yield f"{sign} {target} <- {_said((before if sign == '-' else after)[target])}{was}"
 
 
 def _said(row: MappingRow) -> str:
@@ -146,20 +136,20 @@ def _said(row: MappingRow) -> str:
 
 
 def _lists(what: str, old: list[Json], new: list[Json]) -> Iterator[str]:
-    before, after = _by_name(old), _by_name(new)
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            yield f"- {what} {name}"
-        elif name not in before:
-            yield f"+ {what} {name} ({after[name].get('type')})"
-        elif before[name] != after[name]:
-            yield f"~ {what} {name}: {_changed(before[name], after[name])}"
+    before, after = ({str(each.get("name")): each for each in attributes} for attributes in (old, new))
+    for sign, name in _signed(before, after):
+        of_type = f" ({after[name].get('type')})" if sign == "+" else ""
+        changed = f": {_changed(before[name], after[name])}" if sign == "~" else ""
+        yield f"{sign} {what} {name}{of_type}{changed}"
+
+
+def _signed(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What was added (+), dropped (-) or changed (~), by name."""
+    for name in sorted(before.keys() | after.keys(), key=str.casefold):
+        if before.get(name) != after.get(name):
+            yield ("-" if name not in after else "+" if name not in before else "~"), name
 
 
 def _changed(before: Json, after: Json) -> str:
     names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
     return ", ".join(f"{name} {before.get(name)!r} -> {after.get(name)!r}" for name in names)
-
-
-def _by_name(attributes: list[Json]) -> dict[str, dict[str, Any]]:
-    return {str(each.get("name")): each for each in attributes}

@@ -130,7 +130,7 @@ def _scope(schema: Json, wanted: Wanted) -> Iterator[str]:
     groups = {str(group.get("name")): group for group in scope.get("groups") or ()}
     for name, clauses in wanted.scope.items():
         asked = [_clause(clause) for clause in clauses]
-        if [_bare(each) for each in (groups.get(name) or {}).get("clauses") or ()] != asked:
+        if [_bare(each) for each in groups.get(name, {}).get("clauses") or ()] != asked:
             verb = "change" if name in groups else "add"
             groups[name] = {"name": name, "clauses": asked}
             yield f"{verb} the scoping filter {name}"

@@ -105,18 +105,18 @@ class Graph(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Tenant:
     """The tenant. Every method raises GraphError."""
 
-    def __init__(self, graph: Graph, permissions: Callable[[], frozenset[str] | None]) -> None:
-        self._graph = graph
-        self._permissions = permissions
+    graph: Graph
+    permissions: Callable[[], frozenset[str] | None]  # of whoever is signed in; None where the token does not tell
 
     def caller(self) -> Caller:
         """Who is signed in, with active directory roles, also those of groups."""
-        me = self._graph.get("/v1.0/me", "asking who is signed in")
+        me = self.graph.get("/v1.0/me", "asking who is signed in")
         name = str(me.get("userPrincipalName") or me.get("displayName") or "")
-        return Caller(name, self._roles(), self._permissions())
+        return Caller(name, self._roles(), self.permissions())
 
     def _roles(self) -> frozenset[str] | None:
         try:
@@ -150,7 +150,7 @@ class Tenant:
         """One app; None where there is none of this id."""
         try:
             path = f"{_app(identity)}?$select={_FIELDS}"
-            return _principal(self._graph.get(path, "looking for the provisioning app"))
+            return _principal(self.graph.get(path, "looking for the provisioning app"))
         except Refused as error:
             if error.status == 404:
                 return None
@@ -160,23 +160,19 @@ class Tenant:
         """Make an app. The answer names the ids `id` in one page of Microsoft's, `objectId` in another (section I)."""
         path = f"/v1.0/applicationTemplates/{quote(template_id)}/instantiate"
         doing = "making the provisioning app"
-        made = self._graph.send("POST", path, {"displayName": display_name}, doing)
+        made = self.graph.send("POST", path, {"displayName": display_name}, doing)
         found = _inner(made, "servicePrincipal", doing)
         identity = str(found.get("id") or found.get("objectId") or "")
         if not identity:
             raise Refused(
                 "making the provisioning app: Graph's answer names no service principal; run the command again"
             )
-        self.expect(identity)
+        self.graph.expect(identity)
         return Principal(identity, display_name, template_id, _tags(found))
-
-    def expect(self, identity: str) -> None:
-        """An app was just made: wait until Entra knows it everywhere."""
-        self._graph.expect(identity)
 
     def set_tags(self, identity: str, tags: tuple[str, ...]) -> None:
         """Replace an app's tags."""
-        self._graph.send("PATCH", _app(identity), {"tags": list(tags)}, "marking the app as the source's")
+        self.graph.send("PATCH", _app(identity), {"tags": list(tags)}, "marking the app as the source's")
 
     def job_templates(self, identity: str) -> list[str]:
         """The ids of the app's synchronization templates, the default one first: discovered, never guessed (B1)."""
@@ -192,31 +188,31 @@ class Tenant:
     def create_job(self, identity: str, template_id: str) -> Json:
         """Make the app's job. 201 by the text, 200 by the example (section I): any success will do."""
         path = f"{_app(identity)}/synchronization/jobs"
-        return self._graph.send("POST", path, {"templateId": template_id}, "making the provisioning job")
+        return self.graph.send("POST", path, {"templateId": template_id}, "making the provisioning job")
 
     def job(self, place: JobPlace) -> SynchronizationJob:
         """One job."""
         doing = "reading the provisioning job"
-        return _job_of(self._graph.get(_job(place), doing), doing)
+        return _job_of(self.graph.get(_job(place), doing), doing)
 
     def secrets(self, identity: str) -> list[Json]:
         """The app's secrets collection: keys and values, masked where they are secret."""
         doing = "reading the app's settings"
-        found = self._graph.get(f"{_app(identity)}/synchronization/secrets", doing)
+        found = self.graph.get(f"{_app(identity)}/synchronization/secrets", doing)
         return _objects(found, "value" if "value" in found else "secrets", doing)
 
     def put_secrets(self, identity: str, rows: list[Json]) -> None:
         """Replace the whole collection: PUT replaces (B3)."""
         path = f"{_app(identity)}/synchronization/secrets"
-        self._graph.send("PUT", path, {"value": rows}, "saving the app's settings (notification e-mail, threshold)")
+        self.graph.send("PUT", path, {"value": rows}, "saving the app's settings (notification e-mail, threshold)")
 
     def schema(self, place: JobPlace) -> bytes:
         """The job's schema, byte for byte."""
-        return self._graph.raw(f"{_job(place)}/schema", "reading the attribute mappings")
+        return self.graph.raw(f"{_job(place)}/schema", "reading the attribute mappings")
 
     def put_schema(self, place: JobPlace, schema: Json) -> None:
         """Replace the whole schema: PUT replaces, and there is no PATCH (C6)."""
-        self._graph.send("PUT", f"{_job(place)}/schema", schema, "saving the attribute mappings")
+        self.graph.send("PUT", f"{_job(place)}/schema", schema, "saving the attribute mappings")
 
     def parse(self, place: JobPlace, expression: str, record: Mapping[str, str] | None = None) -> Parsed:
         """Have an expression read, and tried on a record where one is given (C9)."""
@@ -224,7 +220,7 @@ class Tenant:
         tested = None if record is None else {"definition": None, "properties": properties}
         body = {"expression": expression, "targetAttributeDefinition": None, "testInputObject": tested}
         doing = "having Entra read an expression"
-        found = self._graph.send("POST", f"{_job(place)}/schema/parseExpression", body, doing)
+        found = self.graph.send("POST", f"{_job(place)}/schema/parseExpression", body, doing)
         error = _inner(found, "error", doing)
         values = found.get("evaluationResult") or []
         if not isinstance(values, list):
@@ -238,7 +234,7 @@ class Tenant:
         """The portal's Test connection with what is saved: "" when it is good (204), else what Entra says (400)."""
         try:
             path = f"{_job(place)}/validateCredentials"
-            self._graph.send("POST", path, {"useSavedCredentials": True}, "testing the connection")
+            self.graph.send("POST", path, {"useSavedCredentials": True}, "testing the connection")
         except Refused as error:
             if error.status == 400:
                 return str(error)
@@ -247,45 +243,47 @@ class Tenant:
 
     def start(self, place: JobPlace) -> None:
         """Start provisioning."""
-        self._graph.send("POST", f"{_job(place)}/start", None, "starting the provisioning job")
+        self.graph.send("POST", f"{_job(place)}/start", None, "starting the provisioning job")
 
     def stop(self, place: JobPlace) -> None:
         """Stop provisioning: the API calls it pause."""
-        self._graph.send("POST", f"{_job(place)}/pause", None, "stopping the provisioning job")
+        self.graph.send("POST", f"{_job(place)}/pause", None, "stopping the provisioning job")
 
     def restart(self, place: JobPlace, scope: str) -> None:
         """Restart with a resetScope; "" is the portal's button."""
         body = {"criteria": {"resetScope": scope}} if scope else {}
-        self._graph.send("POST", f"{_job(place)}/restart", body, "restarting the provisioning job")
+        self.graph.send("POST", f"{_job(place)}/restart", body, "restarting the provisioning job")
 
     def agents(self) -> Agents:
         """The agents on premises (beta)."""
         path = "/beta/onPremisesPublishingProfiles/provisioning?$expand=publishedResources,agents,agentGroups"
         doing = "reading the provisioning agents"
-        found = self._graph.get(path, doing)
-        rows = _objects(found, "agents", doing) if found.get("agents") is not None else []
-        places = _objects(found, "publishedResources", doing) if found.get("publishedResources") is not None else []
+        found = self.graph.get(path, doing)
+        rows, places = (
+            [] if found.get(name) is None else _objects(found, name, doing) for name in ("agents", "publishedResources")
+        )
         agents = tuple((str(row.get("machineName")), str(row.get("status"))) for row in rows)
-        domains = tuple(str(row.get("resourceName")) for row in places)
-        return Agents(agents, domains)
+        return Agents(agents, tuple(str(row.get("resourceName")) for row in places))
 
     def graph_roles(self) -> tuple[str, dict[str, str]]:
         """Graph's own service principal, and its app roles: id by name, as they are now (E)."""
         path = f"/v1.0/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles"
         doing = "reading the app roles of Microsoft Graph"
-        found = self._graph.get(path, doing)
+        found = self.graph.get(path, doing)
         roles = _objects(found, "appRoles", doing)
         return _id_of(found, doing), {str(role.get("value")): _id_of(role, doing) for role in roles}
 
     def held(self, identity: str) -> list[Held]:
         """The app roles that a principal holds, of any resource."""
         doing = "reading the roles that the principal holds"
-        return list(map(_held, self._pages(f"{_app(identity)}/appRoleAssignments", doing)))
+        fields = ("appRoleId", "resourceId", "resourceDisplayName")
+        rows = self._pages(f"{_app(identity)}/appRoleAssignments", doing)
+        return [Held(*(str(row.get(field)) for field in fields)) for row in rows]
 
     def assign(self, identity: str, graph_id: str, role_id: str) -> None:
         """Give a principal an app role of Graph: an app registration or a managed identity (E)."""
         body = {"principalId": identity, "resourceId": graph_id, "appRoleId": role_id}
-        self._graph.send("POST", f"{_app(graph_id)}/appRoleAssignedTo", body, "granting an app role")
+        self.graph.send("POST", f"{_app(graph_id)}/appRoleAssignedTo", body, "granting an app role")
 
     def _pages(self, path: str, doing: str, headers: Mapping[str, str] | None = None) -> Iterator[Json]:
         """The items of a list, page by page; links are followed on trusted hosts only."""
@@ -293,7 +291,7 @@ class Tenant:
         for _ in range(PAGES):
             if not following:
                 return
-            page = self._graph.get(following, doing, headers)
+            page = self.graph.get(following, doing, headers)
             yield from _objects(page, "value", doing)
             following = page.get("@odata.nextLink")
             if following is not None and not isinstance(following, str):
@@ -324,10 +322,6 @@ def _id_of(row: Mapping[str, Any], doing: str) -> str:
     if not isinstance(identity, str) or not identity:
         raise _another_shape(doing, "there is no id")
     return identity
-
-
-def _held(row: Mapping[str, Any]) -> Held:
-    return Held(str(row.get("appRoleId")), str(row.get("resourceId")), str(row.get("resourceDisplayName")))
 
 
 def _equals(name: str, value: str) -> str:

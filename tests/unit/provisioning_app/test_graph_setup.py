@@ -141,7 +141,7 @@ def test_a_404_is_only_waited_out_for_an_app_that_was_just_made() -> None:
     script = Script(refusal(404, "Request_ResourceNotFound"))
     assert script.tenant.principal("sp") is None
     assert script.clock.slept == []
-    script.tenant.expect("sp")
+    script.tenant.graph.expect("sp")
     assert script.tenant.principal("sp") is None
     assert 150 < script.clock.passed() < 240
 
