@@ -23,7 +23,7 @@ from shared.status.job_words import quarantine_words
 
 ADMINISTRATORS = ("Application Administrator", "Cloud Application Administrator", "Global Administrator")
 HYBRID = ("Hybrid Identity Administrator", "Global Administrator")
-NEEDED = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
+SETTING_UP = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
 STALE = timedelta(days=7)
 
 
@@ -51,6 +51,11 @@ good = partial(Check, Status.GOOD)
 warning = partial(Check, Status.WARNING)  # it works, and may surprise
 failed = partial(Check, Status.FAILED)
 unknown = partial(Check, Status.UNKNOWN)
+
+
+def judged(name: str, title: str, fault: str, remedy: str, *, well: str = "") -> Check:
+    """Failed where there is a fault; else good, and `well` says what was seen."""
+    return failed(name, title, fault, remedy) if fault else good(name, title, well)
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,8 @@ def tenant_checks(facts: Facts) -> Iterator[Check]:
 
 
 def _file(facts: Facts) -> Check:
-    title = "the source file says what is needed"
-    if facts.wanted:
-        return good("file", title)
-    return failed("file", title, facts.fault("file"), "complete the file; docs/setup.md describes `app:`")
+    fault = "" if facts.wanted else facts.fault("file")
+    return judged("file", "the source file says what is needed", fault, "complete it; docs/setup.md describes `app:`")
 
 
 def _caller(facts: Facts) -> Iterator[Check]:
@@ -112,22 +115,18 @@ def _caller(facts: Facts) -> Iterator[Check]:
     else:
         yield from _roles(facts, caller.roles, title)
     name, title = "permissions", "your token carries the permissions"
-    lacking = [need for need in NEEDED if caller.permissions is not None and need not in caller.permissions]
     if caller.permissions is None:
-        yield unknown(name, title, "your token does not tell them", f"needed are {', '.join(NEEDED)}")
-    elif lacking:
-        yield failed(name, title, f"missing: {', '.join(lacking)}", "use --sign-in device-code, which asks for them")
-    else:
-        yield good(name, title)
+        yield unknown(name, title, "your token does not tell them", f"needed are {', '.join(SETTING_UP)}")
+        return
+    lacking = ", ".join(need for need in SETTING_UP if need not in caller.permissions)
+    fault = f"missing: {lacking}" if lacking else ""
+    yield judged(name, title, fault, "use --sign-in device-code, which asks for them")
 
 
 def _roles(facts: Facts, roles: frozenset[str], title: str) -> Iterator[Check]:
     held = ", ".join(sorted(roles)) or "none"
-    if roles.isdisjoint(ADMINISTRATORS):
-        remedy = f"activate or ask for {ADMINISTRATORS[0]}"
-        yield failed("roles", title, f"your roles: {held}; none of {', '.join(ADMINISTRATORS)}", remedy)
-    else:
-        yield good("roles", title, held)
+    none_of = f"your roles: {held}; none of {', '.join(ADMINISTRATORS)}" if roles.isdisjoint(ADMINISTRATORS) else ""
+    yield judged("roles", title, none_of, f"activate or ask for {ADMINISTRATORS[0]}", well=held)
     if facts.wanted and facts.wanted.target == "active-directory" and roles.isdisjoint(HYBRID):
         reason = "setting up Active Directory also needs Hybrid Identity Administrator"
         yield failed("hybrid-role", "you may set up Active Directory", reason, "activate or ask for that role")
@@ -155,13 +154,12 @@ def _app(facts: Facts) -> Iterator[Check]:
 
 
 def _job(job: SynchronizationJob) -> Check:
-    title = "the job is there and runs"
+    fault = "" if job.schedule == "Active" else f"it is {job.schedule or 'in no known state'}"
+    remedy = "rollcall setup start"
     if job.quarantine:
         meaning, remedy = quarantine_words(job.quarantine)
-        return failed("job", title, f"in quarantine: {meaning}", remedy)
-    if job.schedule != "Active":
-        return failed("job", title, f"it is {job.schedule or 'in no known state'}", "rollcall setup start")
-    return good("job", title)
+        fault = f"in quarantine: {meaning}"
+    return judged("job", "the job is there and runs", fault, remedy)
 
 
 def _settings(found: Found, wanted: Wanted | None) -> Iterator[Check]:
@@ -187,11 +185,10 @@ def _settings(found: Found, wanted: Wanted | None) -> Iterator[Check]:
 
 
 def _endpoint(wanted: Wanted, endpoint: str) -> Check:
+    another = "it names another one" if wanted.endpoint else "it names none"
+    fault = "" if wanted.endpoint == endpoint else another
     title = "the source file names this job's endpoint"
-    if wanted.endpoint == endpoint:
-        return good("endpoint", title)
-    said = "it names another one" if wanted.endpoint else "it names none"
-    return failed("endpoint", title, said, "rollcall setup apply writes it")
+    return judged("endpoint", title, fault, "rollcall setup apply writes it")
 
 
 def _connection(facts: Facts) -> Iterator[Check]:
@@ -207,25 +204,19 @@ def _connection(facts: Facts) -> Iterator[Check]:
         return
     if found.connection_unknown:
         yield unknown("connection", title, found.connection_unknown, "Provisioning, Connectivity, Test connection")
-    elif found.connection:
-        yield failed("connection", title, found.connection, "rollcall setup plan shows what to do")
     else:
-        yield good("connection", title)
+        yield judged("connection", title, found.connection, "rollcall setup plan shows what to do")
 
 
 def _agents(agents: Agents, wanted: Wanted, title: str) -> Iterator[Check]:
     told = ", ".join(f"{machine}: {status}" for machine, status in agents.agents) or "there is none"
-    if any(status.casefold() == "active" for _, status in agents.agents):
-        yield good("agents", title, told)
-    else:
-        remedy = "install the Microsoft Entra provisioning agent on a server of the domain, or start its service"
-        yield failed("agents", title, told, remedy)
-    title = "the domain is registered"
-    if wanted.domain.casefold() in {domain.casefold() for domain in agents.domains}:
-        yield good("domain", title, wanted.domain)
-    else:
-        reason = f"{wanted.domain} is not among {', '.join(agents.domains) or 'none'}"
-        yield failed("domain", title, reason, "add it in the agent's configuration wizard, or correct app.domain")
+    works = any(status.casefold() == "active" for _, status in agents.agents)
+    remedy = "install the Microsoft Entra provisioning agent on a server of the domain, or start its service"
+    yield judged("agents", title, "" if works else told, remedy, well=told)
+    registered = wanted.domain.casefold() in {domain.casefold() for domain in agents.domains}
+    fault = "" if registered else f"{wanted.domain} is not among {', '.join(agents.domains) or 'none'}"
+    remedy = "add it in the agent's configuration wizard, or correct app.domain"
+    yield judged("domain", "the domain is registered", fault, remedy, well=wanted.domain)
 
 
 def _grants(facts: Facts) -> Iterator[Check]:
@@ -248,23 +239,19 @@ def _app_settings(facts: Facts) -> Check:
     name, title = "app-settings", "the app's settings are right"
     if facts.settings is None:
         return unknown(name, title, facts.fault("settings"))
-    if facts.settings:
-        return failed(name, title, "; ".join(facts.settings), "correct them: docs/settings.md has the rule of each")
-    return good(name, title)
+    return judged(name, title, "; ".join(facts.settings), "correct them: docs/settings.md has the rule of each")
 
 
 def _operation(facts: Facts) -> Iterator[Check]:
-    operation = facts.operation
+    operation, title = facts.operation, "the app's storage answers"
     if operation is None:
-        yield unknown("storage", "the app's storage answers", facts.fault("operation"))
+        yield unknown("storage", title, facts.fault("operation"))
         return
-    if operation.storage_faults:
-        reason = "; ".join(operation.storage_faults)
-        yield failed("storage", "the app's storage answers", reason, "check the account, and your roles on it")
-        return
-    yield good("storage", "the app's storage answers")
-    yield _quota(operation)
-    yield _settled(operation, facts.now)
+    reason = "; ".join(operation.storage_faults)
+    yield judged("storage", title, reason, "check the account, and your roles on it")
+    if not reason:
+        yield _quota(operation)
+        yield _settled(operation, facts.now)
 
 
 def _quota(operation: Operation) -> Check:
