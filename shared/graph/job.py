@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.graph.client import GraphClient, Json, Patience, error_of, object_in
 from shared.model.endpoint import Endpoint
@@ -16,11 +17,11 @@ NEEDS = "Synchronization.Read.All is needed: by the app's identity in Azure, els
 REMEMBERED = 15.0  # seconds: pages that follow a run ask every two seconds
 
 
+@dataclass(frozen=True)
 class GraphJob:
     """The job behind an endpoint."""
 
-    def __init__(self, client: GraphClient) -> None:
-        self._client = client
+    client: GraphClient
 
     def read(self, endpoint: Endpoint) -> SynchronizationJob:
         """The job. Raises GraphError, also where it has another shape."""
@@ -37,7 +38,7 @@ class GraphJob:
         return f"the job empties what a record leaves out (Flow null values is on for {', '.join(names[:5])})"
 
     def _get(self, url: str) -> Json:
-        reply, body = self._client.answer("GET", url, Patience())
+        reply, body = self.client.answer("GET", url, Patience())
         if reply.verdict is not Verdict.ACCEPTED:
             raise error_of(reply, "the provisioning job", NEEDS)
         return object_in(body, reply, "the provisioning job")

@@ -85,14 +85,19 @@ def read_page(body: bytes, job_id: str, reply: Reply) -> LogPage:
     """The page in a body that was answered with a success. Raises Refused where it is none."""
     try:
         values, link = _parts(body)
-    except (ValueError, RecursionError) as error:
-        raise Refused(
-            f"the provisioning log sent no page (request-id {reply.request_id}): {_reason(error)}",
-            status=reply.status,
-            request_id=reply.request_id,
-        ) from error
-    faults: list[str] = []
-    entries = list(_entries(values, job_id, faults))
+    except (ValueError, RecursionError) as error:  # whose own text may be what was read
+        why = str(error) if isinstance(error, msgspec.DecodeError) else type(error).__name__
+        text = f"the provisioning log sent no page (request-id {reply.request_id}): {why}"
+        raise Refused(text, status=reply.status, request_id=reply.request_id) from error
+    entries, faults = list[LogEntry](), list[str]()
+    for value in values:
+        if not isinstance(value, dict):
+            faults.append("a value on a page of the log is no entry")
+            continue
+        entry = read_entry(value)
+        entries.append(entry if entry.job_id == job_id else replace(entry, job_id=job_id))
+        if missing := faults_of(value):
+            faults.append(f"an entry of the log does not read in full: {', '.join(missing)}")
     at = reply.at if reply.skew is not None else None
     following = link if isinstance(link, str) else ""
     return LogPage(entries, at, following, tuple(faults), is_cut_off=link is not None and not following)
@@ -144,19 +149,3 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {_clean(name): _clean(each) for name, each in value.items()}
     return value
-
-
-def _entries(values: list[Any], job_id: str, faults: list[str]) -> Iterator[LogEntry]:
-    for value in values:
-        if not isinstance(value, dict):
-            faults.append("a value on a page of the log is no entry")
-            continue
-        entry = read_entry(value)
-        if missing := faults_of(value):
-            faults.append(f"an entry of the log does not read in full: {', '.join(missing)}")
-        yield entry if entry.job_id == job_id else replace(entry, job_id=job_id)
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, without the text that was read."""
-    return str(error) if isinstance(error, msgspec.DecodeError) else type(error).__name__

@@ -9,6 +9,7 @@ Facts: `entra-api.md` B2 (permissions, roles, replication), C6 (schema), E (gran
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -48,14 +49,14 @@ _REMEDIES = {
 }
 
 
+@dataclass(frozen=True)
 class GraphSetUp:
     """Graph, as the person who is signed in may use it. `say` gets a line whenever something is waited for."""
 
-    def __init__(self, client: GraphClient, origin: str, say: Callable[[str], None]) -> None:
-        self._client = client
-        self._origin = origin.rstrip("/")
-        self._say = say
-        self._fresh: set[str] = set()
+    client: GraphClient
+    origin: str  # such as https://graph.microsoft.com
+    say: Callable[[str], None]
+    _fresh: set[str] = field(default_factory=set)
 
     def expect(self, identity: str) -> None:
         """This object was just made: until Entra knows it everywhere, a 404 about it is waited out."""
@@ -78,26 +79,24 @@ class GraphSetUp:
     def _asked(
         self, method: str, path: str, doing: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[Reply, bytes]:
-        url = path if path.startswith("http") else f"{self._origin}{path}"
+        url = path if path.startswith("http") else f"{self.origin}{path}"
         content = None if body is None else msgspec.json.encode(body)
         carried = {**({} if content is None else {"Content-Type": "application/json"}), **(headers or {})}
         patience = _OF_A_POST if method == "POST" else _PATIENCE
 
         def waiting(reply: Reply, seconds: float) -> None:
-            self._say(f"{doing}: {_why(reply)}; going on in {seconds:.0f} s")
+            self.say(f"{doing}: {_why(reply)}; going on in {seconds:.0f} s")
 
         waited = 0.0
         while True:
-            reply, answer = self._client.answer(
-                method, url, patience, content=content, headers=carried, waiting=waiting
-            )
+            reply, answer = self.client.answer(method, url, patience, content=content, headers=carried, waiting=waiting)
             if reply.verdict is Verdict.ACCEPTED:
                 return reply, answer
             is_new = reply.status == 404 and any(identity in url for identity in self._fresh)
             if not is_new or waited >= REPLICATION_SECONDS:
                 raise reply.error(_said(doing, reply))
-            self._say(f"{doing}: Entra does not know the new app everywhere yet ({waited:.0f} s waited)")
-            self._client.clock.sleep(REPLICATION_PAUSE)
+            self.say(f"{doing}: Entra does not know the new app everywhere yet ({waited:.0f} s waited)")
+            self.client.clock.sleep(REPLICATION_PAUSE)
             waited += REPLICATION_PAUSE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.graph.client import GraphClient
 from shared.model.endpoint import Endpoint
@@ -12,11 +13,11 @@ SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (A3)
 _TAKEN = 202  # what Graph answers when it has taken a bulk request (A5)
 
 
+@dataclass(frozen=True)
 class GraphUpload:
     """Sends bulk requests."""
 
-    def __init__(self, client: GraphClient) -> None:
-        self._client = client
+    client: GraphClient
 
     def post(self, endpoint: Endpoint, body: bytes, leaving: Callable[[], None] = lambda: None) -> Reply:
         """Send one bulk request. Whatever happens is a reply. Raises UntrustedHost before anything leaves.
@@ -25,11 +26,11 @@ class GraphUpload:
         and the call does not leave.
         """
         headers = {"Content-Type": SCIM_JSON}
-        reply, _ = self._client.ask("POST", endpoint.url, content=body, headers=headers, leaving=leaving)
+        reply, _ = self.client.ask("POST", endpoint.url, content=body, headers=headers, leaving=leaving)
         if reply.verdict is Verdict.ACCEPTED and reply.status != _TAKEN and not reply.request_id:
-            return Reply(0, self._client.clock.now(), code=f"Not{_TAKEN}")  # another server's, such as a proxy's page
+            return Reply(0, self.client.clock.now(), code=f"Not{_TAKEN}")  # another server's, such as a proxy's page
         return reply
 
     def renew_token(self, endpoint: Endpoint) -> None:
         """Use a new token from the next call on."""
-        self._client.tokens.renew()
+        self.client.tokens.renew()

@@ -17,13 +17,12 @@ from shared.model.limits import DAILY_CALLS, DAILY_CALLS_GOVERNANCE
 from shared.provisioning_app import app_settings
 from shared.provisioning_app.found import Found
 from shared.provisioning_app.grants import ROLES, Grants
-from shared.provisioning_app.tenant import Agents, Caller
+from shared.provisioning_app.tenant import SETTING_UP, Agents, Caller
 from shared.provisioning_app.wanted import Wanted
 from shared.status.job_words import quarantine_words
 
 ADMINISTRATORS = ("Application Administrator", "Cloud Application Administrator", "Global Administrator")
 HYBRID = ("Hybrid Identity Administrator", "Global Administrator")
-SETTING_UP = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
 STALE = timedelta(days=7)
 
 

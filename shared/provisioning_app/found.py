@@ -51,7 +51,7 @@ def find(wanted: Wanted, tenant: Tenant, app_id: str = "") -> Found:
     Raises ConfigurationError, GraphError.
     """
     template_id, by_name = tenant.template_id(wanted.target)
-    if named := app_id or service_principal_of(wanted.endpoint):
+    if named := app_id or wanted.endpoint.partition("/servicePrincipals/")[2].partition("/")[0]:
         app: Principal | None = _checked(wanted, tenant.principal(named), named, template_id)
     else:
         app = own_app(wanted, tenant.principals(template_id))
@@ -80,11 +80,6 @@ def connection_of(wanted: Wanted, tenant: Tenant, place: JobPlace) -> tuple[str,
         return tenant.test_connection(place), ""
     except GraphError as error:
         return "", str(error)
-
-
-def service_principal_of(endpoint: str) -> str:
-    """The app in an endpoint; "" where there is no endpoint."""
-    return endpoint.partition("/servicePrincipals/")[2].partition("/")[0]
 
 
 def _job(tenant: Tenant, app: Principal, endpoint: str) -> SynchronizationJob | None:

@@ -25,7 +25,16 @@ TEMPLATES = {
         "ec7c5431-5d84-453f-80d3-e3385e284eef",
     ),
 }
-
+# The delegated permissions that each work needs (B2, B11, E)
+SETTING_UP = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
+_READING = ("Application.Read.All", "Synchronization.Read.All")
+NEEDS = {
+    "READING": _READING,
+    "SETTING_UP": SETTING_UP,
+    "DOCTOR": (*SETTING_UP, "OnPremisesPublishingProfiles.ReadWrite.All"),
+    "REHEARSE": (*_READING, "SynchronizationData-User.Upload", "ProvisioningLog.Read.All"),
+    "GRANTING": ("Application.Read.All", "AppRoleAssignment.ReadWrite.All"),
+}
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 PAGES = 200
 _FIELDS = "id,displayName,applicationTemplateId,tags"
@@ -52,7 +61,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What the service says of an expression (C9). `value` is None where it was not, or could not be, evaluated."""
+    """What the service says of an expression (C9). `tree` is None where it does not read it."""
 
     tree: Json | None
     error: str = ""

@@ -15,12 +15,11 @@ from azure.core.credentials import AccessToken
 from emulator.entra import Dials, Entra, EntraTransport
 from shared.graph.client import GraphClient
 from shared.graph.setup import GraphSetUp
-from shared.graph.sign_in import AGENTS, GRANTING, REHEARSING, SETTING_UP
 from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
 from shared.provisioning_app.apply import Applied, Note, SetUp, apply, look
 from shared.provisioning_app.steps import Step
-from shared.provisioning_app.tenant import JobPlace, Tenant
+from shared.provisioning_app.tenant import NEEDS, JobPlace, Tenant
 from shared.provisioning_app.wanted import Wanted, wanted_app
 from shared.sources.source import Source, read_source
 from tests.support.clock import FakeClock
@@ -28,7 +27,7 @@ from tests.support.clock import FakeClock
 Json = dict[str, Any]
 GRAPH = "https://graph.microsoft.com"
 HIRE = "urn:ietf:params:scim:schemas:extension:csv:1.0:User:HireDate"
-SCOPES = (*SETTING_UP, *GRANTING, *REHEARSING, AGENTS)
+SCOPES = tuple(dict.fromkeys(scope for scopes in NEEDS.values() for scope in scopes))
 ROLES = (
     "Application Administrator",
     "Hybrid Identity Administrator",
