@@ -2,7 +2,7 @@
 
 | what happens | reply | as an error |
 |---|---|---|
-| the address is none of Graph's | none: no token is asked for, nothing leaves | UntrustedHost |
+| the address is not one of Graph's | no reply: no token is asked for, nothing leaves | UntrustedHost |
 | the identity gives no token | 401, `left` is False | Refused |
 | the identity's endpoint, or a connection, is not there | 0, `left` is False | Unreachable |
 | a time-out, a cut connection, an answer that does not read | 0: it may have been taken | Unreachable |
@@ -123,7 +123,7 @@ class GraphClient:
     ) -> tuple[Reply, bytes]:
         """The last reply: a token that is not taken is renewed once, and what failed is tried again as `patience` says.
 
-        `waiting` hears of each pause. Raises UntrustedHost.
+        `waiting` is called before each pause, with its reply and its seconds. Raises UntrustedHost.
         """
         renewed, attempt = False, 1
         while True:
@@ -160,7 +160,7 @@ def error_of(reply: Reply, what: str, needs: str) -> GraphError:
 
 
 def object_in(body: bytes, reply: Reply, what: str) -> Json:
-    """The JSON object of an answer. Raises Refused where it is none: empty does not say that nothing is there."""
+    """The JSON object of an answer. Raises Refused for anything else: an empty answer does not say that nothing is there."""
     try:
         return _decoded(body)
     except msgspec.DecodeError as error:

@@ -108,8 +108,8 @@ def _why(reply: Reply) -> str:
 
 def _said(doing: str, reply: Reply) -> str:
     if not reply.left and reply.status == 401:
-        told = reply.message or reply.code
-        return f"signing in did not work: {told}; run `az login`, or use --sign-in device-code"
+        why = reply.message or reply.code
+        return f"signing in did not work: {why}; run `az login`, or use --sign-in device-code"
     if reply.status == 0:
         return f"{doing}: no answer from Graph; whether it was done is not known. Run the command again"
     remedy = _remedy(doing, reply)

@@ -119,7 +119,7 @@ class Tenant:
     """The tenant. Every method raises GraphError."""
 
     graph: Graph
-    permissions: Callable[[], frozenset[str] | None]  # of whoever is signed in; None where the token does not tell
+    permissions: Callable[[], frozenset[str] | None]  # of the person's token; None where it does not show them
 
     def caller(self) -> Caller:
         """Who is signed in, with active directory roles, also those of groups."""
