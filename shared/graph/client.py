@@ -160,7 +160,7 @@ def error_of(reply: Reply, what: str, needs: str) -> GraphError:
 
 
 def object_in(body: bytes, reply: Reply, what: str) -> Json:
-    """The JSON object of an answer. Raises Refused for anything else: an empty answer does not say that nothing is there."""
+    """The JSON object of an answer. Raises Refused for anything else: empty does not say that nothing is there."""
     try:
         return _decoded(body)
     except msgspec.DecodeError as error:

@@ -84,6 +84,31 @@ def test_an_attribute_of_ones_own_is_declared_with_the_type_its_rule_makes(rule:
     assert declared["type"] == kind
 
 
+def test_what_a_mapping_or_a_filter_reads_is_declared_with_the_type_that_is_sent_and_the_key_never() -> None:
+    flag = HIRE.replace("HireDate", "Flag")
+    reads = f"    extension_a_flag: {flag}\n    extension_a_key: externalId\n    extension_a_other: {HIRE}x\n"
+    text = FILE.replace("mappings:\n", f"mappings:\n{reads}") + f"  {flag}: {{column: f, boolean: true}}\n"
+    before = fresh()
+    declared = schemas.source_attributes(before)
+    declared[:] = [each for each in declared if each["name"] != "externalId"]
+    after, changes = edit(before, text)
+    types = {each["name"]: each["type"] for each in schemas.source_attributes(after)}
+    assert (types[flag], types[f"{HIRE}x"]) == ("Boolean", "String")
+    assert "externalId" not in types
+    assert len([line for line in changes if line.startswith("declare")]) == 3
+
+
+def test_attributes_are_those_of_the_object_that_the_mapping_names() -> None:
+    schema = fresh()
+    directory = next(each for each in schema["directories"] if each["name"] == "API")
+    ours = schemas.source_attributes(schema)
+    directory["objects"] = [{"name": "Other", "attributes": []}, *directory["objects"], {"name": "Last"}]
+    assert schemas.source_attributes(schema) is ours
+    directory["objects"] = [{"name": "First", "attributes": None}, {"name": "Last"}]
+    assert schemas.source_attributes(schema) == []
+    assert directory["objects"][0]["attributes"] is schemas.source_attributes(schema)
+
+
 def test_a_directory_extension_is_added_to_the_account() -> None:
     after, _ = edit(fresh(), FILE.replace("employeeHireDate:", "extension_abc_hired:"))
     assert "extension_abc_hired" in [each["name"] for each in schemas.target_attributes(after)]
