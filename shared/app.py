@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from shared.collecting.retention import Retention
     from shared.console.console import Console
     from shared.console.report import Reporter
+    from shared.graph.client import GraphClient
     from shared.graph.job import GraphJob
     from shared.model.endpoint import Endpoint
     from shared.model.job import SynchronizationJob
@@ -217,10 +218,16 @@ class House:
         return self.connect()
 
     @room
+    def graph(self) -> GraphClient:
+        from shared.graph.client import GraphClient
+
+        return GraphClient(lambda: self.client, self.tokens, self.hosts, self.clock)
+
+    @room
     def job(self) -> GraphJob:
         from shared.graph.job import GraphJob
 
-        return GraphJob(lambda: self.client, self.tokens, self.hosts, self.clock.now)
+        return GraphJob(self.graph)
 
     @room
     def planner(self) -> Planner:
@@ -241,12 +248,12 @@ class House:
 
     @room
     def sender(self) -> Sender:
-        from shared.graph.upload_and_log import GraphUpload
+        from shared.graph.upload import GraphUpload
         from shared.sending.send_run import Sender
 
         return Sender(
             self.ledger, self.files,
-            GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now),
+            GraphUpload(self.graph),
             self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
             lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
             self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
@@ -257,12 +264,12 @@ class House:
     def collector(self) -> Collector:
         from shared.collecting.checkpoint import Reach
         from shared.collecting.collect_logs import Collector
-        from shared.graph.upload_and_log import GraphLog
+        from shared.graph.log import GraphLog
 
         lag, overlap = self.settings.log_lag_seconds, self.settings.log_overlap_seconds
         return Collector(
             self.ledger, self.files,
-            GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW)),
+            GraphLog(self.graph, Pacer(LOG_CALLS, LOG_WINDOW)),
             self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
             self.job.read, new_id,
             Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,

@@ -1,9 +1,8 @@
-"""`rollcall setup plan` and `apply`: the steps shown, and done."""
+"""`rollcall setup plan`, `apply` and `grant`: the steps shown, and done; the app's identity gets its three roles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from rich.text import Text
 
@@ -11,16 +10,19 @@ from cli import console
 from cli.setup.office import Office
 from shared.provisioning_app.apply import apply as apply_steps
 from shared.provisioning_app.apply import look
+from shared.provisioning_app.grants import ROLES
+from shared.provisioning_app.grants import grant as grant_roles
 from shared.provisioning_app.steps import Act, Step
 
 NOTHING, CHANGES, LEFT = 0, 2, 3
+EXACT, NOT_EXACT = 0, 1
 
 
 def plan(office: Office, *, as_json: bool) -> int:
     """Show the steps. 0: none, 2: some."""
     _, steps = look(office.wanted, office.set_up())
     if as_json:
-        console.print_json({"source": office.source.source, "steps": [_told(step) for step in steps]})
+        console.print_json({"source": office.source.source, "steps": steps})
     elif steps:
         _where(office)
         _print(steps)
@@ -39,11 +41,11 @@ def apply(office: Office, *, start: bool, as_json: bool) -> int:
         console.print_json(
             {
                 "source": office.source.source,
-                "done": [_told(step) for step in done.done],
-                "left": [_told(step) for step in done.left],
+                "done": done.done,
+                "left": done.left,
                 "endpoint": done.endpoint,
-                "backups": list(done.backups),
-                "notes": list(done.notes),
+                "backups": done.backups,
+                "notes": done.notes,
             }
         )
         return LEFT if done.left else NOTHING
@@ -64,6 +66,26 @@ def apply(office: Office, *, start: bool, as_json: bool) -> int:
     return LEFT if done.left else NOTHING
 
 
+def grant(office: Office, principal: str, *, as_json: bool) -> int:
+    """Grant, look again, say. 0 when the identity holds these three and nothing else."""
+    before, after = grant_roles(office.tenant, principal)
+    if as_json:
+        granted = [name for name in before.missing if name in after.had]
+        console.print_json(
+            {"had": before.had, "granted": granted, "missing": after.missing, "too_many": after.too_many}
+        )
+        return EXACT if after.exact else NOT_EXACT
+    screen = console.out()
+    for name, purpose in ROLES.items():
+        word = "had" if name in before.had else "granted" if name in after.had else "MISSING"
+        screen.print(Text(f"{word:<9}{name}  ({purpose})"))
+    for name in after.too_many:
+        screen.print(Text(f"too many {name}: the app does not need it; take it away", "bold yellow"))
+    if after.exact:
+        screen.print("the identity holds exactly these; a token it has already may lack them for up to a day")
+    return EXACT if after.exact else NOT_EXACT
+
+
 def _where(office: Office) -> None:
     where = f"the emulated tenant at {office.local_url}" if office.local_url else office.origin
     console.err().print(Text(f"{office.source.source}: {where}", "dim"))
@@ -77,7 +99,3 @@ def _print(steps: Iterable[Step]) -> None:
             screen.print(Text(f"   in the portal: {step.portal}", "dim"))
         for detail in step.details:
             screen.print(Text(f"   {'[ ] ' if step.act is Act.BY_HAND else ''}{detail}"))
-
-
-def _told(step: Step) -> dict[str, Any]:
-    return {"act": str(step.act), "title": step.title, "details": list(step.details), "portal": step.portal}

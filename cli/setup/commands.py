@@ -247,7 +247,7 @@ def grant(
     json: Json = False,
 ) -> None:
     """Give the app's identity exactly the three roles it works with, and warn of any other. Exit code 1: not exact."""
-    from cli.setup.grant import grant
+    from cli.setup.apply import grant
 
     raise typer.Exit(grant(_office(ctx, "GRANTING", source, sources, is_for_all=True), principal, as_json=json))
 
@@ -255,14 +255,5 @@ def grant(
 def _office(ctx: typer.Context, needs: str, *given: Any, **more: Any) -> Any:
     """The office of a command, with the permissions it needs."""
     from cli.setup.office import office
-    from shared.graph import sign_in
 
-    reading = ("Application.Read.All", "Synchronization.Read.All")
-    wanted = {
-        "READING": reading,
-        "SETTING_UP": sign_in.SETTING_UP,
-        "DOCTOR": (*sign_in.SETTING_UP, sign_in.AGENTS),
-        "REHEARSE": (*reading, *sign_in.REHEARSING),
-        "GRANTING": sign_in.GRANTING,
-    }
-    return office(ctx, wanted[needs], *given, **more)
+    return office(ctx, needs, *given, **more)

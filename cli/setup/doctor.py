@@ -14,13 +14,10 @@ from cli.setup.office import Office
 from shared.alerting.rules import SETTING as RULE
 from shared.model.errors import RollcallError
 from shared.model.runs import RunState
-from shared.provisioning_app.checks import Check, Facts, Operation, Status
+from shared.provisioning_app.checks import Check, Facts, Operation, Status, tenant_checks
 from shared.provisioning_app.checks_mapping import mapping_checks
-from shared.provisioning_app.checks_tenant import tenant_checks
-from shared.provisioning_app.found import Found
 from shared.provisioning_app.grants import look
 from shared.provisioning_app.schema import decoded
-from shared.provisioning_app.tenant import Json
 from shared.settings import can_do_without, named_in
 
 STYLES = {"good": "green", "warning": "yellow", "failed": "bold red", "unknown": "magenta"}
@@ -64,20 +61,22 @@ def checked(office: Office, principal: str) -> list[Check]:
     if not principal:
         gathering.faults["grants"] = "nobody said which identity the app works as"
     operation = gathering.read("operation", lambda: operation_of(office))
-    job = found is not None and found.job is not None
-    endpoint = office.endpoint_at(found.place) if found is not None and job else ""
+    endpoint = office.endpoint_at(found.place) if found is not None and found.job is not None else ""
     settings = gathering.read("settings", lambda: faulty_settings(office))
     faults = tuple(gathering.faults.items())
     facts = Facts(office.clock.now(), wanted, caller, found, endpoint, agents, grants, operation, faults, settings)
-    return [*tenant_checks(facts), *mapping_checks(_schema(found), wanted)]
+    schema = decoded(found.schema) if found is not None and found.schema else None
+    return [*tenant_checks(facts), *mapping_checks(schema, wanted)]
 
 
 def operation_of(office: Office) -> Operation:
     """What the app's books say. Raises CommandError, StorageError."""
     house = office.around.house()
-    faults = tuple(str(fault) for fault in _storage_faults(house.health()))
-    if faults:
-        return Operation(faults)
+    found = house.health().get("faults")
+    faults = map(str, found if isinstance(found, list) else ())
+    # what health says of a source is left out: sources are checked one by one
+    if storage_faults := tuple(fault for fault in faults if not fault.endswith("no endpoint yet")):
+        return Operation(storage_faults)
     settled = [run.settled_at for run in house.ledger.runs(office.source.source, [RunState.SETTLED]) if run.settled_at]
     used = house.sender.quota.budget().used
     return Operation((), max(settled, default=None), house.settings.daily_calls, used)
@@ -95,17 +94,6 @@ def faulty_settings(office: Office) -> tuple[str, ...]:
         return here  # no storage can be looked at
     of_app = [each.finding.text for each in around.house().alerts.open() if each.is_open and each.finding.rule == RULE]
     return tuple(dict.fromkeys((*here, *of_app)))
-
-
-def _storage_faults(health: dict[str, object]) -> list[str]:
-    """Of the app's health only what is not said of a source: those are checked here one by one."""
-    faults = health.get("faults")
-    found = [str(fault) for fault in faults] if isinstance(faults, list) else []
-    return [fault for fault in found if not fault.endswith("no endpoint yet")]
-
-
-def _schema(found: Found | None) -> Json | None:
-    return decoded(found.schema) if found is not None and found.schema else None
 
 
 def _print(checks: list[Check]) -> None:

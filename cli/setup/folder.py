@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import datetime
 from pathlib import Path
 
-from shared.provisioning_app.journal import Note
+import msgspec
+
+from shared.provisioning_app.apply import Note
 
 DEFAULT = Path("out/setup")
 
@@ -22,19 +23,13 @@ class Folder:
     def note(self) -> Note | None:
         """The note; None where there is none that reads."""
         try:
-            found = json.loads(self._note.read_text(encoding="utf-8"))
-            return Note(
-                datetime.fromisoformat(found["asked_at"]), str(found["display_name"]), str(found["principal_id"])
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return msgspec.json.decode(self._note.read_bytes(), type=Note)
+        except (OSError, ValueError):
             return None
 
     def write(self, note: Note) -> None:
         """Keep a note, on disk when this returns."""
-        found = {
-            "asked_at": note.asked_at.isoformat(), "display_name": note.display_name, "principal_id": note.principal_id,
-        }  # fmt: skip
-        replace(self._note, json.dumps(found, indent=2).encode() + b"\n")
+        replace(self._note, msgspec.json.format(msgspec.json.encode(note)) + b"\n")
 
     def back_up(self, schema: bytes, job_id: str, now: datetime) -> str:
         """Keep a schema byte for byte, and answer where."""

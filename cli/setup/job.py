@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from rich.text import Text
 
@@ -108,7 +107,7 @@ def _resend(office: Office) -> None:
         if run.state is not RunState.SENT:
             console.out().print(f"{run.run_id} is {run.state}; it goes on by itself")
         elif keys := _unanswered(house, run):
-            made = _resent(house, run, keys, now)
+            made = resend_run(house.ledger, house.files, run.run_id, keys, now)
             console.out().print(f"{run.run_id}: {counted(len(keys), 'person', 'people')} again, as run {made.run_id}")
         else:
             console.out().print(f"{run.run_id}: everybody has an answer")
@@ -118,7 +117,3 @@ def _unanswered(house: House, run: Run) -> list[str]:
     known = house.outcomes.of(run.run_id)
     people = list(RunFolder(house.files, run).people())
     return [each.key for each in people if each.chunk and not (known.get(each.key) and known[each.key].outcome)]
-
-
-def _resent(house: House, run: Run, keys: list[str], now: datetime) -> Run:
-    return resend_run(house.ledger, house.files, run.run_id, keys, now)

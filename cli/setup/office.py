@@ -20,26 +20,22 @@ from rich.text import Text
 
 from cli import console
 from cli.drops import source_named
-from cli.environment import Surroundings
+from cli.environment import Surroundings, surroundings
 from cli.errors import Misused
 from cli.options import sources_folder
 from cli.setup.folder import DEFAULT, Folder
 from cli.setup.source_file import file_of, write_endpoint
 from shared.clock import SystemClock
-from shared.graph.setup import GraphTenant
-from shared.graph.setup_calls import GraphCalls
-from shared.graph.sign_in import CLOUDS, WAYS, LocalPerson, Person, SignedIn
+from shared.graph.client import GraphClient
+from shared.graph.setup import GraphSetUp
+from shared.graph.sign_in import CLOUDS, WAYS, LocalPerson, Person
 from shared.graph.tokens import Tokens
-from shared.graph.upload_and_log import TIMEOUT, GraphLog, GraphUpload
-from shared.model.endpoint import GRAPH_HOSTS, Endpoint, TrustedHosts, is_loopback
+from shared.model.endpoint import GRAPH_HOSTS, TrustedHosts, is_loopback
 from shared.model.errors import ConfigurationError
-from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.provisioning_app.apply import SetUp
 from shared.provisioning_app.found import Found, find
-from shared.provisioning_app.steps import Step
-from shared.provisioning_app.tenant import JobPlace
+from shared.provisioning_app.tenant import NEEDS, JobPlace, Tenant
 from shared.provisioning_app.wanted import Wanted, wanted_app
-from shared.sending.pacing import Pacer
 from shared.settings import is_reference
 from shared.sources.source import Source, read_sources
 
@@ -84,7 +80,7 @@ class Office:
         self.clock = SystemClock()
         self.kept = Folder(folder or DEFAULT, self.source.source)
         self._needs = needs
-        self.client = httpx.Client(timeout=TIMEOUT, trust_env=not is_loopback(self.local_url))
+        self.client = httpx.Client(timeout=httpx.Timeout(60, connect=10), trust_env=not is_loopback(self.local_url))
 
     @cached_property
     def local_url(self) -> str:
@@ -122,7 +118,7 @@ class Office:
         )
 
     @cached_property
-    def person(self) -> SignedIn:
+    def person(self) -> Person | LocalPerson:
         """Who is at work."""
         if self.local_url:
             return LocalPerson(self.local_url, self.client, self.clock.now, self._needs)
@@ -132,20 +128,15 @@ class Office:
         return Person(self._host, self._needs, self._options.sign_in, self._options.tenant, say=self.say, **given)
 
     @cached_property
-    def hosts(self) -> TrustedHosts:
-        """Where a token may go."""
-        return TrustedHosts(self.local_url)
+    def graph(self) -> GraphClient:
+        """Graph, called as the person; the tokens stay in memory."""
+        tokens = Tokens(lambda: self.person, self.clock.now)
+        return GraphClient(lambda: self.client, tokens, TrustedHosts(self.local_url), self.clock)
 
     @cached_property
-    def tokens(self) -> Tokens:
-        """The person's tokens, in memory."""
-        return Tokens(lambda: self.person, self.clock.now)
-
-    @cached_property
-    def tenant(self) -> GraphTenant:
+    def tenant(self) -> Tenant:
         """The tenant."""
-        calls = GraphCalls(self.client, self.tokens, self.hosts, self.clock, self.origin, self.say)
-        return GraphTenant(calls, self.person.permissions)
+        return Tenant(GraphSetUp(self.graph, self.origin, self.say), self.person.permissions)
 
     @property
     def wanted(self) -> Wanted:
@@ -165,7 +156,7 @@ class Office:
             self.endpoint_at,
             lambda url: write_endpoint(file_of(self.source.source, self.folder), url),
             self.say,
-            self.agrees,
+            lambda step: self.agreed(step.title, step.details),
             entered_secrets(os.environ),
             self.app_id,
             start,
@@ -176,25 +167,9 @@ class Office:
         path = f"/v1.0/servicePrincipals/{place.principal_id}/synchronization/jobs/{place.job_id}/bulkUpload"
         return self.origin + path
 
-    def endpoint(self, place: JobPlace) -> Endpoint:
-        """The same, taken apart and trusted."""
-        return self.hosts.endpoint(self.endpoint_at(place))
-
-    def upload(self) -> GraphUpload:
-        """Sends as the person."""
-        return GraphUpload(lambda: self.client, self.tokens, self.hosts, self.clock.now)
-
-    def log(self) -> GraphLog:
-        """Reads the log as the person."""
-        return GraphLog(self.client, self.tokens, self.hosts, self.clock, Pacer(LOG_CALLS, LOG_WINDOW))
-
     def say(self, text: str) -> None:
         """Progress."""
         console.err().print(Text(text, "dim"))
-
-    def agrees(self, step: Step) -> bool:
-        """Whether the person agrees to a step that can lose something."""
-        return self.agreed(step.title, step.details)
 
     def agreed(self, title: str, consequences: tuple[str, ...]) -> bool:
         """Say what will happen, and ask; without a terminal only --yes agrees."""
@@ -210,14 +185,12 @@ class Office:
         return Confirm.ask("Do it?", console=screen, default=False)
 
 
-def office(ctx: typer.Context, needs: tuple[str, ...], *given: Any, **more: Any) -> Office:
-    """The office of a command."""
-    from cli.environment import surroundings
-
+def office(ctx: typer.Context, needs: str, *given: Any, **more: Any) -> Office:
+    """The office of a command, with the permissions its work needs."""
     around = ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
     params: Mapping[str, Any] = ctx.parent.params if ctx.parent else {}
     options = Options(**{name: params[name] or "" for name in Options.__dataclass_fields__ if name in params})
-    found = Office(around, options, needs, *given, **more)
+    found = Office(around, options, NEEDS[needs], *given, **more)
     ctx.call_on_close(found.client.close)
     return found
 

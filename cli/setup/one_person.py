@@ -18,12 +18,15 @@ from cli.setup.office import Office
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
+from shared.graph.log import GraphLog
+from shared.graph.upload import GraphUpload
 from shared.mapping.mapping import Mapping, Person, Rejection
-from shared.provisioning_app.preview import Effect
+from shared.model.limits import LOG_CALLS, LOG_WINDOW
+from shared.provisioning_app.preview import Effect, flattened
 from shared.provisioning_app.preview import preview as effects_of
-from shared.provisioning_app.record_values import flattened
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.provisioning_app.schema import decoded
+from shared.sending.pacing import Pacer
 
 WELL, FAILED, NO_ANSWER = 0, 1, 3
 
@@ -38,9 +41,9 @@ def rehearse(office: Office, key: str, file: Path | None, minutes: float, *, as_
     if not office.agreed(f"send {key} to {found.app.display_name if found.app else 'the app'}", told):
         return FAILED
     rehearsal = Rehearsal(
-        office.endpoint(found.place),
-        office.upload(),
-        office.log(),
+        office.graph.hosts.endpoint(office.endpoint_at(found.place)),
+        GraphUpload(office.graph),
+        GraphLog(office.graph, Pacer(LOG_CALLS, LOG_WINDOW)),
         office.clock,
         office.say,
         timedelta(minutes=minutes),

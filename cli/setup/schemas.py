@@ -12,10 +12,9 @@ from cli import console
 from cli.errors import Misused
 from cli.setup.office import Office
 from shared.provisioning_app.apply import parser
-from shared.provisioning_app.compare_feed import Compared, compared, shown_rows
+from shared.provisioning_app.compare import Compared, compared, differences, fitted, shown_rows
 from shared.provisioning_app.edit_schema import edited
 from shared.provisioning_app.schema import MappingRow, decoded
-from shared.provisioning_app.schema_diff import differences, fitted
 from shared.provisioning_app.tenant import Json
 
 SAME, DIFFERENT, NOT_DONE = 0, 2, 1

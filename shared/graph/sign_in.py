@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
@@ -33,28 +33,12 @@ WAYS = ("auto", "azure-cli", "device-code")
 GRAPH_TOOLS = (
     "14d82eec-204b-4c2f-b7e8-296a70dab67e"  # Microsoft Graph Command Line Tools: a public client of Microsoft's
 )
-SETTING_UP = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
-AGENTS = "OnPremisesPublishingProfiles.ReadWrite.All"
-GRANTING = ("Application.Read.All", "AppRoleAssignment.ReadWrite.All")
-REHEARSING = ("SynchronizationData-User.Upload", "ProvisioningLog.Read.All")
 LOCAL_ROLES = (
     "Application Administrator",
     "Hybrid Identity Administrator",
     "Privileged Role Administrator",
     "User Administrator",
 )
-
-
-class SignedIn(Protocol):
-    """A credential that knows what it may do."""
-
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """A token for Graph."""
-        ...
-
-    def permissions(self) -> frozenset[str] | None:
-        """The delegated permissions of its token; None where the token does not tell."""
-        ...
 
 
 @dataclass
@@ -144,12 +128,7 @@ def missing_scopes(held: frozenset[str] | None, needed: Iterable[str]) -> tuple[
     """The permissions that are needed and not held; none where nobody knows what is held."""
     if held is None:
         return ()
-    return tuple(need for need in needed if not _covers(held, need))
-
-
-def _covers(held: frozenset[str], need: str) -> bool:
-    wider = {need, need.replace(".Read.", ".ReadWrite.")}
-    return not held.isdisjoint(wider)
+    return tuple(need for need in needed if held.isdisjoint({need, need.replace(".Read.", ".ReadWrite.")}))
 
 
 def scopes_in(token: str) -> frozenset[str] | None:

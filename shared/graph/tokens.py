@@ -36,12 +36,9 @@ class Tokens:
         with self._lock:
             token = self._tokens.get(scope)
             if token is None or token.expires_on - _EARLY <= self._now().timestamp():
-                token = self._tokens[scope] = self._new(scope)
+                self._credential = self._credential or self._make()
+                token = self._tokens[scope] = _token_of(self._credential, scope)
             return token.token
-
-    def _new(self, scope: str) -> AccessToken:
-        self._credential = self._credential or self._make()
-        return _token_of(self._credential, scope)
 
     def renew(self) -> None:
         """Forget every token, and the credential with its own cache."""
@@ -61,18 +58,15 @@ class OfApp:
         return _token_of(self._credential, *scopes, **options)
 
 
-class OfPerson:
+class OfPerson(OfApp):
     """The credential of whoever works on this machine. Where it gives no token it says what to do, and at once: what is
     no error of the SDK is not tried again for minutes.
     """
 
-    def __init__(self, credential: TokenCredential) -> None:
-        self._credential = credential
-
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for these scopes. Raises NotSignedIn."""
         try:
-            return _token_of(self._credential, *scopes, **options)
+            return super().get_token(*scopes, **options)
         except ClientAuthenticationError as error:
             raise NotSignedIn(f"nobody is signed in here ({_reason(error)}); {_HOW}") from error
 

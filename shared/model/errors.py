@@ -17,7 +17,7 @@ RollcallError
 │   └── LeaseLost               another process holds the lease now; stop before the next call
 ├── GraphError                  Microsoft Graph did not do what was asked
 │   ├── Unreachable             no answer: timeout, refused, cut (the request may have been taken)
-│   ├── Throttled               429 or 503, with the seconds to wait where Graph said so
+│   ├── Throttled               429, with the seconds to wait where Graph said so
 │   └── Refused                 any other answer that is not a success
 │       └── LogMinimum          the log does not go back so far; says how far it does
 ├── ChannelError                an alert channel took nothing; it is tried again at the next tick

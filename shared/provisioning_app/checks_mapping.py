@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from shared.model.job import flowing_nulls
 from shared.model.scim import MANAGER
-from shared.provisioning_app.checks import Check, failed, good, unknown, warning
-from shared.provisioning_app.compare_feed import compared
+from shared.provisioning_app.checks import Check, failed, good, judged, unknown, warning
+from shared.provisioning_app.compare import compared
 from shared.provisioning_app.schema import functions, mapping_of, object_mapping, reads, row_of
 from shared.provisioning_app.tenant import Json
 from shared.provisioning_app.wanted import Wanted
@@ -49,22 +49,22 @@ def _matching(schema: Json, wanted: Wanted) -> Iterator[Check]:
         return
     first = min(matching, key=lambda each: row_of(each).matching)
     row = row_of(first)
+    pair, fault, remedy = f"{row.target} <- {row.expression}", "", ""
     if reads(first) != {"externalId"}:
-        reason = f"the first matching mapping is {row.target} <- {row.expression}, which is not the key the feed sends"
-        yield failed("matching", title, reason, f"match {KEYS[wanted.target]} with externalId")
+        fault = f"the first matching mapping is {pair}, which is not the key the feed sends"
+        remedy = f"match {KEYS[wanted.target]} with externalId"
     elif row.target.startswith("extensionAttribute"):
-        yield failed("matching", title, f"{row.target} cannot be a matching attribute", "match another attribute")
-    else:
-        yield good("matching", title, f"{row.target} <- {row.expression}")
+        fault, remedy = f"{row.target} cannot be a matching attribute", "match another attribute"
+    yield judged("matching", title, fault, remedy, well=pair)
 
 
 def _active(schema: Json, wanted: Wanted) -> Check:
-    title, target = "accounts are disabled when HR says so", ACCOUNT[wanted.target]
+    target = ACCOUNT[wanted.target]
     mapping = mapping_of(schema, target)
-    if mapping and "active" in reads(mapping):
-        return good("active", title, row_of(mapping).expression)
-    reason = f"{target} is not mapped from active"
-    return failed("active", title, reason, _APPLY)
+    maps = mapping is not None and "active" in reads(mapping)
+    well = row_of(mapping).expression if mapping else ""
+    fault = "" if maps else f"{target} is not mapped from active"
+    return judged("active", "accounts are disabled when HR says so", fault, _APPLY, well=well)
 
 
 def _manager(schema: Json, wanted: Wanted) -> Check:
@@ -82,13 +82,11 @@ def _user_principal_name(schema: Json) -> Iterator[Check]:
     if mapping is None:
         yield failed("upn", title, "userPrincipalName is not mapped: no account can be made", _APPLY)
         return
-    row, chance = row_of(mapping), functions(mapping) & CHANGING
+    row, chance, reason = row_of(mapping), functions(mapping) & CHANGING, ""
     if chance and row.when == "always":
         reason = f"its expression uses {', '.join(sorted(chance))} and flows always: the name changes with every update"
-        remedy = 'app.mappings: userPrincipalName: {expression: "[userName]", when: create}; then rollcall setup apply'
-        yield failed("upn", title, reason, remedy)
-    else:
-        yield good("upn", title, f"{row.expression}, {row.when}")
+    remedy = 'app.mappings: userPrincipalName: {expression: "[userName]", when: create}; then rollcall setup apply'
+    yield judged("upn", title, reason, remedy, well=f"{row.expression}, {row.when}")
 
 
 def _mail(schema: Json) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from shared.model.errors import ConfigurationError
 from shared.provisioning_app.schema import FLOW_TYPES, mapping_of, object_mapping, source_attributes, target_attributes
 from shared.provisioning_app.tenant import Json
-from shared.provisioning_app.wanted import SentAttribute, Wanted
+from shared.provisioning_app.wanted import Wanted
 from shared.sources.source import AppMapping, Clause
 
 Parse = Callable[[str], Json]
@@ -46,22 +46,16 @@ def attribute_definition(name: str, kind: str) -> Json:
 
 
 def _declare(schema: Json, wanted: Wanted) -> Iterator[str]:
+    """What is sent, and what mappings and filters read besides."""
     attributes = source_attributes(schema)
-    declared = {str(each.get("name")) for each in attributes}
-    for each in _needed(wanted):
-        if each.name not in declared:
-            attributes.append(attribute_definition(each.name, each.type))
-            yield f"declare {each.name} ({each.type})"
-
-
-def _needed(wanted: Wanted) -> Iterator[SentAttribute]:
-    yield from wanted.sent
-    sent = {each.name for each in wanted.sent} | {"externalId"}
+    declared = {"externalId", *(str(each.get("name")) for each in attributes)}
     read = [mapping.source for mapping in wanted.mappings.values() if mapping.source]
     read += [clause.attribute for clauses in wanted.scope.values() for clause in clauses]
-    for name in dict.fromkeys(read):
-        if name not in sent:
-            yield SentAttribute(name, "String")
+    sent = {each.name: each.type for each in wanted.sent}
+    for name, kind in {**sent, **dict.fromkeys(read, "String"), **sent}.items():
+        if name not in declared:
+            attributes.append(attribute_definition(name, kind))
+            yield f"declare {name} ({kind})"
 
 
 def _map(schema: Json, wanted: Wanted, parse: Parse) -> Iterator[str]:
@@ -130,7 +124,7 @@ def _scope(schema: Json, wanted: Wanted) -> Iterator[str]:
     groups = {str(group.get("name")): group for group in scope.get("groups") or ()}
     for name, clauses in wanted.scope.items():
         asked = [_clause(clause) for clause in clauses]
-        if [_bare(each) for each in (groups.get(name) or {}).get("clauses") or ()] != asked:
+        if [_bare(each) for each in groups.get(name, {}).get("clauses") or ()] != asked:
             verb = "change" if name in groups else "add"
             groups[name] = {"name": name, "clauses": asked}
             yield f"{verb} the scoping filter {name}"

@@ -6,11 +6,13 @@ that must be unique in Active Directory) is said so, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from shared.model import scim
 from shared.model.errors import Refused
-from shared.provisioning_app.schema import functions, object_mapping, row_of
+from shared.provisioning_app.schema import MappingRow, functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
 
 CHANCE = frozenset({"RandomString", "Guid"})
@@ -34,32 +36,49 @@ def preview(tenant: Tenant, place: JobPlace, schema: Json, record: Mapping[str, 
 
 
 def _effect(tenant: Tenant, place: JobPlace, mapping: Json, record: Mapping[str, str]) -> Effect:
-    row = row_of(mapping)
+    row, name, called = row_of(mapping), (mapping.get("source") or {}).get("name"), functions(mapping)
+    unknown = Effect(row.target, row.expression, None, evaluated=False)
     if row.target.startswith("passwordProfile"):
-        return Effect(row.target, row.expression, None, "a password is shown to nobody", evaluated=False)
+        return replace(unknown, note="a password is shown to nobody")
     when = "only when the account is made" if row.when == "create" else ""
-    source = mapping.get("source") or {}
     if row.kind == "Attribute":
-        found = record.get(str(source.get("name")))
-        return _with_default(row.target, row.expression, found, row.default, when)
+        return _with_default(row, record.get(str(name)), when)
     if row.kind in ("Constant", ""):
-        constant = str(source.get("name")) if row.kind else None
-        return _with_default(row.target, row.expression, constant, row.default, when)
-    called = functions(mapping)
+        return _with_default(row, str(name) if row.kind else None, when)
     if untried := called & NOT_TRIED.keys():
-        return Effect(row.target, row.expression, None, NOT_TRIED[min(untried)], evaluated=False)
+        return replace(unknown, note=NOT_TRIED[min(untried)])
     try:
         parsed = tenant.parse(place, row.expression, record)
     except Refused as error:
-        return Effect(row.target, row.expression, None, f"Entra does not evaluate it: {error}", evaluated=False)
+        return replace(unknown, note=f"Entra does not evaluate it: {error}")
     if not parsed.evaluated:
         why = parsed.error or "no value and no reason was given"
-        return Effect(row.target, row.expression, None, f"Entra could not evaluate it: {why}", evaluated=False)
-    note = "another one each time" if called & CHANCE else when
-    return _with_default(row.target, row.expression, ", ".join(parsed.values) or None, row.default, note)
+        return replace(unknown, note=f"Entra could not evaluate it: {why}")
+    return _with_default(row, ", ".join(parsed.values) or None, "another one each time" if called & CHANCE else when)
 
 
-def _with_default(target: str, expression: str, value: str | None, default: str, note: str) -> Effect:
-    if value in (None, "") and default:
-        return Effect(target, expression, default, "; ".join(filter(None, ("by default", note))))
-    return Effect(target, expression, value, note)
+def _with_default(row: MappingRow, value: str | None, note: str) -> Effect:
+    if value in (None, "") and row.default:
+        value, note = row.default, "; ".join(filter(None, ("by default", note)))
+    return Effect(row.target, row.expression, value, note)
+
+
+def flattened(user: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """A person's values under the names of Entra's mapping page, as text. What is absent or null is left out.
+
+    True and False are written as Entra does.
+    """
+    found = {"externalId": str(user.get("externalId", ""))}
+    for name in names:
+        value = _value(user, scim.attribute(name))
+        if value is not None:
+            found[name] = str(value)
+    return found
+
+
+def _value(user: dict[str, Any], place: scim.Attribute) -> Any:
+    part: Any = user.get(place.group) if place.group else user
+    if isinstance(part, list):
+        part = next((each for each in part if each.get("type") == place.type), None)
+    value = part.get(place.part) if isinstance(part, dict) else None
+    return value.get("value") if isinstance(value, dict) else value

@@ -8,39 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from shared.collecting.checkpoint import Window
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
-from shared.collecting.reading import LogPage
+from shared.collecting.reading import LogReader
 from shared.mapping.mapping import Person
 from shared.model import scim
 from shared.model.endpoint import Endpoint
-from shared.model.errors import Refused, Throttled
 from shared.model.times import Clock
 from shared.sending.replies import Reply, Verdict
+from shared.sending.send_run import Upload
 
 PAUSE = 5.0
 SLOWLY = 30.0
 FIRST = 120.0  # seconds: so long it is looked often
 AFTERWARDS = 2  # looks after the answer: a manager is set by an entry of its own (D4)
-
-
-class Upload(Protocol):
-    """Sends a bulk request."""
-
-    def post(self, endpoint: Endpoint, body: bytes) -> Reply:
-        """Send it. Whatever happens is a reply."""
-        ...
-
-
-class Log(Protocol):
-    """Reads the provisioning log."""
-
-    def pages(self, endpoint: Endpoint, window: Window) -> Iterator[LogPage]:
-        """The entries of a job in a window. Raises GraphError."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,24 +32,22 @@ class Rehearsal:
 
     endpoint: Endpoint
     upload: Upload
-    log: Log
+    log: LogReader
     clock: Clock
     say: Callable[[str], None]
     longest: timedelta = timedelta(minutes=60)
 
 
 def send(person: Person, rehearsal: Rehearsal) -> Reply:
-    """Send this one person. Raises Throttled, or Refused with what Entra said."""
+    """Send this one person. Raises GraphError with what Entra said."""
     body = scim.bulk_request([scim.operation("rehearsal", person.user)])
-    reply = rehearsal.upload.post(rehearsal.endpoint, body)
+    reply = rehearsal.upload.post(rehearsal.endpoint, body, lambda: None)
     if reply.verdict is Verdict.ACCEPTED:
         return reply
     text = f"Entra did not take the person: {reply.told}{': ' + reply.message if reply.message else ''}"
     if reply.status == 403:
         text += "; you need SynchronizationData-User.Upload and the role User Administrator"
-    if reply.verdict is Verdict.THROTTLED:
-        raise Throttled(text, status=reply.status, request_id=reply.request_id, retry_after=reply.retry_after)
-    raise Refused(text, status=reply.status, request_id=reply.request_id)
+    raise reply.error(text)
 
 
 def follow(key: str, since: datetime, rehearsal: Rehearsal) -> Iterator[LogEntry]:

@@ -63,15 +63,11 @@ def _check(raw: Json, shape: dict[str, Any]) -> None:
             _check(item, within)
 
 
-def rule(schema: Json) -> Json:
-    """The first rule."""
-    found: Json = schema["synchronizationRules"][0]
-    return found
-
-
 def object_mapping(schema: Json) -> Json:
     """The mapping of users: the enabled one with attribute mappings."""
-    mappings = [each for each in rule(schema).get("objectMappings") or () if each.get("attributeMappings")]
+    mappings = [
+        each for each in schema["synchronizationRules"][0].get("objectMappings") or () if each.get("attributeMappings")
+    ]
     if not mappings:
         raise Refused("the job's schema maps no object: restore its default in the portal, or `setup restore` a backup")
     found: Json = next((each for each in mappings if each.get("enabled")), mappings[0])
@@ -80,16 +76,12 @@ def object_mapping(schema: Json) -> Json:
 
 def source_attributes(schema: Json) -> list[Json]:
     """The attribute definitions of what is sent; the very list, to append to."""
-    return _attributes(
-        schema, str(rule(schema).get("sourceDirectoryName")), str(object_mapping(schema).get("sourceObjectName"))
-    )
+    return _attributes(schema, "source")
 
 
 def target_attributes(schema: Json) -> list[Json]:
     """The attribute definitions of the account; the very list, to append to."""
-    return _attributes(
-        schema, str(rule(schema).get("targetDirectoryName")), str(object_mapping(schema).get("targetObjectName"))
-    )
+    return _attributes(schema, "target")
 
 
 def rows(schema: Json) -> list[MappingRow]:
@@ -117,44 +109,37 @@ def _priority(mapping: Json) -> Any:
 
 def reads(mapping: Json) -> set[str]:
     """The source attributes that a mapping reads, from its parsed tree."""
-    return set(_read(mapping.get("source") or {}))
+    return set(_named(mapping.get("source") or {}, "Attribute"))
 
 
 def functions(mapping: Json) -> set[str]:
     """The functions in a mapping, from its parsed tree."""
-    return set(_called(mapping.get("source") or {}))
+    return set(_named(mapping.get("source") or {}, "Function"))
 
 
 def mapping_of(schema: Json, target: str) -> Json | None:
     """The mapping to a target attribute."""
-    for mapping in object_mapping(schema)["attributeMappings"]:
-        if mapping.get("targetAttributeName") == target:
-            found: Json = mapping
-            return found
-    return None
+    mappings: list[Json] = object_mapping(schema)["attributeMappings"]
+    return next((mapping for mapping in mappings if mapping.get("targetAttributeName") == target), None)
 
 
-def _attributes(schema: Json, directory: str, name: str) -> list[Json]:
-    for each in schema["directories"]:
-        if each.get("name") == directory:
-            objects = [item for item in each.get("objects") or () if item.get("name") == name] or each.get("objects")
-            if objects:
-                if objects[0].get("attributes") is None:
-                    objects[0]["attributes"] = []
-                found: list[Json] = objects[0]["attributes"]
-                return found
-    raise Refused(f"the job's schema has no directory {directory!r} with the object {name!r}")
+def _attributes(schema: Json, side: str) -> list[Json]:
+    directory = str(schema["synchronizationRules"][0].get(f"{side}DirectoryName"))
+    name = str(object_mapping(schema).get(f"{side}ObjectName"))
+    places = [each.get("objects") or [] for each in schema["directories"] if each.get("name") == directory]
+    objects: list[Json] = next(filter(None, places), [])
+    if not objects:
+        raise Refused(f"the job's schema has no directory {directory!r} with the object {name!r}")
+    place = next((item for item in objects if item.get("name") == name), objects[0])
+    if place.get("attributes") is None:
+        place["attributes"] = []
+    found: list[Json] = place["attributes"]
+    return found
 
 
-def _read(source: Any) -> Iterator[str]:
-    if source.get("type") == "Attribute" and source.get("name"):
+def _named(source: Any, kind: str) -> Iterator[str]:
+    """The names of this kind in an expression's tree."""
+    if source.get("type") == kind and source.get("name"):
         yield str(source["name"])
     for parameter in source.get("parameters") or ():
-        yield from _read(parameter.get("value") or {})
-
-
-def _called(source: Any) -> Iterator[str]:
-    if source.get("type") == "Function" and source.get("name"):
-        yield str(source["name"])
-    for parameter in source.get("parameters") or ():
-        yield from _called(parameter.get("value") or {})
+        yield from _named(parameter.get("value") or {}, kind)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.model.errors import GraphError, Refused, Throttled, Unreachable
+
 
 class Verdict(StrEnum):
     """What a reply means for the sender."""
@@ -62,3 +64,11 @@ class Reply:
         """The reply in a few words for the books: status, code, request id; never the body that was sent."""
         said = f"{self.status} {self.code}".strip() if self.status else "no answer"
         return f"{said} (request-id {self.request_id})" if self.request_id else said
+
+    def error(self, text: str) -> GraphError:
+        """The reply as an error with this text, for who waits for an answer and got none that is a success."""
+        if self.status == 0:
+            return Unreachable(text, request_id=self.request_id)
+        if self.verdict is Verdict.THROTTLED:
+            return Throttled(text, status=self.status, request_id=self.request_id, retry_after=self.retry_after)
+        return Refused(text, status=self.status, request_id=self.request_id)

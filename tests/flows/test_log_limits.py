@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.collecting.entries import read_entry
-from shared.graph.log_pages import log_minimum
+from shared.graph.log import log_minimum
 from shared.model.errors import StorageError
 from shared.model.runs import Run, RunState
 from tests.browser.scene import TOKEN, made_desk, staff

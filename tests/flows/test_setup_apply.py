@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shared.model.errors import ConfigurationError, Refused
-from shared.provisioning_app.apply import RECENT, REPLICATION
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import RECENT, REPLICATION, Note
+from shared.provisioning_app.tenant import JobPlace
 from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, Cut, Office
 
 ALL = ["make-app", "mark-app", "make-job", "save-settings", "save-schema", "start", "write-endpoint"]
@@ -235,6 +235,17 @@ def test_a_job_in_quarantine_for_want_of_an_address_is_restarted_when_the_person
     office.agrees = lambda step: False
     assert [step.act for step in office.apply().left] == ["restart"]
     assert office.app.job.code == "Quarantine"
+
+
+def test_a_stopped_job_in_quarantine_is_started_and_then_restarted_in_one_apply() -> None:
+    """What a step changes is looked at before the next one: the plan cannot know it."""
+    office = Office()
+    office.entra.add_app("HR to Entra", notification_email=None)
+    office.tenant().stop(JobPlace(office.app.service_principal_id, office.app.job.id))
+    assert "restart" not in office.acts()
+    acts = [str(step.act) for step in office.apply().done]
+    assert acts.index("restart") == acts.index("start") + 1
+    assert office.plan() == ()
 
 
 def test_a_yes_takes_the_job_out_of_quarantine() -> None:

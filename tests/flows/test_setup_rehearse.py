@@ -10,8 +10,8 @@ import pytest
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
-from shared.graph.tokens import Tokens
-from shared.graph.upload_and_log import GraphLog, GraphUpload
+from shared.graph.log import GraphLog
+from shared.graph.upload import GraphUpload
 from shared.mapping.mapping import Mapping, Person
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import Refused, Throttled
@@ -29,12 +29,10 @@ class Stage:
         self.office = Office(**dials)
         self.office.apply()
         office = self.office
-        tokens = Tokens(lambda: office.signed, office.clock.now)
-        hosts = TrustedHosts()
         self.rehearsal = Rehearsal(
-            hosts.endpoint(office.endpoint),
-            GraphUpload(lambda: office.client, tokens, hosts, office.clock.now),
-            GraphLog(office.client, tokens, hosts, office.clock, Pacer(1000, timedelta(seconds=10))),
+            TrustedHosts().endpoint(office.endpoint),
+            GraphUpload(office.graph()),
+            GraphLog(office.graph(), Pacer(1000, timedelta(seconds=10))),
             self,
             office.said.append,
             timedelta(seconds=longest),

@@ -14,8 +14,9 @@ from azure.core.exceptions import ServiceRequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.graph.client import GraphClient, reply_of
 from shared.graph.tokens import Tokens
-from shared.graph.upload_and_log import GraphUpload, reply_of
+from shared.graph.upload import GraphUpload
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import LeaseLost, UntrustedHost
 from shared.sending.replies import Verdict
@@ -79,7 +80,7 @@ class World:
         self.identity = Identity(self.clock)
         self.tokens = Tokens(lambda: self.identity, self.clock.now)
         self.client = httpx.Client(transport=self.graph)
-        self.upload = GraphUpload(lambda: self.client, self.tokens, HOSTS, self.clock.now)
+        self.upload = GraphUpload(GraphClient(lambda: self.client, self.tokens, HOSTS, self.clock))
 
     def post(self, at: Endpoint | None = None) -> Verdict:
         body = b'{"Operations": []}'
@@ -147,7 +148,7 @@ def test_a_call_that_may_not_leave_does_not_arrive(world: World, let_pass: int) 
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         hosts = TrustedHosts(address)
-        upload = GraphUpload(lambda: client, world.tokens, hosts, world.clock.now)
+        upload = GraphUpload(GraphClient(lambda: client, world.tokens, hosts, world.clock))
         with pytest.raises(LeaseLost):
             upload.post(hosts.endpoint(endpoint(host=address)), b"the first", leaving)
         assert upload.post(hosts.endpoint(endpoint(host=address)), b"the second").verdict is Verdict.ACCEPTED
@@ -161,7 +162,7 @@ def test_an_identity_endpoint_that_does_not_answer_is_a_reply(world: World) -> N
             raise ServiceRequestError("no route")
 
     tokens = Tokens(lambda: Away(world.clock), world.clock.now)
-    world.upload = GraphUpload(lambda: world.client, tokens, HOSTS, world.clock.now)
+    world.upload = GraphUpload(GraphClient(lambda: world.client, tokens, HOSTS, world.clock))
     assert world.post() is Verdict.UNAVAILABLE
 
 

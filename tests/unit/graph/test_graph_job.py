@@ -6,6 +6,7 @@ import httpx
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
+from shared.graph.client import GraphClient
 from shared.graph.job import GraphJob
 from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
@@ -19,7 +20,7 @@ JOB = HOSTS.endpoint(endpoint())
 
 def job(identity: Identity, clock: FakeClock) -> GraphJob:
     graph = httpx.Client(transport=httpx.MockTransport(FORBIDDEN))
-    return GraphJob(lambda: graph, Tokens(lambda: identity, clock.now), HOSTS, clock.now)
+    return GraphJob(GraphClient(lambda: graph, Tokens(lambda: identity, clock.now), HOSTS, clock))
 
 
 def test_who_may_not_read_the_schema_is_told_what_each_reader_needs() -> None:

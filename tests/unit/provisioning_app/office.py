@@ -13,15 +13,13 @@ import httpx
 from azure.core.credentials import AccessToken
 
 from emulator.entra import Dials, Entra, EntraTransport
-from shared.graph.setup import GraphTenant
-from shared.graph.setup_calls import GraphCalls
-from shared.graph.sign_in import AGENTS, GRANTING, REHEARSING, SETTING_UP
+from shared.graph.client import GraphClient
+from shared.graph.setup import GraphSetUp
 from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
-from shared.provisioning_app.apply import Applied, SetUp, apply, look
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import Applied, Note, SetUp, apply, look
 from shared.provisioning_app.steps import Step
-from shared.provisioning_app.tenant import JobPlace
+from shared.provisioning_app.tenant import NEEDS, JobPlace, Tenant
 from shared.provisioning_app.wanted import Wanted, wanted_app
 from shared.sources.source import Source, read_source
 from tests.support.clock import FakeClock
@@ -29,7 +27,7 @@ from tests.support.clock import FakeClock
 Json = dict[str, Any]
 GRAPH = "https://graph.microsoft.com"
 HIRE = "urn:ietf:params:scim:schemas:extension:csv:1.0:User:HireDate"
-SCOPES = (*SETTING_UP, *GRANTING, *REHEARSING, AGENTS)
+SCOPES = tuple(dict.fromkeys(scope for scopes in NEEDS.values() for scope in scopes))
 ROLES = (
     "Application Administrator",
     "Hybrid Identity Administrator",
@@ -164,11 +162,14 @@ class Office:
         """What it asks for."""
         return wanted_app(self.source)
 
-    def tenant(self) -> GraphTenant:
-        """A new process's view of the tenant."""
+    def graph(self) -> GraphClient:
+        """Graph, as a new process calls it."""
         tokens = Tokens(lambda: self.signed, self.clock.now)
-        calls = GraphCalls(self.client, tokens, TrustedHosts(), self.clock, GRAPH, self.said.append)
-        return GraphTenant(calls, self.signed.permissions)
+        return GraphClient(lambda: self.client, tokens, TrustedHosts(), self.clock)
+
+    def tenant(self) -> Tenant:
+        """A new process's view of the tenant."""
+        return Tenant(GraphSetUp(self.graph(), GRAPH, self.said.append), self.signed.permissions)
 
     def set_up(self, **changes: Any) -> SetUp:
         """What a new process works with."""

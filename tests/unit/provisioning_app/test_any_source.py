@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.environment import Surroundings
 from cli.errors import Misused
-from cli.setup import grant
+from cli.setup import apply
 from cli.setup.commands import app
 from cli.setup.office import Office, Options
 from shared.app import House
@@ -56,7 +56,7 @@ def test_any_source_will_do_where_all_are_of_one_cloud(
 
 def test_the_command_asks_for_no_source(around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(grant, "grant", lambda office, principal, *, as_json: asked.append(office.origin))
+    monkeypatch.setattr(apply, "grant", lambda office, principal, *, as_json: asked.append(office.origin))
     words = ["grant", "--principal", "x", "--sources", str(folder(tmp_path, employees=GLOBAL, guests=GLOBAL))]
     CliRunner().invoke(app, words, obj=around, catch_exceptions=False)
     assert asked == [f"https://{GLOBAL}"]

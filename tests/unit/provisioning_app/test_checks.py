@@ -11,9 +11,8 @@ import pytest
 
 from shared.model.errors import GraphError
 from shared.provisioning_app.apply import look
-from shared.provisioning_app.checks import Check, Facts, Operation, Status
+from shared.provisioning_app.checks import Check, Facts, Operation, Status, tenant_checks
 from shared.provisioning_app.checks_mapping import mapping_checks
-from shared.provisioning_app.checks_tenant import tenant_checks
 from shared.provisioning_app.grants import grant
 from shared.provisioning_app.grants import look as look_at_grants
 from shared.provisioning_app.schema import decoded, mapping_of, object_mapping, source_attributes

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.graph.setup import GraphTenant
-from shared.graph.setup_calls import GraphCalls
+from shared.graph.client import GraphClient
+from shared.graph.setup import GraphSetUp
 from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import GraphError, Refused, Throttled, Unreachable, UntrustedHost
-from shared.provisioning_app.tenant import TEMPLATES, JobPlace
+from shared.provisioning_app.tenant import TEMPLATES, JobPlace, Tenant
 from tests.support.clock import FakeClock
 from tests.support.graph import Identity
 from tests.unit.provisioning_app.office import GRAPH, Office
@@ -34,8 +34,8 @@ class Script:
         self._answers = list(answers)
         tokens = Tokens(lambda: self.identity, self.clock.now)
         client = httpx.Client(transport=httpx.MockTransport(self._answer))
-        self.calls = GraphCalls(client, tokens, TrustedHosts(), self.clock, GRAPH, self.said.append)
-        self.tenant = GraphTenant(self.calls, lambda: None)
+        graph = GraphClient(lambda: client, tokens, TrustedHosts(), self.clock)
+        self.tenant = Tenant(GraphSetUp(graph, GRAPH, self.said.append), lambda: None)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -68,7 +68,7 @@ def test_where_the_filter_is_not_supported_all_apps_are_looked_through() -> None
     other = row | {"id": "c", "applicationTemplateId": None}
     link = {"@odata.nextLink": f"{GRAPH}/v1.0/servicePrincipals?$skiptoken=1"}
     script = Script(refusal(400, "Request_UnsupportedQuery"), ok(value=[other], **link), ok(value=[row]))
-    (found,) = script.tenant.principals(CLOUD, "HR")
+    (found,) = script.tenant.principals(CLOUD)
     assert (found.id, found.tags) == ("a", ("t",))
     assert script.requests[0].headers["ConsistencyLevel"] == "eventual"
 
@@ -141,7 +141,7 @@ def test_a_404_is_only_waited_out_for_an_app_that_was_just_made() -> None:
     script = Script(refusal(404, "Request_ResourceNotFound"))
     assert script.tenant.principal("sp") is None
     assert script.clock.slept == []
-    script.tenant.expect("sp")
+    script.tenant.graph.expect("sp")
     assert script.tenant.principal("sp") is None
     assert 150 < script.clock.passed() < 240
 

@@ -9,8 +9,7 @@ import pytest
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person
 from shared.provisioning_app.found import find
-from shared.provisioning_app.preview import Effect, preview
-from shared.provisioning_app.record_values import flattened
+from shared.provisioning_app.preview import Effect, flattened, preview
 from shared.provisioning_app.schema import decoded
 from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, Office
 

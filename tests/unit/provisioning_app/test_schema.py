@@ -12,9 +12,8 @@ from emulator.entra import Dials, Entra
 from emulator.entra.expressions.tree import source_json
 from shared.model.errors import ConfigurationError, Refused
 from shared.provisioning_app import schema as schemas
-from shared.provisioning_app.compare_feed import compared, shown_rows
+from shared.provisioning_app.compare import compared, differences, fitted, shown_rows
 from shared.provisioning_app.edit_schema import asked_for, edited
-from shared.provisioning_app.schema_diff import differences, fitted
 from shared.provisioning_app.tenant import Json
 from tests.support.clock import FakeClock
 from tests.unit.provisioning_app.office import FILE, HIRE, Office
@@ -83,6 +82,31 @@ def test_an_attribute_of_ones_own_is_declared_with_the_type_its_rule_makes(rule:
     after, _ = edit(fresh(), FILE + f"  {name}: {rule}\n")
     (declared,) = [each for each in schemas.source_attributes(after) if each["name"] == name]
     assert declared["type"] == kind
+
+
+def test_what_a_mapping_or_a_filter_reads_is_declared_with_the_type_that_is_sent_and_the_key_never() -> None:
+    flag = HIRE.replace("HireDate", "Flag")
+    reads = f"    extension_a_flag: {flag}\n    extension_a_key: externalId\n    extension_a_other: {HIRE}x\n"
+    text = FILE.replace("mappings:\n", f"mappings:\n{reads}") + f"  {flag}: {{column: f, boolean: true}}\n"
+    before = fresh()
+    declared = schemas.source_attributes(before)
+    declared[:] = [each for each in declared if each["name"] != "externalId"]
+    after, changes = edit(before, text)
+    types = {each["name"]: each["type"] for each in schemas.source_attributes(after)}
+    assert (types[flag], types[f"{HIRE}x"]) == ("Boolean", "String")
+    assert "externalId" not in types
+    assert len([line for line in changes if line.startswith("declare")]) == 3
+
+
+def test_attributes_are_those_of_the_object_that_the_mapping_names() -> None:
+    schema = fresh()
+    directory = next(each for each in schema["directories"] if each["name"] == "API")
+    ours = schemas.source_attributes(schema)
+    directory["objects"] = [{"name": "Other", "attributes": []}, *directory["objects"], {"name": "Last"}]
+    assert schemas.source_attributes(schema) is ours
+    directory["objects"] = [{"name": "First", "attributes": None}, {"name": "Last"}]
+    assert schemas.source_attributes(schema) == []
+    assert directory["objects"][0]["attributes"] is schemas.source_attributes(schema)
 
 
 def test_a_directory_extension_is_added_to_the_account() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from cli.errors import CommandError
 from cli.setup.folder import Folder
 from cli.setup.source_file import file_of, with_endpoint, write_endpoint
-from shared.provisioning_app.journal import Note
+from shared.provisioning_app.apply import Note
 from shared.sources.source import read_source
 from tests.support.clock import MORNING
 
@@ -96,8 +97,16 @@ def test_a_note_outlives_the_process_and_a_broken_one_is_none(tmp_path: Path) ->
     assert folder.note() is None
     folder.write(Note(MORNING, "HR"))
     assert Folder(tmp_path, "hr").note() == Note(MORNING, "HR")
-    (tmp_path / "hr" / "app.json").write_text("{")
-    assert folder.note() is None
+    for broken in (b"{", b"[]", b"\xff", b'{"asked_at": "soon", "display_name": "HR"}'):
+        (tmp_path / "hr" / "app.json").write_bytes(broken)
+        assert folder.note() is None
+
+
+def test_a_note_that_the_release_before_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "hr").mkdir()
+    found = {"asked_at": MORNING.isoformat(), "display_name": "HR", "principal_id": "sp"}
+    (tmp_path / "hr" / "app.json").write_text(json.dumps(found, indent=2) + "\n")
+    assert Folder(tmp_path, "hr").note() == Note(MORNING, "HR", "sp")
 
 
 def test_backups_keep_every_byte_and_never_overwrite_each_other(tmp_path: Path) -> None:
