@@ -118,8 +118,12 @@ class JobRuns:
                 by_person.setdefault(entry.external_id, []).append(entry)
         if not by_person:
             return
-        for run in self.waiting:
-            self.open(run)
+        # a run that has taken an entry before takes it again: people forget that run where a newer one sent the same
+        again = [entry for found in by_person.values() for entry in found if self.join_all and not entry.mark]
+        times = sorted(entry.at for entry in again if self.now - entry.at < LOG_DAYS)
+        for run in self.runs:
+            if awaits_outcomes(run) or (times and _may_answer(run, times[0], times[-1], self.wait)):
+                self.open(run)
         runs_of = {key: self._runs_of(key, found) for key, found in by_person.items()}
         self._read(runs_of, by_person)
         for key, runs in runs_of.items():
@@ -186,7 +190,7 @@ class JobRuns:
         """Whether an entry may answer a run of the same source that is damaged: then it answers no other one."""
         sources = {each.run.source for each in runs}
         damaged = [run for run in self.waiting if self.damage_of(run) and run.source in sources and run.sending_at]
-        return any(_may_answer(run, entry, self.wait) for run in damaged)
+        return any(_may_answer(run, entry.at, entry.at, self.wait) for run in damaged)
 
     def _others(self, key: str, versions: Sequence[Version]) -> Iterator[Content]:
         """What else was accepted of this person before."""
@@ -209,10 +213,10 @@ class JobRuns:
         yield from self.opened
 
 
-def _may_answer(run: Run, entry: LogEntry, wait: timedelta) -> bool:
-    """Judged by the run store alone."""
-    ended_at = run.sent_at or (run.changed_at if run.state in ENDED_ON_THE_WAY else entry.at)
-    return run.sending_at is not None and run.sending_at - _CLOCKS <= entry.at <= ended_at + wait
+def _may_answer(run: Run, first: datetime, last: datetime, wait: timedelta) -> bool:
+    """Whether an entry of that time may be about people of the run, judged by the run store alone."""
+    ended_at = run.sent_at or (run.changed_at if run.state in ENDED_ON_THE_WAY else last)
+    return run.sending_at is not None and run.sending_at - _CLOCKS <= last and first <= ended_at + wait
 
 
 def may_be_over(run: Run, read_to: datetime | None, wait: timedelta) -> bool:

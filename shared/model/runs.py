@@ -256,7 +256,7 @@ class Receipt:
     status: int = 0
     request_id: str = ""
     reason: str = ""
-    started_at: datetime | None = None  # by our clock: when the first call left. None before release 0.2
+    started_at: datetime | None = None  # by our clock: when the first call left that Entra may have taken; None in 0.1
     attempt: int = 1  # calls that were made, or were about to be
     in_doubt: bool = False  # an earlier call got no answer: Entra may have taken that one
     skew: float | None = None  # seconds that our clock was ahead of Entra's when the call left; None: not known

@@ -54,12 +54,13 @@ class Part:
         before = self.before
         if before is None:
             return fresh
+        in_doubt = before.in_doubt or before.answer is Answer.STARTED
         return replace(
             fresh,
-            # no call left before this one, or a clock that was ahead wrote when it did
-            started_at=min(_by_our_clock(before, skew), now) if before.attempt else now,
+            # what Entra did not take has no answer: the log is about this call then. A clock may have been ahead
+            started_at=min(_by_our_clock(before, skew), now) if in_doubt else now,
             attempt=before.attempt + 1,
-            in_doubt=before.in_doubt or before.answer is Answer.STARTED,
+            in_doubt=in_doubt,
             etag=before.etag,
         )
 

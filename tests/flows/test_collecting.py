@@ -22,6 +22,7 @@ from shared.model.runs import Run, RunState
 from shared.planning.decide import cancel
 from tests.support.clock import MORNING
 from tests.support.graph import (
+    BUCKET_FULL,
     EXPIRED,
     FORBIDDEN,
     JOB,
@@ -33,6 +34,7 @@ from tests.support.graph import (
     no_answer,
     refuses,
     status,
+    taken_then,
     window_of,
 )
 from tests.support.guillotine import Guillotine, Killed
@@ -179,6 +181,30 @@ def test_entries_from_before_the_run_are_not_its_answers(sending: Sending) -> No
     sent_run = sent(sending, ["a"])
     sent_run.collect()
     assert sent_run.outcomes == {}
+
+
+def test_entries_from_before_the_call_that_entra_took_are_not_its_answers(sending: Sending) -> None:
+    sending.graph.script.append(BUCKET_FULL)
+    sent_run = sent(sending, ["a"])
+    assert sending.graph.statuses == [500]
+    sending.graph.log.append(entry("a", later(60)))
+    sending.clock.advance(minutes=11)
+    sending.rollcall.house.send_runs()
+    assert sending.graph.statuses == [500, 202]
+    sent_run.collect()
+    assert sent_run.outcomes == {}
+
+
+def test_entries_since_a_call_that_got_no_answer_may_be_answers(sending: Sending) -> None:
+    sending.graph.script.extend([taken_then(no_answer), BUCKET_FULL])
+    sent_run = sent(sending, ["a"])
+    sending.graph.log.append(entry("a", later(60)))
+    for _ in range(2):
+        sending.clock.advance(minutes=11)
+        sending.rollcall.house.send_runs()
+    assert sending.graph.statuses == [0, 500, 202]
+    sent_run.collect()
+    assert sent_run.outcomes == {"created": 1}
 
 
 def test_an_entry_in_the_very_second_of_sending_is_an_answer(sending: Sending) -> None:

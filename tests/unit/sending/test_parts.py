@@ -39,15 +39,23 @@ def test_of_a_split_part_the_halves_are_sent() -> None:
     ]
 
 
-def test_a_part_whose_call_was_not_made_begins_when_its_first_call_leaves() -> None:
+def test_a_part_begins_when_the_first_call_leaves_that_entra_may_have_taken() -> None:
     part = Part(chunk(7), 0, 7)
-    not_made = replace(receipt(part, Answer.NOT_TAKEN), attempt=0, started_at=NOW)
-    made = replace(not_made, attempt=1)
+    not_taken = replace(receipt(part, Answer.NOT_TAKEN), started_at=NOW)
     later = NOW + timedelta(days=3)
-    (one,) = parts_to_send([part.chunk], [not_made])
-    (other,) = parts_to_send([part.chunk], [made])
-    assert (one.started(later, "x").started_at, one.started(later, "x").attempt) == (later, 1)
-    assert (other.started(later, "x").started_at, other.started(later, "x").attempt) == (NOW, 2)
+    before = [
+        replace(not_taken, attempt=0),  # the call was not made
+        not_taken,
+        replace(not_taken, in_doubt=True),  # an earlier call got no answer
+        replace(not_taken, answer=Answer.STARTED),
+    ]
+    started = [replace(part, before=each).started(later, "x") for each in before]
+    assert [(each.started_at, each.attempt, each.in_doubt) for each in started] == [
+        (later, 1, False),
+        (later, 2, False),
+        (NOW, 2, True),
+        (NOW, 2, True),
+    ]
 
 
 @given(st.integers(1, 50), st.data())
