@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from .errors import ControlError
+from emulator.entra.wire import ControlError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from emulator.entra.errors import ExpressionError
-from emulator.entra.expressions import IGNORE, Context, Redacted, compile_text, parse
-from emulator.entra.expressions.tree import source_json
+from emulator.entra.expressions import IGNORE, Context, Redacted, compile_text, parse, source_json
+from emulator.entra.wire import ExpressionError
 
 PEOPLE = {
     "userName": "bjensen@example.com",
@@ -67,7 +66,7 @@ def evaluate(expression: str, seed: int = 1, taken: frozenset[str] = frozenset()
         ('ToLower("ABC")', "abc"),
         ('StripSpaces("a b c")', "abc"),
         ("NormalizeDiacritics([displayName])", "Barbara Jensen"),
-        ('NormalizeDiacritics("Straße Øre Łódź")', "Strasse Ore Lodz"),
+        ('NormalizeDiacritics("Straße Øre Łódź")', "Strasse OEre Lodz"),
         ("Coalesce([nobody], [userName])", "bjensen@example.com"),
         ('Item(Split([userName], "@"), 2)', "example.com"),
         ('Item(Split([userName], "@"), 3)', None),
@@ -162,7 +161,6 @@ def test_select_unique_value_takes_the_first_that_nobody_has() -> None:
         ("Frobnicate([a])", "'Frobnicate' is not a function"),
         ("Mid([a], 1)", "Mid takes 3"),
         ("Switch([a], [b], [c])", "even number"),
-        ("IIF([a], [b], [c])", "not a comparison"),
         ('Join("", SelectUniqueValue("a", "b"), "c")', "only for the top"),
         ('SelectUniqueValue("a")', "takes 2"),
         ('Append([a]="b", "c")', "only for the condition of IIF"),
