@@ -309,7 +309,8 @@ def _p_case(given: str, separators: Value = None) -> Value:
 
 
 def _replace(
-    source: str,
+    _: Context,
+    source: Value,
     old: Value = None,
     pattern: Value = None,
     group: Value = None,
@@ -319,36 +320,45 @@ def _replace(
 ) -> Value:
     """Replace(source, oldValue, regexPattern, regexGroupName, replacementValue, replacementAttributeName, template).
     Which arguments are given chooses the mode."""
-    old_text, frame = text(old), text(template)
-    substitute = text(new) if new is not None else text(new_from)
-    if old_text is not None and frame is not None:
-        return frame.replace(old_text, source)
-    if pattern is not None:
-        return _substituted(source, _dot_net_pattern(text(pattern) or ""), text(group), substitute)
-    return source.replace(old_text, substitute or "") if old_text else source
+    given, old_text, name, substitute = text(source), text(old), text(group), text(new)
+    regex = _dot_net_pattern(text(pattern) or "", name) if pattern is not None else None
+    if regex and name and new is None:
+        found = regex.search(text(new_from) or "")
+        return given or (found[name] if found else None)
+    if given is None:
+        return None
+    if old_text is not None and template is not None:
+        return (text(template) or "").replace(old_text, given)
+    if regex and substitute is not None:
+        return _substituted(given, regex, name, substitute)
+    return given.replace(old_text, substitute or "") if old_text else given
 
 
-def _substituted(given: str, pattern: re.Pattern[str], group: str | None, new: str | None) -> str:
-    if new is None:
-        return given
-    if group and group not in pattern.groupindex:
-        raise ExpressionError(f"Replace: the pattern has no group '{group}'.")
+def _substituted(given: str, pattern: re.Pattern[str], group: str | None, new: str) -> str:
+    """Each match, or its group, becomes `new`, in which ${name} stands for a group of the match."""
     pieces, at = [], 0
     for found in pattern.finditer(given):
         begin, end = found.span(group or 0)
+        written = new
+        for name, value in () if group else found.groupdict("").items():
+            written = written.replace(f"${{{name}}}", value)
         if begin >= at:
-            pieces += [given[at:begin], new]
+            pieces += [given[at:begin], written]
             at = end
     return "".join([*pieces, given[at:]])
 
 
 @cache
-def _dot_net_pattern(pattern: str) -> re.Pattern[str]:
-    """A .NET pattern as Python's: named groups are spelled differently. Raises ExpressionError."""
+def _dot_net_pattern(pattern: str, group: str | None) -> re.Pattern[str]:
+    """A .NET pattern as Python's, which spells named groups differently. Raises ExpressionError, also where it lacks
+    the group that is named."""
     try:
-        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
+        compiled = re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
     except re.error as error:
         raise ExpressionError(f"'{pattern}' is not a regular expression: {error}.") from error
+    if group and group not in compiled.groupindex:
+        raise ExpressionError(f"Replace: the pattern has no group '{group}'.")
+    return compiled
 
 
 def _word(_: Context, source: Value, which: Value, delimiters: Value) -> Value:
@@ -492,7 +502,7 @@ FUNCTIONS: dict[str, Function] = {
     "RandomString": Function(_random_string, 1, 6),
     "Redact": Function(_of_text(Redacted), 1, 1),
     "RemoveDuplicates": Function(lambda _, each: list(dict.fromkeys(each)) if isinstance(each, list) else each, 1, 1),
-    "Replace": Function(_of_text(_replace), 2, 7),
+    "Replace": Function(_replace, 2, 7),
     "Right": Function(_of_text(_right), 2, 2),
     "Split": Function(_of_text(_split), 2, 2),
     "StripSpaces": Function(_of_text(lambda given: given.replace(" ", "")), 1, 1),

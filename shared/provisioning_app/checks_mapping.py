@@ -12,6 +12,7 @@ from shared.model.null_flow import flowing_nulls
 from shared.model.scim import MANAGER
 from shared.provisioning_app.checks import Check, failed, good, unknown, warning
 from shared.provisioning_app.compare_feed import compared
+from shared.provisioning_app.expressions import evaluate
 from shared.provisioning_app.schema import functions, mapping_of, object_mapping, reads, row_of
 from shared.provisioning_app.tenant import Json
 from shared.provisioning_app.wanted import Wanted
@@ -59,12 +60,19 @@ def _matching(schema: Json, wanted: Wanted) -> Iterator[Check]:
 
 
 def _active(schema: Json, wanted: Wanted) -> Check:
+    """By what the account of a person who works here gets, and of one who does not."""
     title, target = "accounts are disabled when HR says so", ACCOUNT[wanted.target]
     mapping = mapping_of(schema, target)
-    if mapping and "active" in reads(mapping):
-        return good("active", title, row_of(mapping).expression)
-    reason = f"{target} is not mapped from active"
-    return failed("active", title, reason, _APPLY)
+    if mapping is None or "active" not in reads(mapping):
+        return failed("active", title, f"{target} is not mapped from active", _APPLY)
+    expression = row_of(mapping).expression
+    for active in ("True", "False") if reads(mapping) == {"active"} else ():
+        needed = active if target == "accountEnabled" else str(active == "False")
+        found = evaluate(expression, {"active": active})
+        if isinstance(found, str) and found.lower() != needed.lower():
+            reason = f"{target} gets {found!r} of {expression} when active is {active}; {needed!r} is needed"
+            return failed("active", title, reason, _APPLY)
+    return good("active", title, expression)
 
 
 def _manager(schema: Json, wanted: Wanted) -> Check:

@@ -1,20 +1,22 @@
 """What each attribute of the account would get, for one person: the job's own mapping, evaluated by the service itself.
 
-Enters: a job's schema and a person's values. Leaves: an `Effect` a mapping. What the service cannot evaluate (a value
-that must be unique in Active Directory) is said so, never guessed.
+Enters: a job's schema and a person's values. Leaves: an `Effect` a mapping. Where the service refuses to evaluate, the
+value is what the public reference says (`expressions`), marked so. What nobody can say before the account is made (a
+value that must be unique in Active Directory) is said so, never guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.model.errors import Refused
+from shared.provisioning_app.expressions import Unsaid, evaluate
 from shared.provisioning_app.schema import functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
 
 CHANCE = frozenset({"RandomString", "Guid"})
-NOT_TRIED = {"SelectUniqueValue": "the first of these that no other account has, found out when the account is made"}
+UNIQUE = "SelectUniqueValue"  # decided when the account is made, so the service is not asked
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,26 @@ def _effect(tenant: Tenant, place: JobPlace, mapping: Json, record: Mapping[str,
         constant = str(source.get("name")) if row.kind else None
         return _with_default(row.target, row.expression, constant, row.default, when)
     called = functions(mapping)
-    if untried := called & NOT_TRIED.keys():
-        return Effect(row.target, row.expression, None, NOT_TRIED[min(untried)], evaluated=False)
+    here = evaluate(row.expression, record)
+    if UNIQUE in called and isinstance(here, Unsaid):
+        return Effect(row.target, row.expression, None, here.reason, evaluated=False)
     try:
         parsed = tenant.parse(place, row.expression, record)
     except Refused as error:
-        return Effect(row.target, row.expression, None, f"Entra does not evaluate it: {error}", evaluated=False)
+        refused = f"Entra does not evaluate it: {error}"
+        if isinstance(here, Unsaid):
+            return Effect(row.target, row.expression, None, refused, evaluated=False)
+        note = "; ".join(filter(None, ("as Entra's reference has it", refused, when)))
+        return _with_default(row.target, row.expression, _written(here), row.default, note)
     if not parsed.evaluated:
         why = parsed.error or "no value and no reason was given"
         return Effect(row.target, row.expression, None, f"Entra could not evaluate it: {why}", evaluated=False)
     note = "another one each time" if called & CHANCE else when
-    return _with_default(row.target, row.expression, ", ".join(parsed.values) or None, row.default, note)
+    return _with_default(row.target, row.expression, _written(parsed.values), row.default, note)
+
+
+def _written(value: str | Sequence[str] | None) -> str | None:
+    return value if isinstance(value, str) else ", ".join(value or ()) or None
 
 
 def _with_default(target: str, expression: str, value: str | None, default: str, note: str) -> Effect:

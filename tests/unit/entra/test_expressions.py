@@ -7,6 +7,7 @@ import pytest
 
 from emulator.entra.expressions import IGNORE, Context, Redacted, compile_text, parse, source_json
 from emulator.entra.wire import ExpressionError
+from tests.support.expressions import EXAMPLES, Example
 
 PEOPLE = {
     "userName": "bjensen@example.com",
@@ -32,6 +33,13 @@ def evaluate(expression: str, seed: int = 1, taken: frozenset[str] = frozenset()
         taken=taken.__contains__,
     )
     return compile_text(expression).evaluate(context)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_an_example_of_the_reference_gives_its_value(example: Example) -> None:
+    context = Context(example.record, random.Random(1), "contoso.onmicrosoft.com", datetime(2026, 11, 2, tzinfo=UTC))
+    found = compile_text(example.expression).evaluate(context)
+    assert (None if found is IGNORE else found) == example.value
 
 
 @pytest.mark.parametrize(
@@ -109,7 +117,8 @@ def test_a_function_gives_what_its_reference_says(expression: str, expected: obj
         ('Replace([userName], "@example.com", , , "", , )', "bjensen"),
         ('Replace([userName], , "(?<Suffix>@(.)*)", "Suffix", "", , )', "bjensen"),
         ('Replace([userName], , "[aeiou]", , "_", , )', "bj_ns_n@_x_mpl_.c_m"),
-        ('Replace([userName], , "(?<Host>@(.)*)", "Host", , [active], )', "bjensenTrue"),
+        ('Replace([userName], , "(?<Host>@(.)*)", "Host", , [active], )', "bjensen@example.com"),
+        ('Replace([userName], , "(?<Host>@.*)", , "$1 and ${Nobody}", , )', "bjensen$1 and ${Nobody}"),
         ('Replace([userName], "{x}", , , , , "mailto:{x}")', "mailto:bjensen@example.com"),
         ('Replace("aax", , "a", , "b", , )', "bbx"),
         ('Replace([nobody], "a", , , "b", , )', None),
