@@ -66,9 +66,9 @@ def _active(schema: Json, wanted: Wanted) -> Check:
     if mapping is None or "active" not in reads(mapping):
         return failed("active", title, f"{target} is not mapped from active", _APPLY)
     expression = row_of(mapping).expression
-    for active in ("True", "False") if reads(mapping) == {"active"} else ():
+    for active in ("True", "False"):
         needed = active if target == "accountEnabled" else str(active == "False")
-        found = evaluate(expression, {"active": active})
+        found = evaluate(expression, {"active": active}, whole=False)
         if isinstance(found, str) and found.lower() != needed.lower():
             reason = f"{target} gets {found!r} of {expression} when active is {active}; {needed!r} is needed"
             return failed("active", title, reason, _APPLY)

@@ -31,10 +31,13 @@ class _CannotSay(Exception):
     """Becomes an `Unsaid`."""
 
 
-def evaluate(expression: str, record: Mapping[str, str]) -> Value | Unsaid:
-    """The value for a record; None is no value. Booleans and numbers are texts, dates `M/d/yyyy h:mm:ss tt` in UTC."""
+def evaluate(expression: str, record: Mapping[str, str], *, whole: bool = True) -> Value | Unsaid:
+    """The value for a record; None is no value. Booleans and numbers are texts, dates `M/d/yyyy h:mm:ss tt` in UTC.
+
+    What is not in a record is empty; where the record is not the whole one, it cannot be said.
+    """
     try:
-        reader = _Reader(expression, record)
+        reader = _Reader(expression, record, whole)
         value = reader.operand()
         reader.take("end")
         return value()
@@ -64,10 +67,11 @@ _ORDERS: dict[str, Callable[[float | str, float | str], bool]] = {
 class _Reader:
     """Makes of an expression what computes its value, so that a branch not taken is not computed."""
 
-    def __init__(self, expression: str, record: Mapping[str, str]) -> None:
+    def __init__(self, expression: str, record: Mapping[str, str], whole: bool) -> None:
         found = [(str(each.lastgroup), each[0].strip()) for each in _TOKEN.finditer(expression)]
         self._tokens = [(token if kind == "sign" else kind, token) for kind, token in found] + [("end", "")]
         self._record = record
+        self._whole = whole
 
     def take(self, *wanted: str) -> str:
         """The next token, which is one of these kinds or signs."""
@@ -83,12 +87,17 @@ class _Reader:
             arguments = list(self._arguments())
             return lambda: _called(token, arguments)
         if kind == "attribute":
-            return lambda: self._record.get(token[1:-1].strip())
+            return lambda: self._value(token[1:-1].strip())
         if kind == "text":
             constant = re.sub(r'\\(["\\])', r"\1", token[1:-1])
         else:
             constant = str(int(token.replace("&H", "0x"), 0)) if "&" in token else token
         return lambda: constant
+
+    def _value(self, name: str) -> Value:
+        if not self._whole and name not in self._record:
+            raise _CannotSay(f"[{name}] is not known")
+        return self._record.get(name)
 
     def _arguments(self) -> Iterator[Later]:
         self.take("(")
