@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +154,7 @@ def entry_json(entry: Entry, beta: bool, every_member: bool = True) -> Json:
         "provisioningStatusInfo": {"status": status, "errorInformation": _error(entry)},
         "provisioningSteps": _steps(entry),
         "modifiedProperties": [
-            {"displayName": name, "oldValue": old, "newValue": new} for name, old, new in _modified(entry)
+            {"displayName": name, "oldValue": old, "newValue": new} for name, old, new in entry.changes
         ],
     }  # fmt: skip
     if beta:
@@ -214,10 +214,6 @@ def _error(entry: Entry) -> Json | None:
         "errorCategory": "nonServiceFailure",
         "recommendedAction": None,
     }
-
-
-def _modified(entry: Entry) -> tuple[tuple[str, str | None, str | None], ...]:
-    return entry.changes
 
 
 def _steps(entry: Entry) -> list[Json]:
@@ -288,61 +284,47 @@ def _unresolved_step(entry: Entry) -> Json:
     )  # fmt: skip
 
 
-def _export_add_step(entry: Entry) -> Json:
-    target = entry.origin.target_name
+def _export_step(verb: str, done: str, entry: Entry) -> Json:
+    name, target = f"EntryExport{verb}", entry.origin.target_name
+    details: dict[str, Any] = {"ReportableIdentifier": entry.source_id}
     if entry.failure:
+        undone = "create" if verb == "Add" else verb.lower()
         return _step(
-            "EntryExportAdd", "export", "failure",
-            f"Failed to create {USER_URN} '{entry.source_id}' in {target}", {"ReportableIdentifier": entry.source_id},
-        )  # fmt: skip
-    exported = {stripped(name): new for name, _old, new in entry.changes}
-    return _step(
-        "EntryExportAdd", "export", "success", f"{_CAPITAL_URN} '{entry.target_upn}' was created in {target}",
-        {**exported, "ReportableIdentifier": entry.source_id},
-    )  # fmt: skip
+            name, "export", "failure", f"Failed to {undone} {USER_URN} '{entry.source_id}' in {target}", details
+        )
+    if verb == "Add":
+        details = {stripped(name): new for name, _old, new in entry.changes} | details
+    words = f"{_CAPITAL_URN} '{entry.target_upn or entry.source_id}' was {done} in {target}"
+    return _step(name, "export", "success", words, details)
 
 
-def _export_update_step(entry: Entry) -> Json:
-    target, details = entry.origin.target_name, {"ReportableIdentifier": entry.source_id}
-    if entry.failure:
-        words = f"Failed to update {USER_URN} '{entry.source_id}' in {target}"
-        return _step("EntryExportUpdate", "export", "failure", words, details)
-    words = f"{_CAPITAL_URN} '{entry.target_upn or entry.source_id}' was updated in {target}"
-    return _step("EntryExportUpdate", "export", "success", words, details)
+_export_add_step = partial(_export_step, "Add", "created")
+_export_update_step = partial(_export_step, "Update", "updated")
+_export_delete_step = partial(_export_step, "Delete", "deleted")
 
 
-def _export_delete_step(entry: Entry) -> Json:
-    target, details = entry.origin.target_name, {"ReportableIdentifier": entry.source_id}
-    if entry.failure:
-        words = f"Failed to delete {USER_URN} '{entry.source_id}' in {target}"
-        return _step("EntryExportDelete", "export", "failure", words, details)
-    words = f"{_CAPITAL_URN} '{entry.target_upn or entry.source_id}' was deleted in {target}"
-    return _step("EntryExportDelete", "export", "success", words, details)
+def _skip_step(kind: str, words: str, reason: str, entry: Entry) -> Json:
+    """`words` say {who} is meant. A staged delete has the status of its entry."""
+    status = entry.status if entry.event is Event.STAGED_DELETE else "skipped"
+    details = {"ReportableIdentifier": entry.source_id, "SkipReason": reason}
+    described = words.format(who=f"{USER_URN} '{entry.source_id}'")
+    return _step("EntrySynchronizationSkip", kind, status, described, details)
 
 
-def _unchanged_step(entry: Entry) -> Json:
-    return _step(
-        "EntrySynchronizationSkip", "export", "skipped",
-        "The state of the entry in both the source and target systems already match. No change to the "
-        f"{USER_URN} '{entry.source_id}' currently needs to be made.",
-        {"ReportableIdentifier": entry.source_id, "SkipReason": "RedundantExport"},
-    )  # fmt: skip
-
-
-def _out_of_scope_step(entry: Entry) -> Json:
-    return _step(
-        "EntrySynchronizationSkip", "processing", "skipped",
-        f"{USER_URN} '{entry.source_id}' is not in scope of this job.",
-        {"ReportableIdentifier": entry.source_id, "SkipReason": "NotEffectivelyEntitled"},
-    )  # fmt: skip
-
-
-def _staged_step(entry: Entry) -> Json:
-    return _step(
-        "EntrySynchronizationSkip", "processing", entry.status,
-        f"{USER_URN} '{entry.source_id}' was not disabled or deleted: the job's threshold for deletes was passed.",
-        {"ReportableIdentifier": entry.source_id, "SkipReason": "TooManyDeletes"},
-    )  # fmt: skip
+_unchanged_step = partial(
+    _skip_step,
+    "export",
+    "The state of the entry in both the source and target systems already match. No change to the "
+    "{who} currently needs to be made.",
+    "RedundantExport",
+)
+_out_of_scope_step = partial(_skip_step, "processing", "{who} is not in scope of this job.", "NotEffectivelyEntitled")
+_staged_step = partial(
+    _skip_step,
+    "processing",
+    "{who} was not disabled or deleted: the job's threshold for deletes was passed.",
+    "TooManyDeletes",
+)
 
 
 _SEQUENCES: dict[Event, tuple[Callable[[Entry], Json], ...]] = {
