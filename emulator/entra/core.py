@@ -10,11 +10,13 @@ import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from emulator.entra import jobs
 from emulator.entra.dials import Dials
@@ -364,8 +366,8 @@ def _controls(entra: Entra) -> Iterable[Route]:
             "/stats": {"GET": lambda call: found(entra.dump_stats())},
             "/uploads": {"GET": lambda call: found(entra.dump_uploads(call.request.options.get("records") == "true"))},
             "/faults": {
-                "GET": lambda call: found([asdict(each) for each in call.tenant.faults.planned]),
-                "POST": lambda call: made(asdict(entra.plan_fault(**_named(call, _FAULT_NAMES)))),
+                "GET": lambda call: found([msgspec.structs.asdict(each) for each in call.tenant.faults.planned]),
+                "POST": lambda call: made(msgspec.structs.asdict(entra.plan_fault(**_named(call, _FAULT_NAMES)))),
                 "DELETE": lambda call: gone(entra.clear_faults),
             },
             "/dials": {

@@ -12,7 +12,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
 
 from emulator.entra.dials import Dials
 from emulator.entra.directory import CloudTarget, Directory, OnPremisesTarget
@@ -161,8 +163,7 @@ _CODES = {
 }
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """A planned fault on a route (`*`: on every one but the control routes).
 
     kind: `status` answers `status` (with `retry_after` seconds where given); `bucket-full` the documented 500;
@@ -173,7 +174,7 @@ class Fault:
 
     route: str
     kind: Kind
-    status: int = 500
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     retry_after: float | None = None
     times: int | None = 1
     probability: float = 1.0
@@ -208,14 +209,9 @@ class Faults:
     def plan(self, **settings: Any) -> Fault:
         """Plan one. Raises ControlError for what is not a fault."""
         try:
-            fault = Fault(**settings)
-        except TypeError as error:
-            raise ControlError(f"That is not a fault: {error}.") from error
-        if fault.kind not in get_args(Kind):
-            raise ControlError(f"There is no kind of fault '{fault.kind}'. Kinds: {', '.join(get_args(Kind))}.")
-        _check_numbers(fault)
-        if not 400 <= fault.status <= 599:
-            raise ControlError(f"A fault's status is between 400 and 599, not {fault.status}.")
+            fault = msgspec.convert(settings, Fault)
+        except msgspec.ValidationError as error:
+            raise ControlError(f"That is not a fault: {error}. Kinds: {', '.join(get_args(Kind))}.") from error
         self.planned.append(fault)
         return fault
 
@@ -239,16 +235,6 @@ class Faults:
                     self.planned.remove(fault)
             return fault
         return None
-
-
-def _check_numbers(fault: Fault) -> None:
-    numbers = {"status": fault.status, "times": fault.times, "skip": fault.skip, "retry_after": fault.retry_after,
-               "probability": fault.probability}  # fmt: skip
-    for name, value in numbers.items():
-        whole = name in ("status", "times", "skip")
-        optional = value is None and name in ("times", "retry_after")
-        if not optional and (isinstance(value, bool) or not isinstance(value, int if whole else int | float)):
-            raise ControlError(f"A fault's {name} is a number, not {value!r}.")
 
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
