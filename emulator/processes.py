@@ -107,7 +107,7 @@ def launch(
 
 
 def end(process: subprocess.Popen[str], seconds: float) -> None:
-    """Ask a process to end, insist after so many seconds (0: at once), and give back its streams."""
+    """Ask a process to end, insist after these seconds (0: at once), and give back its streams."""
     process.terminate()
     try:
         process.wait(seconds)

@@ -161,7 +161,7 @@ except CycleError as circle:
 
 
 def import_circle(tree: Path) -> str:
-    """One circle of imports between the modules of a tree, wherever the imports stand; "" where there is none."""
+    """One circle of imports between the modules of a tree, wherever the imports stand; "" when there is no circle."""
     command = [sys.executable, "-c", FIND_CIRCLE, *PACKAGES]
     ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1), ran.stderr

@@ -44,7 +44,7 @@ def spoken(moment: datetime) -> str:
 
 
 def months_later(moment: datetime, months: int) -> datetime:
-    """The same day so many months later, or the last one of a shorter month. Raises ExpressionError."""
+    """The same day that number of months later, or the last day of a shorter month. Raises ExpressionError."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     for day in range(moment.day, 0, -1):
         try:

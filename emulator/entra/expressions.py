@@ -303,7 +303,7 @@ def _normalize_diacritics(given: str) -> Value:
 
 def _p_case(given: str, separators: Value = None) -> Value:
     """PCase(source, wordSeparators): each word begins with a capital; without separators .NET's ToTitleCase finds them,
-    to which an apostrophe within a word is none."""
+    which does not separate words at an apostrophe."""
     ends = f"[{re.escape(text(separators) or '')}]" if text(separators) else r"[^\w']|_"
     return re.sub(f"(?s)(?:^|(?<={ends})).", lambda found: found[0].upper(), given.lower())
 

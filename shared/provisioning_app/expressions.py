@@ -220,7 +220,7 @@ def _replaced(
     if text is None or (was and template is not None):
         return None if text is None else (_text(template) or "").replace(was or "", text)
     if becomes is None or not (was or pattern):
-        raise _CannotSay("Replace is not told what to replace, or by what")
+        raise _CannotSay("Replace needs what it replaces, and by what")
     if was:
         return text.replace(was, becomes)
     return expression.sub(lambda found: _becomes(found, name, becomes), text)
