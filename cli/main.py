@@ -22,7 +22,6 @@ from cli.state import app as state
 
 if TYPE_CHECKING:
     from cli.environment import Surroundings
-    from shared.app import House
 
 INTERRUPTED = 130  # as shells tell it
 
@@ -91,11 +90,6 @@ def _around(ctx: typer.Context) -> Surroundings:
     from cli.environment import Surroundings, surroundings
 
     return ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
-
-
-def state_house(ctx: typer.Context) -> House:
-    """The house for commands that work on the state as it is, of whatever release."""
-    return _around(ctx).any_house()
 
 
 def _end(*_: object) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Json
+
+if TYPE_CHECKING:
+    from shared.app import House
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -16,13 +19,20 @@ def state() -> None:
     """Show the format of what Rollcall keeps, or go back to the state of release 0.1."""
 
 
+def _house(ctx: typer.Context) -> House:
+    """The app over the state as it is, of whatever release."""
+    from cli.environment import Surroundings, surroundings
+
+    around = ctx.obj if isinstance(ctx.obj, Surroundings) else surroundings()
+    return around.any_house()
+
+
 @app.command()
 def show(ctx: typer.Context, json: Json = False) -> None:
     """Say which release wrote the state, and when it was migrated."""
     from cli import console
-    from cli.main import state_house
 
-    marker = state_house(ctx).state.marker()
+    marker = _house(ctx).state.marker()
     if json:
         console.print_json({"format": marker.version, "release": marker.release} if marker else {"format": None})
     elif marker is None:
@@ -41,10 +51,9 @@ def restore(
     """Go back to the state of release 0.1. Stop the app first. Everybody who changed since is sent again."""
     from cli import console
     from cli.errors import CommandError
-    from cli.main import state_house
     from shared.stores.state_restore import restore
 
-    house = state_house(ctx)
+    house = _house(ctx)
     if not yes and not typer.confirm("Is the app stopped, and shall the state of release 0.1 be restored?"):
         raise CommandError("nothing was changed")
     done = restore(house.storage, house.state.lease, house.clock.now())
@@ -64,7 +73,6 @@ def repair(
     json: Json = False,
 ) -> None:
     """List what is stored and does not read, and repair what can be repaired here. Exit code 1: some damage is left."""
-    from cli.main import state_house
     from cli.repair import repair
 
-    raise typer.Exit(repair(state_house(ctx), yes=yes, as_json=json))
+    raise typer.Exit(repair(_house(ctx), yes=yes, as_json=json))

@@ -1,18 +1,26 @@
 """The stack's processes: started in a session of their own, known by what they say on stdout, ended by their id.
 
-Enters: a module and its arguments. Leaves: a `Process` that listens, or LocalError with its last words.
+Enters: a command, or a module and its arguments. Leaves: a `Process` that listens, or LocalError with its last words.
+`python -m emulator.processes MODULE ...` runs a module, and ends it when the process that started it has: that one
+holds stdin open while it lives, so its end is seen however it came.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import re
+import runpy
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, BinaryIO
 
 from emulator.npm import LocalError
 
@@ -51,12 +59,7 @@ class Process:
 
     def stop(self) -> None:
         """Ask it to end, and insist after a while."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        _close(self.process)
+        end(self.process, STOP_SECONDS)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -73,25 +76,64 @@ def start(name: str, module: str, arguments: Sequence[str], environ: Mapping[str
 
     It ends by itself when this process ends, however that happens.
     """
-    command = [sys.executable, "-m", "emulator.until_parent_ends", module, *arguments]
+    command = [sys.executable, "-m", "emulator.processes", module, *arguments]
     with log.open("ab") as stream:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=dict(environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            text=True,
-            start_new_session=True,  # Ctrl-C in a terminal is for the command, which then ends its processes in order
-        )
+        process = launch(command, cwd=ROOT, environ=environ, errors=stream)
     try:
-        return Process(name, _address(process, name, log), log, process)
+        line = next(lines(process), "")
+        if found := _LISTENING.search(line):
+            return Process(name, found[1], log, process)
+        raise NotStarted(f"{name} did not start. It said:\n{last_words(log) or line or 'nothing'}")
     except BaseException:
+        end(process, 0)
+        raise
+
+
+def launch(
+    command: Sequence[str], *, cwd: Path | str, environ: Mapping[str, str] | None = None, errors: IO[bytes] | int
+) -> subprocess.Popen[str]:
+    """Start a process that ends when nobody holds its stdin. Ctrl-C in a terminal is for the command that started it,
+    which then ends its processes in order."""
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=None if environ is None else dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[str], seconds: float) -> None:
+    """Ask a process to end, insist after these seconds (0: at once), and give back its streams."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        _close(process)
-        raise
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+
+
+def lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    """What a process says, line by line, until it ends or is silent for START_SECONDS. All of it is read, also when
+    nobody asks any more: a full pipe would stop the process."""
+    said: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_drain, args=(process, said), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        while (line := said.get(timeout=START_SECONDS)) is not None:
+            yield line.rstrip()
+
+
+def _drain(process: subprocess.Popen[str], said: queue.Queue[str | None]) -> None:
+    with contextlib.suppress(ValueError):  # closed by `end` while this thread was reading
+        for line in process.stdout or ():
+            said.put(line)
+    said.put(None)
 
 
 def last_words(log: Path, lines: int = LAST_LINES) -> str:
@@ -103,30 +145,21 @@ def last_words(log: Path, lines: int = LAST_LINES) -> str:
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
-def _address(process: subprocess.Popen[str], name: str, log: Path) -> str:
-    said: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(process, said), daemon=True).start()
-    try:
-        line = said.get(timeout=START_SECONDS)
-    except queue.Empty:
-        line = ""
-    if found := _LISTENING.search(line):
-        return found[1]
-    raise NotStarted(f"{name} did not start. It said:\n{last_words(log) or line or 'nothing'}")
+def _run(arguments: list[str]) -> None:
+    """Run the module in this process, as `python -m` would, and end with the process that holds stdin."""
+    threading.Thread(target=_watch, args=(sys.stdin.buffer,), daemon=True, name="parent").start()
+    sys.argv = arguments
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
-def _listen(process: subprocess.Popen[str], said: queue.Queue[str]) -> None:
-    """Hand over the first line, then read to the end: a full pipe would stop the process."""
-    assert process.stdout is not None
-    try:
-        said.put(process.stdout.readline())
-        for _ in process.stdout:
-            pass
-    except ValueError:  # closed by `stop` while this thread was reading
-        return
+def _watch(stream: BinaryIO) -> None:
+    """The stream ends when nobody holds its other end any more."""
+    while os.read(stream.fileno(), 1024):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os._exit(1)
 
 
-def _close(process: subprocess.Popen[str]) -> None:
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
+if __name__ == "__main__":
+    _run(sys.argv[1:])

@@ -8,37 +8,28 @@ never installs anything.
 from __future__ import annotations
 
 import os
-import queue
 import re
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from emulator.npm import LocalError, NotInstalled, Packages, find_node
-
-# LocalError (in npm.py, with NotInstalled)
-# └── StorageNotStarted   Azurite ended or stayed silent; the message carries its last words
+from emulator.processes import NotStarted, end, launch, lines
 
 ACCOUNT = "devstoreaccount1"
 # The emulator's account key is published by Microsoft and the same on every machine: it protects nothing.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 SERVICES = ("Blob", "Queue", "Table")
-START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 _PINS = Path(__file__).parent / "azurite"
 _PRELOADED = ("until-parent-ends.cjs", "row-key-first.cjs")
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listen\w* (?:at|on) (http://\S+)")
-
-
-class StorageNotStarted(LocalError):
-    """Azurite was started but never said that it listens."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class Azurite:
 
     def stop(self) -> None:
         """End the process within seconds; with a folder of its own, what it held stays there."""
-        _end(self.process)
+        end(self.process, STOP_SECONDS)
         self.scratch.cleanup()
 
     def __enter__(self) -> Self:
@@ -89,37 +80,17 @@ def start(
     """Start Azurite and return once all three services listen.
 
     Without `folder` everything is kept in memory and gone with the process.
-    Raises NotInstalled or StorageNotStarted.
+    Raises NotInstalled or NotStarted.
     """
     command = [*_program(environ), *_options(folder, ports or Ports())]
     scratch = tempfile.TemporaryDirectory(prefix="rollcall-azurite-")
-    process = subprocess.Popen(
-        command,
-        cwd=scratch.name,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # Ctrl-C in a terminal is for the command, which then stops Azurite
-    )
+    process = launch(command, cwd=scratch.name, errors=subprocess.STDOUT)
     try:
         return Azurite(process, _await_endpoints(process), scratch)
     except BaseException:
-        _end(process)
+        end(process, STOP_SECONDS)
         scratch.cleanup()
         raise
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
 
 
 def _program(environ: Mapping[str, str]) -> list[str]:
@@ -140,37 +111,15 @@ def _options(folder: Path | None, ports: Ports) -> list[str]:
 
 
 def _await_endpoints(process: subprocess.Popen[str]) -> dict[str, str]:
-    lines: queue.Queue[str | None] = queue.Queue()
-    assert process.stdout is not None
-    threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True).start()
     endpoints: dict[str, str] = {}
     said: list[str] = []
-    while len(endpoints) < len(SERVICES):
-        line = _next_line(lines, said)
+    for line in lines(process):
         said.append(line)
         if found := _LISTENING.search(line):
             endpoints[found[1]] = found[2]
-    return endpoints
-
-
-def _next_line(lines: queue.Queue[str | None], said: list[str]) -> str:
-    try:
-        line = lines.get(timeout=START_SECONDS)
-    except queue.Empty:
-        line = None
-    if line is None:
-        raise StorageNotStarted("Azurite did not start. It said: " + (" / ".join(said[-5:]) or "nothing"))
-    return line
-
-
-def _drain(stream: IO[str], lines: queue.Queue[str | None]) -> None:
-    """Read to the end: a full pipe would stop Azurite in the middle of a request."""
-    try:
-        for line in stream:
-            lines.put(line.rstrip())
-    except ValueError:  # closed by `stop` while this thread was reading
-        return
-    lines.put(None)
+        if len(endpoints) == len(SERVICES):
+            return endpoints
+    raise NotStarted("Azurite did not start. It said: " + (" / ".join(said[-5:]) or "nothing"))
 
 
 def install(environ: Mapping[str, str] = os.environ) -> Path:

@@ -143,6 +143,51 @@ def test_a_bad_import_breaks_its_contract(tree: Path, contract: str, module: str
     assert complaint in said
 
 
+# Import circles, of which import-linter's contract `acyclic_siblings` sees some: not those between a package and what
+# lies in it, nor those between two packages of the root.
+
+FIND_CIRCLE = """
+import sys
+from graphlib import CycleError, TopologicalSorter
+
+import grimp
+
+graph = grimp.build_graph(*sys.argv[1:], cache_dir=None)
+try:
+    TopologicalSorter({each: graph.find_modules_directly_imported_by(each) for each in graph.modules}).prepare()
+except CycleError as circle:
+    sys.exit(" -> ".join(circle.args[1]))
+"""
+
+
+def import_circle(tree: Path) -> str:
+    """One circle of imports between the modules of a tree, wherever the imports stand; "" when there is no circle."""
+    command = [sys.executable, "-c", FIND_CIRCLE, *PACKAGES]
+    ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    return ran.stderr.strip()
+
+
+def test_no_module_imports_itself_by_way_of_others(root: Path) -> None:
+    assert import_circle(root) == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "other"),
+    [
+        ("shared.model.errors", "import shared.model.runs", "shared.model.runs"),
+        ("cli.options", "def lazily():\n    from cli import main", "cli.main"),
+        ("emulator.entra.wire", "if TYPE_CHECKING:\n    from emulator.entra.state import App", "emulator.entra.state"),
+        ("emulator.entra.wire", "from emulator.entra import Entra", "emulator.entra"),
+        ("emulator.npm", "import cli.demo", "cli.demo"),
+    ],
+)
+def test_a_circle_of_imports_is_seen(tree: Path, module: str, line: str, other: str) -> None:
+    seed(tree, module, line)
+    circle = import_circle(tree).split(" -> ")
+    assert {module, other} <= set(circle)
+
+
 # What the syntax tree can tell
 
 

@@ -6,12 +6,11 @@ a server on the loopback address. Leaves: the answers that entra-api.md document
 
 from __future__ import annotations
 
-from .core import Entra
-from .dials import Dials
-from .errors import ControlError, EmulatorError, ExpressionError, GraphError
-from .faults import Fault
-from .transport import EntraTransport
-from .wire import Request, Response
+from emulator.entra.core import Entra
+from emulator.entra.dials import Dials
+from emulator.entra.state import Fault
+from emulator.entra.transport import EntraTransport
+from emulator.entra.wire import ControlError, EmulatorError, ExpressionError, GraphError, Request, Response
 
 __all__ = [
     "ControlError", "Dials", "EmulatorError", "Entra", "EntraTransport", "ExpressionError", "Fault", "GraphError",

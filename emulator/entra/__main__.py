@@ -10,10 +10,10 @@ import signal
 from datetime import UTC, datetime
 from typing import Any
 
-from .core import Entra
-from .dials import Dials, dial_names
-from .errors import ControlError
-from .server import serve
+from emulator.entra.core import Entra
+from emulator.entra.dials import Dials, dial_names
+from emulator.entra.server import serve
+from emulator.entra.wire import ControlError
 
 
 def main() -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
-from .errors import ControlError
+import msgspec
+
+from emulator.entra.wire import ControlError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +109,7 @@ def dial_names() -> list[str]:
 def _checked(name: str, kind: Any, value: Any) -> Any:
     if kind is None:
         raise ControlError(f"There is no dial '{name}'. Dials: {', '.join(dial_names())}.")
-    if get_origin(kind) is tuple and isinstance(value, list | tuple):
-        return tuple(str(each) for each in value)
-    if not _is_a(value, kind):
-        raise ControlError(f"Dial '{name}' does not take {value!r}; it is of kind {kind}.")
-    return float(value) if kind is float else value
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is tuple:
-        return False
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    options = get_args(kind) or (kind,)
-    if isinstance(value, bool):
-        return bool in options
-    return isinstance(value, options) or (float in options and isinstance(value, int))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ControlError(f"Dial '{name}' does not take {value!r}: {error}.") from error

@@ -18,8 +18,8 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .core import Entra
-from .wire import Request, Response
+from emulator.entra.core import Entra
+from emulator.entra.wire import Request, Response
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 LOOPBACK = "127.0.0.1"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import httpx
 
-from .core import Entra
-from .wire import Request, Response
+from emulator.entra.core import Entra
+from emulator.entra.wire import Request, Response
 
 
 class EntraTransport(httpx.BaseTransport):

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.host.errors import ConfigurationError
-from emulator.host.schedule import parse_time_span
 
+TIME_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d{1,2}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)")
 _SETTING = re.compile(r"%([^%\s]+)%")
 _LEVELS = {
     "Trace": "DEBUG",
@@ -59,6 +59,14 @@ class HostJson:
 
 def _timeout(text: str) -> timedelta | None:
     return None if text == "-1" else parse_time_span(text)
+
+
+def parse_time_span(text: str) -> timedelta:
+    """Read .NET's `[d.]hh:mm:ss`; raises ConfigurationError for anything else."""
+    found = TIME_SPAN.fullmatch(text)
+    if not found:
+        raise ConfigurationError(f"{text!r} is not a TimeSpan such as 00:30:00")
+    return timedelta(**{part: int(value) for part, value in found.groupdict(default="0").items()})
 
 
 def _at_least_one(section: Mapping[str, Any], name: str, default: int) -> int:

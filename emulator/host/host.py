@@ -16,15 +16,12 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from emulator.host.account import HOST_STORAGE, Account, AccountContainer, AccountMonitor
-from emulator.host.admin import Verbs
 from emulator.host.blobs import BlobTrigger, Delivery, PathPattern
 from emulator.host.configuration import HostJson, expand
 from emulator.host.dispatch import Dispatcher
 from emulator.host.errors import ConfigurationError, UnknownFunction
-from emulator.host.http import HttpTrigger, Keys
-from emulator.host.schedule import parse_schedule
-from emulator.host.server import HttpServer, application
-from emulator.host.timers import SystemClock, Timer
+from emulator.host.http import HttpServer, HttpTrigger, Keys, Verbs, application
+from emulator.host.timers import SystemClock, Timer, parse_schedule
 from emulator.host.worker import Function, Invocation, Worker
 
 log = logging.getLogger("host")

@@ -1,24 +1,32 @@
-"""The HTTP trigger: routes, keys, and the translation between a request, the function and its answer.
+"""HTTP: the routes of functions, the host's own pages under `/admin`, and the server on a port of 127.0.0.1.
 
-Enters: an HTTP binding, then requests. Leaves: the paths it answers on, and responses.
+Enters: HTTP bindings, then requests. Leaves: the answers of functions, as the real host writes them. Every page under
+`/admin` takes the master key, as the real host's do.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
+import uvicorn
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from emulator.host import wire
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import ConfigurationError
+from emulator.host.errors import ConfigurationError, HostError, HostStopping, PortTaken, UnknownFunction
 from emulator.host.worker import Function, Invocation
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -138,3 +146,152 @@ def _set_cookie(cookie: Any) -> str:
     if cookie.http_only and cookie.http_only.value:
         attributes.append("httponly")
     return "; ".join([f"{cookie.name}={quote(cookie.value, safe='')}", *attributes])
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """What `/admin` offers: the functions' names, firing one, waiting until every blob is delivered."""
+
+    functions: Callable[[], list[str]]
+    fire: Callable[[str, str], Invocation]
+    settle: Callable[[float], None]
+
+
+class Admin:
+    """The host's own pages; every one takes the master key."""
+
+    def __init__(self, keys: Keys, verbs: Verbs) -> None:
+        self._keys = keys
+        self._verbs = verbs
+
+    def status(self, request: Request) -> Response:
+        """Tell that the host runs."""
+        return self._refused(request) or JSONResponse({"state": "Running"})
+
+    def functions(self, request: Request) -> Response:
+        """List the functions."""
+        return self._refused(request) or JSONResponse([{"name": name} for name in self._verbs.functions()])
+
+    async def fire(self, request: Request) -> Response:
+        """Run a function by hand: 202 at once, or with `?wait=true` 200 and how it ended."""
+        if refused := self._refused(request):
+            return refused
+        name, told = request.path_params["name"], await _told(request)
+        if name not in self._verbs.functions():
+            raise UnknownFunction(f"no function is called {name!r}")
+        if request.query_params.get("wait") != "true":
+            threading.Thread(target=self._fire_quietly, args=(name, told), daemon=True).start()
+            return Response(status_code=202)
+        ended = await run_in_threadpool(self._verbs.fire, name, told)
+        error = ended.failure.message if ended.failure else None
+        return JSONResponse({"id": ended.invocation_id, "succeeded": ended.succeeded, "error": error})
+
+    async def settle(self, request: Request) -> Response:
+        """Wait until every drop is delivered or poison; `?timeout=` seconds, 30 when not said."""
+        if refused := self._refused(request):
+            return refused
+        await run_in_threadpool(self._verbs.settle, float(request.query_params.get("timeout", "30")))
+        return JSONResponse({"settled": True})
+
+    def _fire_quietly(self, name: str, told: str) -> None:
+        try:
+            self._verbs.fire(name, told)
+        except HostStopping:
+            return
+
+    def _refused(self, request: Request) -> Response | None:
+        return None if self._keys.open("admin", given_key(request)) else Response(status_code=401)
+
+
+async def _told(request: Request) -> str:
+    """The `input` of the body, as in the real host: `{"input": "drops/employees/today.csv"}`."""
+    if not await request.body():
+        return ""
+    try:
+        told = (await request.json()).get("input", "")
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError('the body must be a JSON object such as {"input": ""}') from error
+    return str(told or "")
+
+
+def application(triggers: list[HttpTrigger], keys: Keys, dispatcher: Dispatcher, verbs: Verbs) -> Starlette:
+    """Return the host's HTTP application: every trigger's routes and the admin pages."""
+    routes = [
+        _route(path, trigger.methods, endpoint_of(trigger, keys, dispatcher))
+        for trigger in triggers
+        for path in trigger.paths
+    ]
+    admin = Admin(keys, verbs)
+    own = [
+        Route("/", lambda request: PlainTextResponse("The Functions host is up and running.\n")),
+        Route("/admin/host/status", admin.status, methods=["GET"]),
+        Route("/admin/host/settle", admin.settle, methods=["POST"]),
+        Route("/admin/functions", admin.functions, methods=["GET"]),
+        Route("/admin/functions/{name}", admin.fire, methods=["POST"]),
+    ]
+    return Starlette(routes=[*routes, *own], exception_handlers={HostError: _host_error, 405: _no_such_method})
+
+
+def _route(path: str, methods: Sequence[str], endpoint: Callable[[Request], Any]) -> Route:
+    """A route for these methods alone: Starlette would add HEAD to GET, which the real host does not."""
+    route = Route(path, endpoint, methods=list(methods))
+    route.methods = set(methods)
+    return route
+
+
+def _no_such_method(request: Request, error: Exception) -> Response:
+    """404 for a method that no function has, as the real host."""
+    return Response(status_code=404)
+
+
+def _host_error(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, UnknownFunction) else 503 if isinstance(error, HostStopping) else 400
+    return JSONResponse({"error": str(error)}, status)
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process's signals to the host."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """The application on a port of 127.0.0.1, in a thread of its own."""
+
+    def __init__(self, app: Starlette, port: int) -> None:
+        try:
+            self._socket = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTaken(f"127.0.0.1:{port} cannot be listened on: {error.strerror}") from error
+        config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, log_level="warning")
+        self._server = _Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it listens, from the moment it was made: a connection made before `start` waits."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self, *, seconds: float) -> None:
+        """Take no more requests; those that run have `seconds` to end."""
+        self._server.should_exit = True
+        self._thread.join(seconds)
+        self._server.force_exit = True
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(seconds=5.0)

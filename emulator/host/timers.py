@@ -1,23 +1,84 @@
 """The timer trigger: one timer fires one function, never twice at once, as WebJobs' TimerListener.
 
-Enters: a schedule, a clock, what is remembered of the last run. Leaves: invocations. A run that outlasts
-its slot swallows the slots it covers: the next one counts from its end. A slot missed while the host was
-down fires once at start, past due.
+Enters: the schedule of a binding, a clock, what is remembered of the last run. Leaves: invocations. Schedules are in
+UTC only, as on Flex. A run that outlasts its slot swallows the slots it covers: the next one counts from its end. A
+slot missed while the host was down fires once at start, past due.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from croniter import CroniterBadCronError, croniter
+
 from emulator.host import wire
+from emulator.host.configuration import TIME_SPAN, parse_time_span
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import AccountUnreachable, HostStopping
-from emulator.host.schedule import Schedule
+from emulator.host.errors import AccountUnreachable, ConfigurationError, HostStopping
 from emulator.host.worker import Invocation
+
+_VALUE = r"(?:\d+|[A-Za-z]{3,9})"
+# One field of an NCRONTAB expression. Narrower than cron's: no L, #, ?, @daily, and no 7 for Sunday.
+_FIELD = re.compile(rf"(?:\*|{_VALUE}(?:-{_VALUE})?)(?:/\d+)?(?:,(?:\*|{_VALUE}(?:-{_VALUE})?)(?:/\d+)?)*")
+_FIELDS = 6
+
+
+class Schedule(Protocol):
+    """When a timer is due."""
+
+    def after(self, moment: datetime) -> datetime:
+        """Return the first time later than `moment`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cron:
+    """An NCRONTAB expression: second, minute, hour, day, month, weekday; both day fields must match."""
+
+    expression: str
+
+    def after(self, moment: datetime) -> datetime:
+        """Return the first time later than `moment` that matches every field."""
+        times = croniter(self.expression, moment, second_at_beginning=True, day_or=False)
+        return times.get_next(datetime)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A TimeSpan: the same pause again and again."""
+
+    length: timedelta
+
+    def after(self, moment: datetime) -> datetime:
+        """Return `moment` and the pause."""
+        return moment + self.length
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read six NCRONTAB fields (seconds first) or an `hh:mm:ss` TimeSpan; raises ConfigurationError."""
+    if TIME_SPAN.fullmatch(text):
+        if not (length := parse_time_span(text)):
+            raise ConfigurationError(f"schedule {text!r} is no time at all")
+        return Interval(length)
+    fields = text.split()
+    if len(fields) != _FIELDS:
+        raise ConfigurationError(f"schedule {text!r} has {len(fields)} fields; NCRONTAB takes 6, seconds first")
+    for field in fields:
+        if not _FIELD.fullmatch(field):
+            raise ConfigurationError(f"schedule {text!r}: {field!r} is not a field of NCRONTAB")
+    if "7" in re.split(r"[-,/]", fields[-1].split("/")[0]):
+        raise ConfigurationError(f"schedule {text!r}: Sunday is 0 in NCRONTAB, not 7")
+    try:
+        croniter(" ".join(fields), second_at_beginning=True, day_or=False)
+    except CroniterBadCronError as error:
+        raise ConfigurationError(f"schedule {text!r}: {error}") from error
+    return Cron(" ".join(fields))
+
 
 log = logging.getLogger("host")
 

@@ -12,6 +12,7 @@ from shared.model.job import flowing_nulls
 from shared.model.scim import MANAGER
 from shared.provisioning_app.checks import Check, failed, good, judged, unknown, warning
 from shared.provisioning_app.compare import compared
+from shared.provisioning_app.expressions import evaluate
 from shared.provisioning_app.schema import functions, mapping_of, object_mapping, reads, row_of
 from shared.provisioning_app.tenant import Json
 from shared.provisioning_app.wanted import Wanted
@@ -59,12 +60,22 @@ def _matching(schema: Json, wanted: Wanted) -> Iterator[Check]:
 
 
 def _active(schema: Json, wanted: Wanted) -> Check:
+    """By what the account of a person who works here gets, and of one who does not."""
     target = ACCOUNT[wanted.target]
     mapping = mapping_of(schema, target)
     maps = mapping is not None and "active" in reads(mapping)
-    well = row_of(mapping).expression if mapping else ""
-    fault = "" if maps else f"{target} is not mapped from active"
-    return judged("active", "accounts are disabled when HR says so", fault, _APPLY, well=well)
+    expression = row_of(mapping).expression if mapping else ""
+    fault = _wrong_state(target, expression) if maps else f"{target} is not mapped from active"
+    return judged("active", "accounts are disabled when HR says so", fault, _APPLY, well=expression)
+
+
+def _wrong_state(target: str, expression: str) -> str:
+    for active in ("True", "False"):
+        needed = active if target == "accountEnabled" else str(active == "False")
+        found = evaluate(expression, {"active": active}, whole=False)
+        if isinstance(found, str) and found.lower() != needed.lower():
+            return f"{target} gets {found!r} of {expression} when active is {active}; {needed!r} is needed"
+    return ""
 
 
 def _manager(schema: Json, wanted: Wanted) -> Check:

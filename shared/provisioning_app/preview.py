@@ -1,22 +1,24 @@
 """What each attribute of the account would get, for one person: the job's own mapping, evaluated by the service itself.
 
-Enters: a job's schema and a person's values. Leaves: an `Effect` a mapping. What the service cannot evaluate (a value
-that must be unique in Active Directory) is said so, never guessed.
+Enters: a job's schema and a person's values. Leaves: an `Effect` a mapping. Where the service refuses to evaluate, the
+value is what the public reference says (`expressions`), marked so. What nobody can say before the account is made (a
+value that must be unique in Active Directory) is said so, never guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.model import scim
 from shared.model.errors import Refused
+from shared.provisioning_app.expressions import Unsaid, evaluate
 from shared.provisioning_app.schema import MappingRow, functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
 
 CHANCE = frozenset({"RandomString", "Guid"})
-NOT_TRIED = {"SelectUniqueValue": "the first of these that no other account has, found out when the account is made"}
+UNIQUE = "SelectUniqueValue"  # decided when the account is made, so the service is not asked
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,25 @@ def _effect(tenant: Tenant, place: JobPlace, mapping: Json, record: Mapping[str,
         return _with_default(row, record.get(str(name)), when)
     if row.kind in ("Constant", ""):
         return _with_default(row, str(name) if row.kind else None, when)
-    if untried := called & NOT_TRIED.keys():
-        return replace(unknown, note=NOT_TRIED[min(untried)])
+    here = evaluate(row.expression, record)
+    if UNIQUE in called and isinstance(here, Unsaid):
+        return replace(unknown, note=here.reason)
     try:
         parsed = tenant.parse(place, row.expression, record)
     except Refused as error:
-        return replace(unknown, note=f"Entra does not evaluate it: {error}")
+        refused = f"Entra does not evaluate it: {error}"
+        if isinstance(here, Unsaid):
+            return replace(unknown, note=refused)
+        note = "; ".join(filter(None, ("as Entra's reference has it", refused, when)))
+        return _with_default(row, _written(here), note)
     if not parsed.evaluated:
         why = parsed.error or "no value and no reason was given"
         return replace(unknown, note=f"Entra could not evaluate it: {why}")
-    return _with_default(row, ", ".join(parsed.values) or None, "another one each time" if called & CHANCE else when)
+    return _with_default(row, _written(parsed.values), "another one each time" if called & CHANCE else when)
+
+
+def _written(value: str | Sequence[str] | None) -> str | None:
+    return value if isinstance(value, str) else ", ".join(value or ()) or None
 
 
 def _with_default(row: MappingRow, value: str | None, note: str) -> Effect:

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from emulator.entra import Dials, Entra, EntraTransport, restart
+from emulator.entra import Dials, Entra, EntraTransport, jobs
 from emulator.entra.dials import dial_names
 from emulator.entra.directory import Attribute, Directory, User
 from emulator.entra.schema import attribute_mapping
@@ -147,7 +147,7 @@ class Tenant:
             if not deletes:
                 self.dropped |= dict.fromkeys(job.staged_deletes, self.journal.next())
             waiting = list(job.staged)
-            restart.forget(job, frozenset({"ForceDeletes" if deletes else "QuarantineState"}))
+            jobs.forget(job, frozenset({"ForceDeletes" if deletes else "QuarantineState"}))
             job.staged.extend(waiting)
             job.code = job.schedule = "Active"
 

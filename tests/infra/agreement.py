@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from emulator.host.errors import ConfigurationError
-from emulator.host.schedule import parse_schedule
+from emulator.host.timers import parse_schedule
 from shared.settings import Settings
 from tests.infra.predicted import short
 from tests.infra.project import Project

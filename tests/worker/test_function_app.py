@@ -11,7 +11,7 @@ import pytest
 
 from emulator.host import wire
 from emulator.host.configuration import expand, read_settings
-from emulator.host.schedule import parse_schedule
+from emulator.host.timers import parse_schedule
 from emulator.host.worker import Invocation, Worker
 from shared.model.errors import SettingsError
 from tests.worker.conftest import App

@@ -8,14 +8,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from .. import access
-from ..attributes import Target
-from ..errors import bad_request, not_found
-from ..principals import GRAPH_APP_ID, app_principal_json, assignment_json, principal_json
-from ..state import TEMPLATES, App
-from ..wire import Json, Response, json_response
-from .calls import Call, Route, graph_route
-from .odata import page, selected
+from emulator.entra.routes.calls import (
+    ADMINISTRATORS,
+    APP_READ,
+    APP_WRITE,
+    GRANTERS,
+    ROLE_READ,
+    ROLE_WRITE,
+    Call,
+    Route,
+    graph_route,
+    page,
+    selected,
+)
+from emulator.entra.schema import Target
+from emulator.entra.state import GRAPH_APP_ID, TEMPLATES, App, app_principal_json, assignment_json, principal_json
+from emulator.entra.wire import Json, Response, bad_request, json_response, not_found
 
 GALLERY: dict[Target, str] = {
     "entra": "API-driven provisioning to Microsoft Entra ID",
@@ -41,8 +49,7 @@ def get_template(call: Call) -> Response:
 
 def instantiate(call: Call) -> Response:
     """An application and its service principal; the caller owns them."""
-    token = call.token()
-    access.check(token, access.APP_WRITE, access.ADMINISTRATORS)
+    token = call.allowed(APP_WRITE, ADMINISTRATORS)
     target = next((each for each, identity in TEMPLATES.items() if identity == call.parts["template"]), None)
     if target is None:
         raise not_found(call.parts["template"])
@@ -54,8 +61,7 @@ def instantiate(call: Call) -> Response:
     return json_response(
         201,
         {
-            "@odata.context": f"{call.request.origin}/{call.version}/$metadata"
-            "#microsoft.graph.applicationServicePrincipal",
+            "@odata.context": call.context("microsoft.graph.applicationServicePrincipal"),
             "application": {
                 "id": app.application_id, "objectId": app.application_id, "appId": app.app_id,
                 "applicationTemplateId": app.template_id, "displayName": name,
@@ -67,7 +73,7 @@ def instantiate(call: Call) -> Response:
 
 def list_principals(call: Call) -> Response:
     """Every service principal the directory shows by now."""
-    access.check(call.token(), access.APP_READ)
+    call.allowed(APP_READ)
     if call.request.options.get("$count") == "true" and call.request.headers.get("consistencylevel") != "eventual":
         raise bad_request(
             "$count is only available with the header ConsistencyLevel: eventual.", "Request_UnsupportedQuery"
@@ -77,17 +83,16 @@ def list_principals(call: Call) -> Response:
 
 def get_principal(call: Call) -> Response:
     """One, by object id."""
-    access.check(call.token(), access.APP_READ)
+    call.allowed(APP_READ)
     return json_response(200, selected(call, _principal(call, "id", call.parts["sp"])))
 
 
 def update_principal(call: Call) -> Response:
     """Change what an administrator may note on a provisioning app: its tags and notes."""
-    token = call.token()
-    app = call.tenant.apps.get(call.parts["sp"])
-    if app is None or not _shown(call, app):
+    call.token()
+    if not _shown(call, call.find_app()):
         raise not_found(call.parts["sp"])
-    access.check_app(token, app, ("Application.ReadWrite.All",))
+    app = call.app(("Application.ReadWrite.All",))
     body = call.request.json_object()
     unknown = sorted(set(body) - {"tags", "notes"})
     if unknown:
@@ -106,13 +111,13 @@ def _texts(value: Any) -> list[str]:
 
 def get_principal_by_app_id(call: Call) -> Response:
     """One, by appId."""
-    access.check(call.token(), access.APP_READ)
+    call.allowed(APP_READ)
     return json_response(200, selected(call, _principal(call, "appId", call.parts["appid"])))
 
 
 def list_assigned_to(call: Call) -> Response:
     """What the resource gave (only Graph gives roles here)."""
-    access.check(call.token(), access.ROLE_READ)
+    call.allowed(ROLE_READ)
     resource = _principal(call, "id", call.parts["sp"])
     rows = [_assignment(call, each.id) for each in call.tenant.principals.given_by(resource["id"])]
     return page(call, rows, "appRoleAssignments", frozenset({"appRoleId", "principalId"}))
@@ -120,7 +125,7 @@ def list_assigned_to(call: Call) -> Response:
 
 def list_assignments(call: Call) -> Response:
     """What the principal holds."""
-    access.check(call.token(), access.ROLE_READ)
+    call.allowed(ROLE_READ)
     principal = _principal(call, "id", call.parts["sp"])
     rows = [_assignment(call, each.id) for each in call.tenant.principals.held_by(principal["id"])]
     return page(call, rows, "appRoleAssignments", frozenset({"appRoleId", "resourceId"}))
@@ -129,7 +134,7 @@ def list_assignments(call: Call) -> Response:
 def assign(call: Call) -> Response:
     """Give a role of Graph; both paths lead here (appRoleAssignedTo of the resource, appRoleAssignments of the
     principal). A role that is already held is a 400."""
-    access.check(call.token(), access.ROLE_WRITE, access.GRANTERS)
+    call.allowed(ROLE_WRITE, GRANTERS)
     owner, body = _principal(call, "id", call.parts["sp"]), call.request.json_object()
     missing = [name for name in ("principalId", "resourceId", "appRoleId") if not isinstance(body.get(name), str)]
     if missing:
@@ -150,7 +155,7 @@ def assign(call: Call) -> Response:
 
 def take_away(call: Call) -> Response:
     """Take a role away."""
-    access.check(call.token(), access.ROLE_WRITE, access.GRANTERS)
+    call.allowed(ROLE_WRITE, GRANTERS)
     _principal(call, "id", call.parts["sp"])
     call.tenant.principals.take_away(call.parts["assignment"])
     return Response(204)

@@ -1,22 +1,221 @@
 """GET /auditLogs/provisioning (entra-api.md D1, D2). Enters: OData options. Leaves: a page of the log, newest first.
 
-$orderby is read and then ignored: its effect is reported unreliable, so nobody can come to rely on it here.
+$orderby is read and then ignored: its effect is reported unreliable, so nobody can come to rely on it here. $filter is
+strict on purpose: an unknown field, an operator D1 does not list for it, `or`, a quoted date or an operator in capitals
+is a 400. Field names are compared without case (the docs themselves write jobId and jobid), values with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import islice
-from urllib.parse import quote
+from typing import Any
 
-from ..entries import entry_json
-from ..errors import bad_request
-from ..filters import Filter, read_filter
-from ..log import Entry
-from ..wire import Json, Response, iso, json_response
-from .calls import Call, Route, graph_route
-from .uploads import too_many
+from emulator.entra.log import Entry, entry_json
+from emulator.entra.routes.calls import Call, Route, check_options, graph_route, selected, too_many
+from emulator.entra.schema import USER_URN
+from emulator.entra.wire import GraphError, Json, Response, bad_request, iso, json_response
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z_][A-Za-z0-9_/]*)|(?P<date>\d{4}-\d{2}-\d{2}T[0-9:.]+(?:Z|[+-]\d{2}:\d{2}))"
+    r"|(?P<number>-?\d+)|(?P<sign>[(),]))"
+)
+_TEXT = frozenset({"eq", "contains"})
+_EXACT = frozenset({"eq"})
+_ORDERED = frozenset({"eq", "gt", "lt", "ge", "le"})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field one may filter by: its operators, and where its value is."""
+
+    operators: frozenset[str]
+    value: Callable[[Entry], str | int | datetime]
+
+
+_FIELDS: dict[str, Field] = {
+    "id": Field(_TEXT, lambda entry: entry.id),
+    "tenantid": Field(_TEXT, lambda entry: entry.origin.tenant_id),
+    "jobid": Field(_TEXT | {"ne"}, lambda entry: entry.origin.job_id),
+    "cycleid": Field(_TEXT | {"ne"}, lambda entry: entry.cycle_id),
+    "changeid": Field(_TEXT, lambda entry: entry.change_id),
+    "activitydatetime": Field(_ORDERED, lambda entry: entry.activity),
+    "provisioningaction": Field(_TEXT, lambda entry: entry.action),
+    "durationinmilliseconds": Field(_ORDERED, lambda entry: entry.duration),
+    "sourcesystem/displayname": Field(_TEXT, lambda entry: "API"),
+    "targetsystem/displayname": Field(_TEXT, lambda entry: entry.origin.target_name),
+    "sourceidentity/id": Field(_TEXT, lambda entry: entry.source_id),
+    "sourceidentity/displayname": Field(_TEXT, lambda entry: ""),
+    "sourceidentity/identitytype": Field(_TEXT, lambda entry: USER_URN),
+    "targetidentity/id": Field(_TEXT, lambda entry: entry.target_id),
+    "targetidentity/displayname": Field(_TEXT, lambda entry: entry.target_name),
+    "targetidentity/identitytype": Field(_TEXT, lambda entry: entry.origin.target_type),
+    "serviceprincipal/id": Field(_EXACT, lambda entry: entry.origin.service_principal_id),
+    "serviceprincipal/displayname": Field(_EXACT, lambda entry: entry.origin.service_principal_name),
+    "serviceprincipal/name": Field(_EXACT, lambda entry: entry.origin.service_principal_name),
+    "initiatedby/displayname": Field(_TEXT, lambda entry: "Azure AD Provisioning Service"),
+}
+_STATUS = Field(_TEXT, lambda entry: entry.status)
+_STATUS_NAMES = {False: frozenset({"provisioningstatusinfo/status"}),
+                 True: frozenset({"provisioningstatusinfo/status", "statusinfo/status"})}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`field operator value`."""
+
+    name: str
+    field: Field
+    operator: str
+    value: str | int | datetime
+
+    def holds(self, entry: Entry) -> bool:
+        """Does the entry pass?"""
+        given = self.field.value(entry)
+        if isinstance(given, datetime):
+            given = given.replace(microsecond=0)
+        if self.operator == "contains":
+            return str(self.value) in str(given)
+        if self.operator in ("eq", "ne"):
+            return (given == self.value) is (self.operator == "eq")
+        return _ordered(given, self.operator, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that must all hold. `after`, `before` and `source_id` are bounds the log can use to look less."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def holds(self, entry: Entry) -> bool:
+        """Does the entry pass?"""
+        return all(each.holds(entry) for each in self.conditions)
+
+    @property
+    def after(self) -> datetime | None:
+        """No entry before this can pass."""
+        return max(self._bounds({"gt", "ge", "eq"}), default=None)
+
+    @property
+    def before(self) -> datetime | None:
+        """No entry after this can pass."""
+        return min(self._bounds({"lt", "le", "eq"}), default=None)
+
+    @property
+    def source_id(self) -> str | None:
+        """Only entries of this source id can pass."""
+        found = [each for each in self.conditions if each.name == "sourceidentity/id" and each.operator == "eq"]
+        return str(found[0].value) if found else None
+
+    def _bounds(self, operators: set[str]) -> list[datetime]:
+        return [
+            each.value for each in self.conditions if isinstance(each.value, datetime) and each.operator in operators
+        ]
+
+
+def read_filter(text: str, beta: bool, inclusive_reliable: bool) -> Filter:
+    """Reads $filter. Raises GraphError 400. Where `inclusive_reliable` is off, `ge` and `le` lose their bound."""
+    if not text.strip():
+        return Filter()
+    reader = _Reader(_tokens(text), beta, inclusive_reliable)
+    conditions = reader.conjunction()
+    if reader.rest:
+        raise _wrong(f"'{reader.rest[0][1]}' was not expected")
+    return Filter(tuple(conditions))
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found, at = [], 0
+    while at < len(text.rstrip()):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _wrong(f"syntax error at position {at} in '{text}'")
+        found.append((str(match.lastgroup), match.group(str(match.lastgroup))))
+        at = match.end()
+    return found
+
+
+class _Reader:
+    def __init__(self, tokens: list[tuple[str, str]], beta: bool, inclusive_reliable: bool) -> None:
+        self.rest = tokens
+        self.beta = beta
+        self.inclusive_reliable = inclusive_reliable
+
+    def take(self, kind: str, value: str | None = None) -> str:
+        if not self.rest or self.rest[0][0] != kind or (value is not None and self.rest[0][1] != value):
+            found = self.rest[0][1] if self.rest else "the end"
+            raise _wrong(f"expected {value or kind}, found '{found}'")
+        return self.rest.pop(0)[1]
+
+    def conjunction(self) -> list[Condition]:
+        conditions = self.term()
+        while self.rest and self.rest[0] == ("word", "and"):
+            self.rest.pop(0)
+            conditions += self.term()
+        if self.rest and self.rest[0] == ("word", "or"):
+            raise _wrong("'or' is not supported here")
+        return conditions
+
+    def term(self) -> list[Condition]:
+        if self.rest and self.rest[0] == ("sign", "("):
+            self.rest.pop(0)
+            inside = self.conjunction()
+            self.take("sign", ")")
+            return inside
+        if self.rest[:2] == [("word", "contains"), ("sign", "(")]:
+            return [self.contains()]
+        name = self.take("word")
+        operator = self.take("word")
+        if not self.rest or self.rest[0][0] not in ("text", "date", "number"):
+            raise _wrong(f"'{name} {operator}' has no value")
+        return [self.condition(name, operator, *self.rest.pop(0))]
+
+    def contains(self) -> Condition:
+        self.take("word", "contains")
+        self.take("sign", "(")
+        name = self.take("word")
+        self.take("sign", ",")
+        value = self.take("text")
+        self.take("sign", ")")
+        return self.condition(name, "contains", "text", value)
+
+    def condition(self, name: str, operator: str, kind: str, literal: str) -> Condition:
+        key = name.lower()
+        field = _STATUS if key in _STATUS_NAMES[self.beta] else _FIELDS.get(key)
+        if field is None:
+            raise _wrong(f"could not find a property named '{name}'")
+        if operator not in field.operators:
+            raise _wrong(f"the operator '{operator}' is not supported for '{name}'")
+        expected = {"activitydatetime": "date", "durationinmilliseconds": "number"}.get(key, "text")
+        if kind != expected:
+            raise _wrong(f"'{literal}' is not a {expected} as '{name}' needs it")
+        if not self.inclusive_reliable:
+            operator = {"ge": "gt", "le": "lt"}.get(operator, operator)
+        return Condition(key, field, operator, _literal(kind, literal))
+
+
+def _literal(kind: str, literal: str) -> str | int | datetime:
+    if kind == "text":
+        return literal[1:-1].replace("''", "'")
+    if kind == "number":
+        return int(literal)
+    try:
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", literal)).astimezone(UTC)
+    except ValueError as error:
+        raise _wrong(f"'{literal}' is not a date") from error
+
+
+def _ordered(given: Any, operator: str, value: Any) -> bool:
+    order: int = (given > value) - (given < value)
+    return {"gt": order > 0, "ge": order >= 0, "lt": order < 0, "le": order <= 0}[operator]
+
+
+def _wrong(what: str) -> GraphError:
+    return bad_request(f"Invalid filter clause: {what}.")
+
 
 READERS = ("ProvisioningLog.Read.All", "AuditLog.Read.All")
 _OPTIONS = frozenset({"$filter", "$top", "$orderby", "$select", "$skiptoken", "$count"})
@@ -25,23 +224,21 @@ _LARGEST_PAGE = 1000
 
 def get_provisioning_log(call: Call) -> Response:
     """One page."""
-    token = call.allowed(*READERS)
+    token = call.allowed(READERS)
     _spend(call, token.client_id)
     options = call.request.options
-    unknown = [each for each in options if each.startswith("$") and each not in _OPTIONS]
-    if unknown:
-        raise bad_request(f"Query option '{unknown[0]}' is not supported.")
+    check_options(call, _OPTIONS)
     _check_order(options.get("$orderby"))
     found = read_filter(options.get("$filter", ""), call.beta, call.tenant.dials.inclusive_reliable)
     size = _page_size(options.get("$top"), call.tenant.dials.log_page_size)
     _check_minimum(call, found)
     page = list(islice(_visible(call, found, _position(options.get("$skiptoken"))), size + 1))
     body: Json = {
-        "@odata.context": f"{call.request.origin}/{call.version}/$metadata#auditLogs/provisioning",
+        "@odata.context": call.context("auditLogs/provisioning"),
         "value": _written(call, [entry for _, entry in page[:size]]),
     }
     if len(page) > size:
-        body["@odata.nextLink"] = _next_link(call, page[size - 1][0])
+        body["@odata.nextLink"] = call.next_link(f"/{call.version}/auditLogs/provisioning", page[size - 1][0])
     return json_response(200, body)
 
 
@@ -58,8 +255,7 @@ def _written(call: Call, entries: list[Entry]) -> list[Json]:
         call.tenant.rng.shuffle(entries)
     preferences = {each.strip().lower() for each in call.request.headers.get("prefer", "").split(",")}
     every_member = "include-unknown-enum-members" in preferences
-    select = call.request.options.get("$select")
-    return [_selected(entry_json(each, call.beta, every_member), select) for each in entries]
+    return [selected(call, entry_json(each, call.beta, every_member)) for each in entries]
 
 
 def _check_minimum(call: Call, found: Filter) -> None:
@@ -107,23 +303,6 @@ def _position(token: str | None) -> int | None:
     if not token.isdigit():
         raise bad_request("The $skiptoken is not one that this service gave.")
     return int(token)
-
-
-def _selected(entry: Json, select: str | None) -> Json:
-    if not select:
-        return entry
-    names = [each.strip() for each in select.split(",")]
-    unknown = [each for each in names if each not in entry]
-    if unknown:
-        raise bad_request(f"Could not find a property named '{unknown[0]}'.")
-    return {name: entry[name] for name in names}
-
-
-def _next_link(call: Call, number: int) -> str:
-    options = {name: value for name, value in call.request.options.items() if name != "$skiptoken"}
-    options["$skiptoken"] = str(number)
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in options.items())
-    return f"{call.request.origin}/{call.version}/auditLogs/provisioning?{query}"
 
 
 ROUTES: tuple[Route, ...] = (graph_route("provisioningLog", "/auditLogs/provisioning", GET=get_provisioning_log),)

@@ -1,13 +1,54 @@
-"""Who is signed in, and the on-premises agents (entra-api.md B10, B11). Enters: a call. Leaves: Graph's JSON."""
+"""Who is signed in, the on-premises agents (entra-api.md B10, B11), and the App Service identity endpoint
+(IDENTITY_ENDPOINT, IDENTITY_HEADER) as azure-identity's ManagedIdentityCredential calls it. Enters: a call.
+Leaves: JSON.
+"""
 
 from __future__ import annotations
 
-from .. import access
-from ..errors import bad_request
-from ..tokens import Token
-from ..wire import Json, Response, json_response
-from .calls import Call, Route, graph_route
-from .odata import page, selected
+from emulator.entra.routes.calls import ADMINISTRATORS, AGENTS, Call, Route, graph_route, page, route, selected
+from emulator.entra.state import Token
+from emulator.entra.wire import Json, Response, bad_request, json_response
+
+API_VERSION = "2019-08-01"
+
+
+def get_token(call: Call) -> Response:
+    """A token; the refusals are App Service's plain JSON, not Graph's."""
+    options, dials = call.request.options, call.tenant.dials
+    if call.request.headers.get("x-identity-header") != dials.identity_header:
+        return _refused(401, "The X-IDENTITY-HEADER header is missing or wrong.")
+    if options.get("api-version") != API_VERSION:
+        return _refused(400, f"The api-version must be {API_VERSION}.")
+    resource = options.get("resource")
+    if not resource:
+        return _refused(400, "The resource is missing.")
+    if options.get("client_id", dials.identity_client_id) != dials.identity_client_id:
+        return _refused(400, "No managed identity with this client_id is assigned.")
+    held = call.tenant.principals.roles_of(dials.identity_principal_id)
+    token = call.tenant.tokens.issue(
+        call.now,
+        dials.token_lifetime,
+        tenant_id=dials.tenant_id,
+        client_id=dials.identity_client_id,
+        principal_id=dials.identity_principal_id,
+        audience=resource.rstrip("/"),
+        roles=held | frozenset(dials.identity_roles),
+    )
+    return json_response(
+        200,
+        {
+            "access_token": token.value,
+            "client_id": token.client_id,
+            "expires_on": str(int(token.expires.timestamp())),
+            "resource": resource,
+            "token_type": "Bearer",
+        },
+    )
+
+
+def _refused(status: int, message: str) -> Response:
+    return json_response(status, {"statusCode": status, "message": message, "correlationId": None})
+
 
 _PROFILE = "/onPremisesPublishingProfiles/provisioning"
 
@@ -34,8 +75,7 @@ def get_directory_roles(call: Call) -> Response:
 
 def get_profile(call: Call) -> Response:
     """The provisioning profile with its agents and the domains they registered (beta only)."""
-    access.check(call.token(), access.AGENTS, access.ADMINISTRATORS)
-    _beta_only(call)
+    _check_agents(call)
     resources = [_resource(call, name) for name in call.tenant.domains]
     wanted = call.request.options.get("$expand", "").split(",")
     parts = {"publishedResources": resources, "agents": _agents(call), "agentGroups": []}
@@ -46,15 +86,13 @@ def get_profile(call: Call) -> Response:
 
 def list_resources(call: Call) -> Response:
     """The registered domains (beta only)."""
-    access.check(call.token(), access.AGENTS, access.ADMINISTRATORS)
-    _beta_only(call)
+    _check_agents(call)
     return json_response(200, {"value": [_resource(call, name) for name in call.tenant.domains]})
 
 
 def add_resource(call: Call) -> Response:
     """Register a domain (beta only)."""
-    access.check(call.token(), access.AGENTS, access.ADMINISTRATORS)
-    _beta_only(call)
+    _check_agents(call)
     name = call.request.json_object().get("resourceName")
     if not isinstance(name, str) or not name:
         raise bad_request("Property resourceName is required.")
@@ -71,7 +109,8 @@ def _signed_in(call: Call) -> Token:
     return token
 
 
-def _beta_only(call: Call) -> None:
+def _check_agents(call: Call) -> None:
+    call.allowed(AGENTS, ADMINISTRATORS)
     if not call.beta:
         raise bad_request("Resource not found for the segment 'onPremisesPublishingProfiles'.")
 
@@ -90,6 +129,7 @@ def _agents(call: Call) -> list[Json]:
 
 
 ROUTES: tuple[Route, ...] = (
+    route("token", "/msi/token", GET=get_token),
     graph_route("me", "/me", GET=get_me),
     graph_route("memberOf", "/me/memberOf", GET=get_directory_roles),
     graph_route("memberOf", "/me/memberOf/microsoft.graph.directoryRole", GET=get_directory_roles),

@@ -81,6 +81,12 @@ def test_faults_are_planned_listed_and_cleared(world: World) -> None:
     world.log()
 
 
+def test_a_service_principal_has_a_name(world: World) -> None:
+    control(world, "POST", "service-principals", {"roles": []}, 400)
+    control(world, "POST", "service-principals", {"displayName": "app", "colour": "red"}, 400)
+    assert control(world, "POST", "service-principals", {"displayName": "app"}, 201)["displayName"] == "app"
+
+
 def test_dials_are_read_and_turned(world: World) -> None:
     assert control(world, "GET", "dials")["daily_quota"] == 2000
     control(world, "PATCH", "dials", {"daily_quota": 0})

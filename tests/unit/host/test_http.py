@@ -5,11 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator.host.admin import Verbs
 from emulator.host.dispatch import Dispatcher
 from emulator.host.errors import ConfigurationError, PortTaken, UnknownFunction
-from emulator.host.http import HttpTrigger, Keys, http_paths
-from emulator.host.server import HttpServer, application
+from emulator.host.http import HttpServer, HttpTrigger, Keys, Verbs, application, http_paths
 from emulator.host.wire import Message, RpcHttpCookie, Trigger, TypedData
 from emulator.host.worker import Binding, Function, Invocation
 from tests.unit.host.doubles import MORNING, Functions

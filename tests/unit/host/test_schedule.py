@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.host.configuration import parse_time_span
 from emulator.host.errors import ConfigurationError
-from emulator.host.schedule import parse_schedule, parse_time_span
+from emulator.host.timers import parse_schedule
 from tests.unit.host.doubles import MORNING
 
 

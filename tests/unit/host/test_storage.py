@@ -11,6 +11,7 @@ from azure.storage.blob import BlobServiceClient
 
 from emulator import storage
 from emulator.npm import NotInstalled
+from emulator.processes import NotStarted
 from emulator.storage import Azurite
 
 STARTS_AND_IS_KILLED = """
@@ -61,7 +62,7 @@ def test_a_missing_azurite_says_in_one_line_what_to_run(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken_is_told_in_azurite_s_own_words(azurite: Azurite) -> None:
     taken = int(azurite.endpoints["Blob"].rpartition(":")[2])
-    with pytest.raises(storage.StorageNotStarted, match="EADDRINUSE"):
+    with pytest.raises(NotStarted, match="EADDRINUSE"):
         storage.start(ports=storage.Ports(blob=taken))
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from emulator.host.dispatch import Dispatcher
-from emulator.host.schedule import parse_schedule
-from emulator.host.timers import ScheduleStatus, Timer
+from emulator.host.timers import ScheduleStatus, Timer, parse_schedule
 from emulator.host.wire import Trigger
 from tests.unit.host.doubles import MORNING, Functions, Remembered, TestClock
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from emulator.entra.expressions import source_json
 from shared.model.errors import GraphError
 from shared.provisioning_app.apply import look
 from shared.provisioning_app.checks import Check, Facts, Operation, Status, tenant_checks
@@ -109,6 +110,7 @@ RANDOM = {
     "expression": "RandomString(3)", "name": "RandomString", "type": "Function",
     "parameters": [{"key": "Length", "value": {"type": "Constant", "name": "3", "expression": "3", "parameters": []}}],
 }  # fmt: skip
+INVERTED = source_json('Switch([active], "True", "True", "False", "False", "True")')
 OTHER_TYPE = '  phoneNumbers[type eq "mobile"].value: mobile\n'
 SEEDS: dict[str, tuple[Seed, str, str]] = {
     "stopped": (lambda office: setattr(office.app.job, "schedule", "Paused"), "job", "failed"),
@@ -121,6 +123,7 @@ SEEDS: dict[str, tuple[Seed, str, str]] = {
     "no matching": (lambda office: change(office, "employeeId", matchingPriority=0), "matching", "failed"),
     "matching by another": (lambda office: set_source(office, "employeeId", "userName"), "matching", "failed"),
     "active": (lambda office: unmap(office, "accountEnabled"), "active", "failed"),
+    "active inverted": (lambda office: change(office, "accountEnabled", source=INVERTED), "active", "failed"),
     "manager": (lambda office: unmap(office, "manager"), "manager", "warning"),
     "no name": (lambda office: unmap(office, "userPrincipalName"), "upn", "failed"),
     "changing name": (
@@ -134,6 +137,15 @@ SEEDS: dict[str, tuple[Seed, str, str]] = {
         lambda office: declare(office, "nickName", flowNullValues=True), "null-flow", "failed",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "expression", ['IIF([title]="x", [active], "False")', 'Switch([active], Now(), "False", "False")']
+)
+def test_an_account_state_that_cannot_be_said_here_is_no_fault(expression: str) -> None:
+    office = healthy()
+    change(office, "accountEnabled", source=source_json(expression))
+    assert checks(office)["active"].status is Status.GOOD
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -16,8 +16,10 @@ from tests.unit.provisioning_app.office import FILE, HIRE, ON_PREMISES, Office
 CSV = b"id,status,name,title,hired\nA1,Active,Ada,,2024-03-01\n"
 
 
-def effects(office: Office, text: bytes = CSV) -> dict[str, Effect]:
+def effects(office: Office, text: bytes = CSV, refused: int = 0) -> dict[str, Effect]:
     office.apply()
+    if refused:
+        office.entra.plan_fault(route="parseExpression", kind="status", status=refused, times=None)
     table = read_records([text], office.source.csv)
     person = Mapping(office.source, table.header).person(next(table.records))
     assert isinstance(person, Person)
@@ -54,7 +56,16 @@ def test_a_password_is_shown_to_nobody() -> None:
 def test_what_must_be_unique_in_active_directory_is_not_guessed() -> None:
     told = effects(Office(ON_PREMISES))["sAMAccountName"]
     assert not told.evaluated
-    assert "no other account" in told.note
+    assert told.value is None
+    assert told.note.endswith("A1, A11, A12")
+
+
+def test_what_the_service_refuses_to_evaluate_is_said_by_its_reference() -> None:
+    told = effects(Office(), refused=403)
+    assert told["mailNickname"].value == "A1"
+    assert "Entra does not evaluate it" in told["mailNickname"].note
+    assert told["accountEnabled"].value == "True"
+    assert not told["passwordProfile.password"].evaluated
 
 
 def test_what_the_service_could_not_evaluate_says_why() -> None:

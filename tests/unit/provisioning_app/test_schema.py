@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.entra import Dials, Entra
-from emulator.entra.expressions.tree import source_json
+from emulator.entra.expressions import source_json
 from shared.model.errors import ConfigurationError, Refused
 from shared.provisioning_app import schema as schemas
 from shared.provisioning_app.compare import compared, differences, fitted, shown_rows
