@@ -64,7 +64,7 @@ def repair(
     json: Json = False,
 ) -> None:
     """List what is stored and does not read, and repair what can be repaired here. Exit code 1: some damage is left."""
+    from cli.check import repair
     from cli.main import state_house
-    from cli.repair import repair
 
     raise typer.Exit(repair(state_house(ctx), yes=yes, as_json=json))
