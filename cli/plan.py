@@ -139,26 +139,26 @@ def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     if guess := guess_of(made):
         screen.print(guess)
     table = Table(Column(justify="right"), Column(), box=None, show_header=False)
-    rows = [(figures.records, "records"), (figures.duplicates, "of them repeat a key"), (figures.rejected, "rejected")]
-    rows += [(figures.people, "people")]
-    rows += [(count, f"  {action}") for action, count in sorted(made.actions.items()) if count]
-    rows += [(made.gone, "known people who are not in the file")] if made.gone else []
-    rows += [(figures.chunks, "bulk requests")]
-    for count, what in rows:
+    for count, what in (
+        (figures.records, "records"),
+        (figures.duplicates, "of them repeat a key"),
+        (figures.rejected, "rejected"),
+        (figures.people, "people"),
+        *((count, f"  {action}") for action, count in sorted(made.actions.items()) if count),
+        *([(made.gone, "known people who are not in the file")] if made.gone else []),
+        (figures.chunks, "bulk requests"),
+    ):
         table.add_row(f"{count:,}", what)
     screen.print(table)
     for fault, lines in _by_fault(rejections).items():
-        column = f"{fault.column}: " if fault.column else ""
-        remedy = f"; {fault.remedy}" if fault.remedy else ""
-        numbers = ", ".join(f"{line:,}" for line in lines)
-        screen.print(Text(f"rejected, line {numbers}: {column}{fault.reason}{remedy}"))
+        text = f"{fault.column}: {fault.reason}; {fault.remedy}".removeprefix(": ").removesuffix("; ")
+        screen.print(f"rejected, line {', '.join(f'{line:,}' for line in lines)}: {text}")
     if figures.rejected > len(rejections):
         screen.print(f"rejected besides: {counted(figures.rejected - len(rejections), 'record')}")
     if made.unresolved_managers:
-        named = ", ".join(made.unresolved_managers[:SHOWN])
-        screen.print(Text(f"managers who are nowhere in the file: {named}"))
+        screen.print(f"managers who are nowhere in the file: {', '.join(made.unresolved_managers[:SHOWN])}")
     if made.held:
-        screen.print(Text("it would be held:", "bold yellow"))
+        screen.print("it would be held:", style="bold yellow")
         console.print_table(screen, gates_table(made))
 
 
