@@ -145,3 +145,9 @@ def test_a_drop_for_nobody_is_told_and_not_made(made: Desk, rollcall: Rollcall, 
         assert told.exit_code == 2
         assert told.stderr.count("\n") == 1
     assert not list(made.drops.versions())
+
+
+def test_the_name_of_a_file_is_shown_as_it_is(made: Desk, rollcall: Rollcall) -> None:
+    run = made.drop(as_csv(people(2)), name=":smile: [red]a.csv")
+    assert "employees/:smile: [red]a.csv," in rollcall("show", run.run_id).stdout
+    assert ":smile: [red]a.csv" in rollcall("runs").stdout
