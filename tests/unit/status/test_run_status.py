@@ -14,6 +14,7 @@ from shared.sending.quota import Budget
 from shared.status.people import answers_so_far
 from shared.status.reads import RunStatus
 from tests.support.desk import Desk, desk, people
+from tests.support.graph import entry
 from tests.support.house import Sending, scripted
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -91,6 +92,11 @@ def test_people_have_the_answers_of_the_log_until_the_run_is_settled_then_those_
 
     assert outcomes() == {"p0001": "", "p0002": "", "p0003": ""}
     made.send()
+    made.clock.advance(minutes=5)
+    made.graph.log.append(entry("p0001", made.clock.now(), "update", "success"))
+    made.clock.advance(minutes=30)
+    made.rollcall.house.collect_logs()
+    assert outcomes() == {"p0001": "updated", "p0002": "", "p0003": ""}
     made.settle(made.run(drop), failed=["p0002"])
     assert outcomes() == {"p0001": "updated", "p0002": "failed", "p0003": "updated"}
 
