@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 
 def out() -> Console:
     """For results."""
-    return Console(highlight=False, markup=False, soft_wrap=True)
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def err() -> Console:
     """For progress and troubles."""
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """A result for a script; values of the house are told by their fields."""
+    """A result for a script; dataclasses and structs are shown by their fields."""
     print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
 
 
@@ -42,6 +43,17 @@ def status(screen: Console, text: str) -> Iterator[None]:
 def complain(text: str) -> None:
     """One trouble, on stderr; its first line carries the message."""
     err().print(Text.assemble(("error: ", "bold red"), text))
+
+
+def say(label: str, text: str, style: str = "") -> None:
+    """One line of a result: what it is about, and what there is to say."""
+    out().print(Text.assemble((f"{label:<10}", style), text))
+
+
+def table(*columns: str, figures: Collection[str] = ()) -> Table:
+    """An empty table; the columns in `figures` hold numbers."""
+    aligned = (Column(name, justify="right" if name in figures else "left") for name in columns)
+    return Table(*aligned, box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def print_table(screen: Console, table: Table) -> None:

@@ -1,12 +1,13 @@
-"""Putting a file into the drops container, under the name that says its source."""
+"""Files: those of this machine, put into the drops container under their source; those of a run, copied from it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.errors import Misused
-from shared.model.runs import DropVersion
+from shared.model.runs import DropVersion, Run
 from shared.sources.source import Source, no_such_source, read_sources
 
 if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded
@@ -15,13 +16,30 @@ if TYPE_CHECKING:  # a wrong call is told before the Azure SDK is loaded
 PIECE_BYTES = 1024 * 1024
 
 
+def pieces(file: Path) -> Iterator[bytes]:
+    """The content of a file."""
+    with file.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
 def put(house: House, file: Path, source: str) -> DropVersion:
     """Upload a file as `{source}/{file name}`, and answer the version it became."""
     path = f"{source}/{file.name}"
-    with file.open("rb") as stream, house.storage.drops.writer(path) as blob:
-        while piece := stream.read(PIECE_BYTES):
+    with house.storage.drops.writer(path) as blob:
+        for piece in pieces(file):
             blob.write(piece)
     return house.storage.drops.drop(path).version
+
+
+def fetch(house: House, run: Run, folder: Path) -> list[str]:
+    """Copy the files of a run into a folder, and answer their names."""
+    names = house.files.names(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        with (folder / name).open("wb") as stream:
+            stream.writelines(house.files.read(run, name))
+    return names
 
 
 def must_be_files(files: list[Path]) -> None:

@@ -1,56 +1,74 @@
-"""Following a run to its end: looks into the books now and then and shows what is there.
-
-Enters: the house, the drop's run id. Leaves: the run as it ended, or as it stood when the time was over.
-"""
+"""`rollcall drop`, and following a run to its end: it is read now and then, and what has changed is shown."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.answers import STYLES
+from cli import console
+from cli.answers import outcome_table, run_json, state_text
 from cli.console import counted
+from cli.drops import must_be_files, put
+from cli.environment import Surroundings
+from cli.errors import Misused
 from shared.app import House
 from shared.model.errors import UnknownRun
-from shared.model.runs import FINISHED, OUTCOMES, TO_SEND, Run, RunState
+from shared.model.runs import FINISHED, TO_SEND, Run, RunState, run_id_of
 from shared.sending.stops import holding
+from shared.sources.source import no_such_source
+from shared.status.reads import RunStatus
 
+Show = Callable[[RunStatus], object]  # what is called with a run on its way
 LOOK_SECONDS = 0.25
 BARS_TELL = frozenset({RunState.RECEIVED, RunState.PLANNING, RunState.SENDING})
 ENDS = FINISHED | {RunState.HELD}  # a held run waits for a person, so nobody waits for it here
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What one look into the books showed. `taken` are people whose chunk Entra has answered."""
+def drop(around: Surroundings, file: Path, source: str, *, wait: bool, timeout: float, as_json: bool) -> int:
+    """Upload the file; with `wait`, follow its run to its end. 0 unless the run ended otherwise than settled."""
+    must_be_files([file])
+    house = around.house()
+    known = house.sources.sources()
+    if source not in known:
+        raise Misused(no_such_source(source, known, house.sources.faults()))
+    run_id = run_id_of(put(house, file, source))
+    if wait:
+        console.err().print(f"dropped; its run is {run_id}")
+        return _wait(house, file, run_id, timeout, as_json=as_json)
+    if as_json:
+        console.print_json({"run_id": run_id})
+    else:
+        console.out().print(f"dropped; its run is {run_id}")
+        console.out().print(f"follow it: rollcall show {run_id}")
+    return 0
 
-    run: Run
-    taken: int = 0
 
-    @property
-    def answered(self) -> int:
-        """People with an outcome."""
-        return sum(self.run.figures.outcomes[name] for name in OUTCOMES)
-
-
-class View(Protocol):
-    """Somebody who is shown a run on its way."""
-
-    def show(self, sight: Sight) -> None:
-        """Show it as it stands now."""
-        ...
+def _wait(house: House, file: Path, run_id: str, timeout: float, *, as_json: bool) -> int:
+    with view(console.err(), file.name) as show:
+        run = follow(house, run_id, show, wait_seconds=timeout)
+    if run is None:
+        console.complain(f"no run {run_id} appeared within {timeout:.0f} seconds; is the functions host up?")
+        return 1
+    if as_json:
+        console.print_json(run_json(run))
+    elif run.state in ENDS:
+        console.out().print(outcome_table([(file.name, run)]))
+    else:
+        console.complain(f"run {run_id} is {run.state} after {timeout:.0f} seconds; it goes on: rollcall show {run_id}")
+    return 0 if run.state is RunState.SETTLED else 1
 
 
 def follow(
     house: House,
     run_id: str,
-    view: View,
+    show: Show,
     *,
     wait_seconds: float,
     check: Callable[[], None] = lambda: None,
@@ -65,108 +83,92 @@ def follow(
     run: Run | None = None
     while True:
         check()
-        sight = _look(house, run_id)
-        if sight is not None:
-            view.show(sight)
-            run = sight.run
+        if seen := _look(house, run_id):
+            run = seen.run
+            show(seen)
         if (run is not None and run.state in ENDS) or clock() >= end:
             return run
         sleep(LOOK_SECONDS)
 
 
-def _look(house: House, run_id: str) -> Sight | None:
+def _look(house: House, run_id: str) -> RunStatus | None:
     try:
         run = house.ledger.get(run_id)
     except UnknownRun:
         return None
     if run.state in TO_SEND and (stop := holding(house.stops.all(), run.source)):
         run = replace(run, reasons=(*run.reasons, stop.sentence))
-    if run.state in (RunState.SENDING, RunState.BLOCKED):
-        receipts = house.ledger.receipts(run_id)
-        return Sight(run, sum(each.stop - each.start for each in receipts if each.is_final))
-    return Sight(run, run.figures.sent if run.sent_at else 0)
+    receipts = house.ledger.receipts(run_id) if run.state in (RunState.SENDING, RunState.BLOCKED) else []
+    return RunStatus(run, receipts=receipts)
 
 
 @dataclass
 class Lines:
     """A line whenever the state changes: for a log, a pipe, CI."""
 
-    console: Console
+    screen: Console
     name: str
     silent: frozenset[RunState] = frozenset()  # states that are seen otherwise
-    _state: str = ""
+    _state: RunState | None = None
     _reasons: tuple[str, ...] = ()
 
-    def show(self, sight: Sight) -> None:
+    def show(self, seen: RunStatus) -> None:
         """Say what has changed."""
-        run = sight.run
-        if str(run.state) != self._state:
-            self._state = str(run.state)
+        run = seen.run
+        if run.state is not self._state:
+            self._state = run.state
             if run.state in self.silent:
                 return
-            self.console.print(
-                Text.assemble(f"{self.name}: ", (self._state, STYLES.get(self._state, "cyan")), told(run))
-            )
+            self.screen.print(Text.assemble(f"{self.name}: ", state_text(run), told(run)))
         if run.reasons != self._reasons:
             self._reasons = run.reasons
             for reason in run.reasons:
-                self.console.print(Text(f"{self.name}:   {reason}"))
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
+                self.screen.print(Text(f"{self.name}:   {reason}"))
 
 
 class Bars:
     """Three bars that move: for a terminal. What is done stays on the screen as a line."""
 
-    def __init__(self, console: Console, name: str) -> None:
-        self._lines = Lines(console, name, BARS_TELL)
-        self._progress = Progress(
+    def __init__(self, screen: Console, name: str) -> None:
+        self._lines = Lines(screen, name, BARS_TELL)
+        self.moving = Progress(
             SpinnerColumn(finished_text="✔"),
             TextColumn("{task.description:<12}", markup=False),
             BarColumn(40),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}", markup=False),
             TimeElapsedColumn(),
-            console=console,
+            console=screen,
             transient=True,
         )
-        self._plan = self._progress.add_task("planning", total=None, unit="")
-        self._send: TaskID | None = None
-        self._provision: TaskID | None = None
+        self._plan = self.moving.add_task("planning", total=None, unit="")
+        self._send = self.moving.add_task("sending", start=False, visible=False, unit="people")
+        self._provision = self.moving.add_task("provisioning", start=False, visible=False, unit="people")
 
-    def show(self, sight: Sight) -> None:
+    def show(self, seen: RunStatus) -> None:
         """Move the bars."""
-        self._lines.show(sight)
-        run, people = sight.run, sight.run.figures.sent
-        if run.planned_at is None:
+        self._lines.show(seen)
+        if seen.run.planned_at is None:
             return
-        if self._send is None:
-            self._progress.update(self._plan, total=run.figures.records, completed=run.figures.records, unit="records")
-            self._send = self._progress.add_task("sending", total=people, unit="people")
-            self._provision = self._progress.add_task("provisioning", total=people, unit="people", start=False)
-        self._progress.update(self._send, completed=sight.taken)
-        assert self._provision is not None
-        if sight.taken:
-            self._progress.start_task(self._provision)
-        answered = sight.answered - max(run.figures.people - people, 0)
-        unit = "people, the log is read once more" if answered == people else "people"
-        self._progress.update(self._provision, completed=answered, unit=unit)
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        records, people = seen.run.figures.records, seen.run.figures.sent
+        self.moving.update(self._plan, total=records, completed=records, unit="records")
+        self.moving.start_task(self._send)
+        self.moving.update(self._send, total=people, completed=seen.decided, visible=True)
+        if seen.decided:
+            self.moving.start_task(self._provision)
+        unit = "people, the log is read once more" if seen.answered == people else "people"
+        self.moving.update(self._provision, total=people, completed=seen.answered, visible=True, unit=unit)
 
 
-def view(console: Console, name: str) -> Bars | Lines:
-    """What suits the console."""
-    return Bars(console, name) if console.is_terminal else Lines(console, name)
+@contextmanager
+def view(screen: Console, name: str) -> Iterator[Show]:
+    """Shows a run as it moves, in the way that suits the screen."""
+    if screen.is_terminal:
+        bars = Bars(screen, name)
+        with bars.moving:
+            yield bars.show
+    else:
+        yield Lines(screen, name).show
 
 
 def told(run: Run) -> str:

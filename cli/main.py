@@ -117,7 +117,7 @@ def local(
     must_be_files(files)
     folder = sources_folder(sources)
     source_named(source, folder)
-    from cli.run_local import run
+    from cli.local import local as run
 
     raise typer.Exit(run(files, source, folder, out, as_json=json, timeout=timeout))
 
@@ -132,7 +132,7 @@ def drop(
     json: Json = False,
 ) -> None:
     """Drop FILE into the drops container, and say which run it becomes."""
-    from cli.drop import drop
+    from cli.follow import drop
 
     raise typer.Exit(drop(_around(ctx), file, source, wait=wait, timeout=timeout, as_json=json))
 
@@ -154,7 +154,7 @@ def alerts(
     json: Json = False,
 ) -> None:
     """List the alerts that hold, or test the channels. Exit code 1: a channel did not take the test."""
-    from cli.alerts import alerts, test
+    from cli.check import alerts, test
 
     house = _around(ctx).house()
     if action is None:
@@ -283,8 +283,8 @@ def stop_sending(
     json: Json = False,
 ) -> None:
     """Stop sending, of all sources or of one, from the next call on; runs wait until `rollcall resume`."""
+    from cli.decide import stop_sending
     from cli.options import who
-    from cli.sending import stop_sending
 
     stop_sending(_around(ctx).house(), source, reason, who(by), as_json=json)
 
@@ -300,8 +300,8 @@ def resume(
     json: Json = False,
 ) -> None:
     """Send again after `rollcall stop-sending`. Exit code 1: there is nothing to resume."""
+    from cli.decide import resume
     from cli.options import who
-    from cli.sending import resume
 
     resume(_around(ctx).house(), source, who(by), as_json=json)
 
@@ -314,7 +314,7 @@ def person(
     json: Json = False,
 ) -> None:
     """Say what Entra was last told of one person, when, in which run, with what outcome."""
-    from cli.person import person
+    from cli.runs import person
 
     person(_around(ctx).house(), key, source, as_json=json)
 
@@ -363,7 +363,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where its files are kept.")] = Path("out/demo"),
 ) -> None:
     """Show three days of an HR department, from file to account, on this machine."""
-    from cli.demo import demo
+    from cli.local import demo
 
     raise typer.Exit(demo(people, seed, sources_folder(sources), out))
 
@@ -377,6 +377,6 @@ def up(
     host: Annotated[bool, typer.Option("--host/--no-host", help="Leave the functions host to `func start`.")] = True,
 ) -> None:
     """Keep the whole cloud up on this machine until Ctrl-C."""
-    from cli.up import up
+    from cli.local import up
 
     up(sources_folder(sources), keep, host=host)

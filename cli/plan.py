@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cli import console
-from cli.answers import guess_of
+from cli.answers import gates_table, guess_of
 from cli.console import counted
-from cli.drops import PIECE_BYTES, must_be_files, source_named
+from cli.drops import must_be_files, pieces, source_named
 from cli.environment import Surroundings
-from cli.gates import gates_table
 from shared.files.records import Fault, read_records
 from shared.known_people.people import PeopleStore
 from shared.mapping.mapping import Mapping, Rejection
-from shared.model.csv_cells import unguarded
-from shared.model.errors import Damage, DropError, Missing
+from shared.model.errors import DropError
 from shared.model.plan import REJECTED, Plan
-from shared.model.runs import Artefacts, DropVersion, Run, new_run
+from shared.model.runs import DropVersion, Run, Writer, new_run
 from shared.planning.plan_drop import plan_drop
+from shared.run_folder.folder import RunFolder
 from shared.sources.source import Source
+from shared.stores.container import RunFiles
 from shared.stores.memory import MemoryContainer
 from shared.stores.people_store import PeopleBlobs
 
@@ -47,45 +45,21 @@ class FileDrop:
 
     def chunks(self) -> Iterator[bytes]:
         """Its content."""
-        with self.file.open("rb") as stream:
-            while piece := stream.read(PIECE_BYTES):
-                yield piece
+        return pieces(self.file)
 
 
-@dataclass
-class Nowhere(Artefacts):
-    """The files of a run that nobody keeps, but for the first lines of rejected.csv."""
+class OnlyRejected(RunFiles):
+    """The files of a run of which rejected.csv alone is kept, in memory."""
 
-    rejected: list[bytes] = field(default_factory=list)
-
-    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Forgetful]:
-        """A file of which at most the first lines are kept."""
-        return nullcontext(Forgetful(self.rejected if name == REJECTED else [], SHOWN + 1))
-
-    def read(self, run: Run, name: str) -> Iterator[bytes]:
-        raise Missing(f"a plan that is only looked at keeps no {name}")
-
-    def read_range(self, run: Run, name: str, offset: int, length: int) -> bytes:
-        raise Missing(f"a plan that is only looked at keeps no {name}")
-
-    def etag(self, run: Run, name: str) -> str:
-        raise Missing(f"a plan that is only looked at keeps no {name}")
-
-    def note(self, run: Run, name: str, damage: Damage) -> None:
-        """There is no file that could be damaged."""
+    def writer(self, run: Run, name: str, over: str | None = None) -> AbstractContextManager[Writer]:
+        return super().writer(run, name, over) if name == REJECTED else nullcontext(Forgetful())
 
 
-@dataclass(frozen=True)
 class Forgetful:
-    """Keeps what is written first."""
-
-    kept: list[bytes]
-    most: int
+    """A file that keeps nothing."""
 
     def write(self, data: bytes) -> None:
-        """Keep it, while there is room."""
-        if len(self.kept) < self.most:
-            self.kept.append(data)
+        """Forget it."""
 
 
 def plan(around: Surroundings, file: Path, source_name: str, sources: Path, *, first: bool, as_json: bool) -> int:
@@ -95,13 +69,13 @@ def plan(around: Surroundings, file: Path, source_name: str, sources: Path, *, f
     people, known = _people(around, first=first)
     now = datetime.now(UTC)
     drop = FileDrop(file, DropVersion(f"{source_name}/{file.name}", "looked-at", now, file.stat().st_size))
-    nowhere = Nowhere()
+    run, files = new_run(drop.version, now), OnlyRejected(MemoryContainer())
     with people.open(source_name) as told:
         try:
-            made, _ = plan_drop(new_run(drop.version, now), drop, source, told, nowhere, lambda: "", now)
+            made, _ = plan_drop(run, drop, source, told, files, lambda: "", now)
         except DropError as error:
             return _unreadable(str(error), as_json=as_json)
-    rejections = _rejections(drop, source, nowhere.rejected)
+    rejections = _rejections(drop, source, RunFolder(files, run))
     if as_json:
         console.print_json(_told(made, rejections, known))
     else:
@@ -116,11 +90,9 @@ def _people(around: Surroundings, *, first: bool) -> tuple[PeopleStore, str]:
     return around.house().people, "compared with what Entra was last told"
 
 
-def _rejections(drop: FileDrop, source: Source, rejected: list[bytes]) -> Rejections:
-    """The lines of rejected.csv, each with its faults apart where the mapping names them."""
-    header, *rows = csv.reader(io.StringIO(b"".join(rejected).decode("utf-8", "replace"), newline=""))
-    line, reason = len(header) - 2, len(header) - 1  # cells that were too many stand behind these two
-    reasons = {int(row[line]): unguarded(row[reason]) for row in rows}
+def _rejections(drop: FileDrop, source: Source, folder: RunFolder) -> Rejections:
+    """The first lines of rejected.csv, each with its faults apart where the mapping names them."""
+    reasons = {int(row["line"]): row["reason"] for row in islice(folder.lines(REJECTED), SHOWN)}
     table = read_records(drop.chunks(), source.csv, source.columns)
     mapping = Mapping(source, table.header)
     found = []
@@ -166,29 +138,27 @@ def _print(made: Plan, rejections: Rejections, known: str, file: Path) -> None:
     screen.print(Text.assemble((file.name, "bold"), f": {made.encoding}, delimiter {made.delimiter!r}, {known}"))
     if guess := guess_of(made):
         screen.print(guess)
-    table = Table(box=None, show_header=False)
-    table.add_column(justify="right")
-    table.add_column()
-    rows = [(figures.records, "records"), (figures.duplicates, "of them repeat a key"), (figures.rejected, "rejected")]
-    rows += [(figures.people, "people")]
-    rows += [(count, f"  {action}") for action, count in sorted(made.actions.items()) if count]
-    rows += [(made.gone, "known people who are not in the file")] if made.gone else []
-    rows += [(figures.chunks, "bulk requests")]
-    for count, what in rows:
+    table = Table(Column(justify="right"), Column(), box=None, show_header=False)
+    for count, what in (
+        (figures.records, "records"),
+        (figures.duplicates, "of them repeat a key"),
+        (figures.rejected, "rejected"),
+        (figures.people, "people"),
+        *((count, f"  {action}") for action, count in sorted(made.actions.items()) if count),
+        *([(made.gone, "known people who are not in the file")] if made.gone else []),
+        (figures.chunks, "bulk requests"),
+    ):
         table.add_row(f"{count:,}", what)
     screen.print(table)
     for fault, lines in _by_fault(rejections).items():
-        column = f"{fault.column}: " if fault.column else ""
-        remedy = f"; {fault.remedy}" if fault.remedy else ""
-        numbers = ", ".join(f"{line:,}" for line in lines)
-        screen.print(Text(f"rejected, line {numbers}: {column}{fault.reason}{remedy}"))
+        text = f"{fault.column}: {fault.reason}; {fault.remedy}".removeprefix(": ").removesuffix("; ")
+        screen.print(f"rejected, line {', '.join(f'{line:,}' for line in lines)}: {text}")
     if figures.rejected > len(rejections):
         screen.print(f"rejected besides: {counted(figures.rejected - len(rejections), 'record')}")
     if made.unresolved_managers:
-        named = ", ".join(made.unresolved_managers[:SHOWN])
-        screen.print(Text(f"managers who are nowhere in the file: {named}"))
+        screen.print(f"managers who are nowhere in the file: {', '.join(made.unresolved_managers[:SHOWN])}")
     if made.held:
-        screen.print(Text("it would be held:", "bold yellow"))
+        screen.print("it would be held:", style="bold yellow")
         console.print_table(screen, gates_table(made))
 
 

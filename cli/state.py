@@ -73,6 +73,6 @@ def repair(
     json: Json = False,
 ) -> None:
     """List what is stored and does not read, and repair what can be repaired here. Exit code 1: some damage is left."""
-    from cli.repair import repair
+    from cli.check import repair
 
     raise typer.Exit(repair(_house(ctx), yes=yes, as_json=json))

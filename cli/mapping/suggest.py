@@ -8,26 +8,52 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import yaml
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
-from cli.mapping.sample import Sample
+from cli.drops import pieces
 from cli.mapping.words import ACTIVE, ATTRIBUTES, DATE_PATTERNS, INACTIVE, KEY, LOGIN, STATUS
+from shared.files.records import Record, read_records
 from shared.mapping.mapping import Mapping, Rejection
 from shared.model import scim
-from shared.sources.source import Source, read_source
+from shared.sources.source import Csv, Source, read_source
 
 ALIKE = 80  # of 100: from here on a name counts
 CUSTOM = "urn:ietf:params:scim:schemas:extension:csv:1.0:User"
 DOMAIN = "contoso.com"
 FEW_WORDS = 12
+RECORDS = 20_000  # of a sample
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first records of an HR file that read."""
+
+    header: tuple[str, ...]
+    records: tuple[Record, ...]
+
+    def values(self, column: str) -> list[str]:
+        """The cells of a column that are not empty."""
+        at = self.header.index(column)
+        return [cell for record in self.records if (cell := record.cells[at].strip())]
+
+
+def sample_of(file: Path) -> Sample:
+    """The sample of a file. Raises DropError where it does not read."""
+    table = read_records(pieces(file), Csv())
+    whole = (record for record in table.records if record.fault is None)
+    return Sample(table.header, tuple(islice(whole, RECORDS)))
 
 
 @dataclass(frozen=True)
@@ -47,7 +73,6 @@ class Suggested:
     name: str
     key: str
     key_sure: int
-    delimiter: str
     suggestions: list[Suggestion]
     not_placed: list[str] = field(default_factory=list)
     taken_back: list[str] = field(default_factory=list)
@@ -75,8 +100,7 @@ class Suggested:
 
 def suggest(sample: Sample, name: str) -> Suggested:
     """The source file for such files. Every rule in it holds for every record of the sample."""
-    columns = list(dict.fromkeys(column for column in sample.header if column))
-    columns = [column for column in columns if sample.header.count(column) == 1]
+    columns = [column for column, count in Counter(sample.header).items() if column and count == 1]
     key, key_sure = _key(sample, columns)
     login, login_sure = _best(LOGIN, [column for column in columns if column != key])
     placed = _placed(sample, [column for column in columns if column not in (key, login)])
@@ -88,11 +112,12 @@ def suggest(sample: Sample, name: str) -> Suggested:
     suggestions += list(_dates(sample, left))
     dated = {_column(each.rule) for each in suggestions}
     not_placed = [column for column in left if column not in dated]
-    made = Suggested(name, key, key_sure, sample.delimiter, suggestions, not_placed)
+    made = Suggested(name, key, key_sure, suggestions, not_placed)
     _take_back_what_rejects(made, sample)
     return made
 
 
+@cache
 def folded(name: str) -> str:
     """A name for comparing: words apart, small letters, no accents."""
     apart = _HUMP.sub(" ", name)
@@ -102,11 +127,10 @@ def folded(name: str) -> str:
 
 
 def _alike(names: Iterable[str], column: str) -> int:
-    found = process.extractOne(folded(column), [folded(name) for name in names], scorer=fuzz.ratio)
-    joined = process.extractOne(
-        folded(column).replace(" ", ""), [folded(name).replace(" ", "") for name in names], scorer=fuzz.ratio
-    )
-    return int(max(found[1], joined[1])) if found and joined else 0
+    """How like one of these names a column is called, with its words apart or together: 0 to 100."""
+    pairs = [(folded(name), folded(column)) for name in names]
+    pairs += [(name.replace(" ", ""), words.replace(" ", "")) for name, words in pairs]
+    return int(max(fuzz.ratio(*pair) for pair in pairs))
 
 
 def _best(names: Iterable[str], columns: Iterable[str]) -> tuple[str, int]:
@@ -120,7 +144,7 @@ def _best(names: Iterable[str], columns: Iterable[str]) -> tuple[str, int]:
 
 def _key(sample: Sample, columns: list[str]) -> tuple[str, int]:
     """The column that is called like a key and tells almost all records apart, else the one that does so best."""
-    apart = {column: len(sample.words(column)) / max(1, len(sample.records)) for column in columns}
+    apart = {column: len(set(sample.values(column))) / max(1, len(sample.records)) for column in columns}
     able = [column for column in columns if apart[column] > 0.9] or columns
     named, sure = _best(KEY, able)
     return (named, sure) if named else (max(able, key=lambda column: apart[column]), 30)
@@ -155,18 +179,15 @@ def _looks_right(sample: Sample, attribute: str, column: str) -> bool:
 
 def _status(sample: Sample, columns: list[str]) -> tuple[str, int]:
     """A column of few words, some of which say who is active."""
-    able = []
-    for column in columns:
-        words = {word.casefold() for word in sample.words(column)}
-        if words and len(words) <= FEW_WORDS and words & (ACTIVE | INACTIVE):
-            able.append(column)
+    words = {column: {word.casefold() for word in set(sample.values(column))} for column in columns}
+    able = [column for column in columns if len(words[column]) <= FEW_WORDS and words[column] & (ACTIVE | INACTIVE)]
     return _best(STATUS, able)
 
 
 def _active(sample: Sample, status: str, sure: int) -> Suggestion:
     if not status:
         return Suggestion("active", {"constant": True}, 20, "no column tells who is active: leavers are not disabled")
-    words = sample.words(status)
+    words = set(sample.values(status))
     active = [word for word in words if word.casefold() in ACTIVE]
     unknown = [word for word in words if word.casefold() not in ACTIVE | INACTIVE]
     if not active:
@@ -218,13 +239,10 @@ def _is_date(value: str, pattern: str) -> bool:
 def _take_back_what_rejects(made: Suggested, sample: Sample) -> None:
     """Leave out attributes that a record of the sample would be rejected for, but for the two that must be there."""
     mapping = Mapping(made.source(), sample.header)
-    blamed: dict[str, int] = {}
-    for record in sample.records:
-        found = mapping.person(record)
-        for fault in found.faults if isinstance(found, Rejection) else ():
-            blamed[fault.column] = blamed.get(fault.column, 0) + 1
+    rejected = (found for found in map(mapping.person, sample.records) if isinstance(found, Rejection))
+    blamed = Counter(fault.column for found in rejected for fault in found.faults)
     for each in list(made.suggestions):
-        count = blamed.get(str(_column(each.rule)), 0)
+        count = blamed[str(_column(each.rule))]
         if count and each.attribute not in ("userName", "active"):
             made.suggestions.remove(each)
             label = scim.attribute(each.attribute).label

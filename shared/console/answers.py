@@ -1,45 +1,17 @@
-"""What became of the people of a settled run, from its outcome.csv: who needs attention, and why. Pure.
-
-Columns are found by their names, so a file of an earlier version reads, too.
-"""
+"""Who of a run needs attention, and why. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from shared.collecting.advice import Advice, advice_for
-from shared.model.plan import OUTCOME, REJECTED
+from shared.collecting.advice import Advice
+from shared.model.plan import REJECTED
 from shared.model.runs import Artefacts, Run
 from shared.run_folder.folder import RunFolder
-
-TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
-_UNKNOWN = Advice(
-    advice_for("").cause,
-    "Entra's log has said nothing of these people in the time waited",
-    "see that the provisioning job runs; a late answer still stands in the log",
-)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One line of outcome.csv."""
-
-    key: str
-    line: str
-    action: str
-    outcome: str
-    code: str = ""
-    reason: str = ""
-    target_id: str = ""
-    time: str = ""
-
-    @property
-    def advice(self) -> Advice:
-        """What to do."""
-        return _UNKNOWN if self.outcome == "unknown" else advice_for(self.code)
+from shared.status.people import TROUBLES, PersonAnswer
 
 
 @dataclass(frozen=True)
@@ -58,7 +30,7 @@ class Cause:
 class Troubles:
     """Who needs attention. `people` are the first of `total`."""
 
-    people: tuple[Answer, ...] = ()
+    people: tuple[PersonAnswer, ...] = ()
     total: int = 0
     causes: tuple[Cause, ...] = ()
 
@@ -71,17 +43,11 @@ class Rejected:
     reason: str
 
 
-def answers(artefacts: Artefacts, run: Run) -> Iterator[Answer]:
-    """Everybody of a run, from its outcome.csv; nobody where there is none yet."""
-    for row in RunFolder(artefacts, run).lines(OUTCOME):
-        yield Answer(**{name: row.get(name) or "" for name in Answer.__dataclass_fields__})
-
-
-def troubles(found: Iterable[Answer], shown: int, examples: int = 5) -> Troubles:
+def troubles(found: Iterable[PersonAnswer], shown: int, examples: int = 5) -> Troubles:
     """Those who failed, were skipped or have no answer, and their causes, the most frequent first."""
-    people: list[Answer] = []
+    people: list[PersonAnswer] = []
     counts: Counter[tuple[str, str]] = Counter()
-    kept: dict[tuple[str, str], list[Answer]] = {}
+    kept: dict[tuple[str, str], list[PersonAnswer]] = {}
     for answer in found:
         if answer.outcome not in TROUBLES:
             continue
@@ -101,7 +67,7 @@ def rejections(artefacts: Artefacts, run: Run, shown: int) -> tuple[Rejected, ..
     return tuple(Rejected(row.get("line") or "", row.get("reason") or "") for row in rows)
 
 
-def _cause(people: list[Answer], count: int) -> Cause:
+def _cause(people: list[PersonAnswer], count: int) -> Cause:
     first = people[0]
     keys = tuple(answer.key for answer in people)
     return Cause(first.outcome, first.code, count, first.advice, first.reason, keys)

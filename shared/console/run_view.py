@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.console.answers import Rejected, Troubles, answers, rejections, troubles
+from shared.console.answers import Rejected, Troubles, rejections, troubles
 from shared.console.flow import Level, levels
 from shared.console.verdict import TONES, Moment, Verdict, moments, verdict
 from shared.model.errors import Damaged, UnknownRun
@@ -18,6 +18,7 @@ from shared.run_folder.folder import RunFolder
 from shared.sending.parts import calls_left
 from shared.sending.quota import Budget, finished_at
 from shared.sending.stops import SendingStop
+from shared.status.people import answers
 
 CHUNKS_SHOWN = 100
 PEOPLE_SHOWN = 100

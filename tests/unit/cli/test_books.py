@@ -48,7 +48,7 @@ def test_those_who_failed_are_shown_with_the_reason(made: Desk, rollcall: Rollca
     assert [(each["key"], each["outcome"], each["code"]) for each in told["answers"]] == [("p0002", "failed", "X")]
     assert "p0002" in rollcall("show", run.run_id, "--failed").stdout
     everybody = json.loads(rollcall("show", run.run_id, "--people", "--json").stdout)["answers"]
-    assert len(everybody) == 5
+    assert [each["line"] for each in everybody] == [2, 3, 4, 5, 6]
 
 
 def test_people_are_shown_before_the_run_is_settled(made: Desk, rollcall: Rollcall) -> None:
@@ -145,3 +145,9 @@ def test_a_drop_for_nobody_is_told_and_not_made(made: Desk, rollcall: Rollcall, 
         assert told.exit_code == 2
         assert told.stderr.count("\n") == 1
     assert not list(made.drops.versions())
+
+
+def test_the_name_of_a_file_is_shown_as_it_is(made: Desk, rollcall: Rollcall) -> None:
+    run = made.drop(as_csv(people(2)), name=":smile: [red]a.csv")
+    assert "employees/:smile: [red]a.csv," in rollcall("show", run.run_id).stdout
+    assert ":smile: [red]a.csv" in rollcall("runs").stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.forecast import forecast
+from cli.runs import forecast
 from shared.model.runs import Run
 from tests.support.graph import status
 from tests.support.house import Sending, scripted

@@ -9,8 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from cli.mapping.sample import sample_of
-from cli.mapping.suggest import Suggested, suggest
+from cli.mapping.suggest import Suggested, sample_of, suggest
 from emulator.feed import Feed, employees, encoded
 from emulator.feed_contractors import contractors
 from shared.files.records import read_records

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.run_local import show
+from cli.local import show
 from shared.model.runs import DropVersion, Run, RunState, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
