@@ -179,7 +179,7 @@ def test_no_module_imports_itself_by_way_of_others(root: Path) -> None:
         ("cli.options", "def lazily():\n    from cli import main", "cli.main"),
         ("emulator.entra.wire", "if TYPE_CHECKING:\n    from emulator.entra.state import App", "emulator.entra.state"),
         ("emulator.entra.wire", "from emulator.entra import Entra", "emulator.entra"),
-        ("emulator.npm", "import cli.demo", "cli.demo"),
+        ("emulator.npm", "import cli.local", "cli.local"),
     ],
 )
 def test_a_circle_of_imports_is_seen(tree: Path, module: str, line: str, other: str) -> None:
