@@ -14,10 +14,11 @@ from shared.console.log_view import EntryView, entry_view
 from shared.known_people.people import KnownPerson, People
 from shared.model.errors import Damaged
 from shared.model.plan import Plan
-from shared.model.runs import Artefacts, Ledger, Run
+from shared.model.runs import Run
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PlannedPerson
+from shared.status.reads import StatusReads
 
 RUNS_LOOKED_AT = 25
 
@@ -66,8 +67,7 @@ class PersonView:
 class Memory:
     """Where a person is looked up."""
 
-    ledger: Ledger
-    artefacts: Artefacts
+    reads: StatusReads
     people: Callable[[str], AbstractContextManager[People]]
     evidence: Callable[[Run, str], Evidence | None]  # by run and key
     entries: Callable[[str, str], Iterable[LogEntry]]  # by source and key
@@ -75,7 +75,7 @@ class Memory:
 
 def person_view(memory: Memory, source: str, key: str, before: str = "") -> PersonView:
     """The person in the newest runs of the source, or in those before a run."""
-    runs = [run for run in reversed(memory.ledger.runs(source)) if run.planned_at]
+    runs = [run for run in reversed(memory.reads.ledger.runs(source)) if run.planned_at]
     if before:
         ids = [run.run_id for run in runs]
         runs = runs[ids.index(before) + 1 :] if before in ids else []
@@ -86,14 +86,14 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
     entries = sorted(memory.entries(source, key), key=lambda entry: entry.at, reverse=True)
     older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
     was_sent = known is not None or any(version.was_sent for version in versions)
-    under_way = run_under_way(memory.ledger, memory.artefacts, source, key)
+    under_way = run_under_way(memory.reads.ledger, memory.reads.artefacts, source, key)
     following = expected(known, under_way) if was_sent or under_way else None
     return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older, following)
 
 
 def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     try:
-        found = RunFolder(memory.artefacts, run).planned(key)
+        found = RunFolder(memory.reads.artefacts, run).planned(key)
     except Damaged as error:
         yield Version(run, "", 0, 0, (), "", "", "", None, str(error))
         return
@@ -102,7 +102,7 @@ def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     plan, person = found
     evidence = memory.evidence(run, key)
     outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
-    user, damage = _sent(RunFolder(memory.artefacts, run), plan, person) if person.chunk else ({}, "")
+    user, damage = _sent(RunFolder(memory.reads.artefacts, run), plan, person) if person.chunk else ({}, "")
     told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
     yield Version(
         run, person.action, person.line, person.chunk, tuple(_flat(user)), outcome, *told,

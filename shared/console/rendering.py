@@ -12,6 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.console.run_words import TONES, verdict
+from shared.model.plan import Lane
+from shared.sending.stops import holding
 from shared.status.job_words import quarantine_words
 
 _HERE = Path(__file__).parent
@@ -35,7 +38,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters |= {
-            "number": number,
+            "number": "{:,}".format,
             "moment": moment,
             "clock": clock,
             "exact": exact,
@@ -44,9 +47,15 @@ class Pages:
             "span": span,
             "percent": percent,
         }
-        environment.globals["stylesheet"] = self.stylesheet
-        environment.globals["ago"] = ago
-        environment.globals["quarantine_words"] = quarantine_words
+        environment.globals |= {
+            "stylesheet": self.stylesheet,
+            "ago": ago,
+            "quarantine_words": quarantine_words,
+            "tones": TONES,
+            "verdict": verdict,
+            "holding": holding,
+            "LEAVERS": Lane.LEAVERS,
+        }
         object.__setattr__(self, "environment", environment)
 
     def page(self, template: str, **values: Any) -> bytes:
@@ -60,11 +69,6 @@ class Pages:
     def stylesheet(self) -> str:
         """The style sheet, for a page that has to hold its own."""
         return self.file("style.css").decode()
-
-
-def number(value: int) -> str:
-    """1,234"""
-    return f"{value:,}"
 
 
 def moment(at: datetime) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-import shared.functions.log_safety  # noqa: F401 - as function_app.py, before anything else
+import shared.functions.invocations  # noqa: F401 - as function_app.py, before anything else
 from shared.settings import Settings
 from shared.stores.memory import MemoryContainer
 from tests.support.log_net import LogNet, below_every_logger, of_file, of_settings
