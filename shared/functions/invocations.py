@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from traceback import extract_tb
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from shared.model.errors import RollcallError, SettingsError, Unexpected
 
@@ -43,16 +43,12 @@ _log = logging.getLogger("rollcall")
 _make_record = logging.getLogRecordFactory()
 
 
-class Alerting(Protocol):
-    """Alerts people to faulty settings. `raised` keeps which alerts they have had, while storage cannot be used."""
-
-    def __call__(self, faults: tuple[str, ...], raised: AlertStore) -> object: ...
-
-
 class Reported:
-    """Decorates the functions of one app."""
+    """Decorates the functions of one app. `alert` is called with faulty settings, and with a store that keeps which
+    alerts people have had, while storage cannot be used.
+    """
 
-    def __init__(self, alert: Alerting) -> None:
+    def __init__(self, alert: Callable[[tuple[str, ...], AlertStore], object]) -> None:
         self._alert = alert
         self._raised: AlertStore | None = None
 

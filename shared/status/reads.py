@@ -94,7 +94,7 @@ class SourceStatus:
 
     @property
     def limits(self) -> Alerts:
-        """When somebody is alerted."""
+        """The thresholds of its alerts."""
         return self.source.alerts
 
     @property
