@@ -17,7 +17,7 @@ from itertools import islice
 from shared.collecting.advice import Advice, advice_for
 from shared.console.rendering import Pages
 from shared.console.run_words import Level, Moment, Verdict, levels, moments, verdict
-from shared.model.errors import Damaged, RollcallError, UnknownRun
+from shared.model.errors import Damaged, Missing, RollcallError, UnknownRun
 from shared.model.plan import OUTCOME, REJECTED, Lane
 from shared.model.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run, RunState
 from shared.run_folder.folder import RunFolder
@@ -263,6 +263,13 @@ def missing_reports(reporter: Reporter, since: timedelta = RECENT) -> Iterator[s
     """The runs that were settled lately and have no report."""
     reads = reporter.reads
     for run in reads.ledger.runs(states={RunState.SETTLED, *ENDED_ON_THE_WAY}):
-        is_recent = run.settled_at and reads.now() - run.settled_at < since
-        if is_recent and REPORT not in reads.artefacts.names(run):
+        if run.settled_at and reads.now() - run.settled_at < since and not _has_report(reads, run):
             yield run.run_id
+
+
+def _has_report(reads: StatusReads, run: Run) -> bool:
+    """Whether there is one; a file without a byte is none."""
+    try:
+        return bool(reads.artefacts.read_range(run, REPORT, 0, 1))
+    except Missing:
+        return False
