@@ -9,14 +9,12 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from shared.functions.log_safety import quieten
+from shared.functions.invocations import Reported, quieten
 
 quieten()  # before the SDK is loaded, which the binding brings: no client logs an address
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
-
-from shared.functions.invocations import Reported
 
 if TYPE_CHECKING:
     from shared.alerting.raise_alerts import AlertStore
@@ -100,18 +98,18 @@ def sweep(timer: func.TimerRequest) -> None:
 @reported
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app can work; where settings are wrong, which ones."""
-    from shared.functions.console_http import answer_health
+    from shared.functions.http_requests import answer_health
 
-    return answer_health(house)
+    return answer_health(lambda: house().health())
 
 
 @app.route(route="console/{*path}", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @reported
 def console(req: func.HttpRequest) -> func.HttpResponse:
     """The pages; who may see them is judged in the code, by who the platform says it is."""
-    from shared.functions.console_http import answer_http
+    from shared.functions.http_requests import answer_console
 
-    return answer_http(house, req, os.environ)
+    return answer_console(lambda request: house().answer(request), req, os.environ)
 
 
 def _planned(run: Run) -> None:  # by its event, by the sweep, or since its turn has come; also one that gave way

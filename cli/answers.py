@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import table
-from shared.console.verdict import TONES
+from shared.console.run_words import TONES
 from shared.model.plan import Plan
 from shared.model.runs import OUTCOMES, TO_SEND, Run, RunState
 from shared.sending.stops import SendingStop, holding

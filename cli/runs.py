@@ -60,8 +60,9 @@ def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] =
         return
     budget = house.budget()
     yield f"quota     {budget.used:,} of {budget.limit:,} calls in 24 hours are made, {budget.left():,} left"
-    for status, done_at in house.status.to_send(budget):
+    for status in house.status.to_send():
         run_id, is_stopped = status.run.run_id, holding(stops, status.run.source)
+        done_at = status.done_at(budget, house.clock.now())
         when = "waits until sending is resumed" if is_stopped else f"done by {done_at:%Y-%m-%d %H:%M} UTC"
         if status.plan is None:
             yield f"{run_id}  its plan does not read: rollcall show {run_id}"

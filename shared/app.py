@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from shared.alerting.raise_alerts import AlertStore, Channel, Raised
-    from shared.alerting.watching import Watcher
     from shared.collecting.collect_logs import Collected, Collector
     from shared.collecting.retention import Retention
     from shared.console.console import Console
+    from shared.console.exchange import Request, Response
     from shared.console.report import Reporter
     from shared.graph.client import GraphClient
     from shared.graph.job import GraphJob
@@ -155,9 +155,9 @@ class House:
 
     def raise_alerts(self) -> Raised:
         """Look at everything, and tell people what they should know."""
+        from shared.alerting.findings import watch
         from shared.alerting.raise_alerts import raise_alerts
         from shared.alerting.rules import findings
-        from shared.alerting.watching import watch
 
         with self.step():
             self.damages.look_again()
@@ -190,11 +190,27 @@ class House:
 
     def health(self) -> dict[str, object]:
         """Whether the app can work: its sources read, their endpoints are trusted, its storage answers."""
-        from shared.functions.health import Checkup, health
+        from shared.functions.http_requests import health
 
-        drops, damages = self.storage.drops, self.damages.found
-        left_out = self.settings.left_out
-        return health(Checkup(self.sources, self.state, self.ledger, drops, self.alerts, self.stops, damages, left_out))
+        return health(
+            sources=self.sources,
+            state=self.state,
+            ledger=self.ledger,
+            drops=self.storage.drops,
+            alerts=self.alerts,
+            stops=self.stops,
+            damages=self.damages.found,
+            settings=self.settings.left_out,
+        )
+
+    def answer(self, request: Request) -> Response:
+        """A page of the console. Damage that it has found is kept."""
+        from shared.console.console import answer
+
+        try:
+            return answer(self.console, request)
+        finally:
+            self.damages.keep()
 
     @property
     def repairs(self) -> Repairs:
@@ -277,15 +293,9 @@ class House:
         )  # fmt: skip
 
     @room
-    def watcher(self) -> Watcher:
-        from shared.alerting.watching import Watcher
-
-        return Watcher(
-            reads=self._status(self.job.read),
-            unrecognised=self.checkpoints.unrecognised,
-            source_faults=self.sources.faults,
-            setting_faults=self.settings.left_out,
-        )
+    def watcher(self) -> StatusReads:
+        """For alerts."""
+        return self._status(self.job.read)
 
     @room
     def alerts(self) -> AlertTable:
@@ -330,9 +340,12 @@ class House:
             ledger=self.ledger,
             artefacts=self.files,
             sources=self.sources.sources,
+            source_faults=self.sources.faults,
+            setting_faults=self.settings.left_out,
             endpoints=self.endpoints.all,
             job=job,
             checkpoint=self.checkpoints.get,
+            unrecognised=self.checkpoints.unrecognised,
             budget=self.budget,
             now=self.clock.now,
             stops=self.stops,
@@ -346,7 +359,7 @@ class House:
         from shared.console.rendering import Pages
         from shared.console.report import Reporter
 
-        return Reporter(self.status, self.files, Pages(), self.settings.console_url)
+        return Reporter(self.status, Pages(), self.settings.console_url)
 
     @room
     def console(self) -> Console:
@@ -355,11 +368,11 @@ class House:
         from shared.stores.console_secrets import door
         from shared.stores.log_reads import LogReads
 
-        now, reads, pages = self.clock.now, self.status, self.reporter.pages
+        reads, pages = self.status, self.reporter.pages
         book = LogReads(self.log, self.outcomes, self.endpoints.all)
-        memory = Memory(self.ledger, self.files, self.people.open, book.evidence, book.person)
-        entry = door(self.settings, self.storage.state, now, self.damages)
-        return Console(entry, pages, reads, memory, self.files, self.alerts, book, now, self.endpoints.today)
+        memory = Memory(reads, self.people.open, book.evidence, book.person)
+        entry = door(self.settings, self.storage.state, self.clock.now, self.damages)
+        return Console(entry, pages, reads, memory, self.alerts, book, self.endpoints.today)
 
 
 def new_id() -> str:

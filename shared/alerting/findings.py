@@ -1,96 +1,28 @@
-"""What the rules see and what they find. Values only. Pure."""
+"""What the rules look at, and what they find. Enters: the reads of a status. Leaves: a Watch, for the rules."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
-from shared.collecting.checkpoint import Gap, LogFault
 from shared.model.errors import Damage
-from shared.model.job import SynchronizationJob
-from shared.model.runs import Run
+from shared.model.runs import FINISHED, TO_SEND, RunState
 from shared.sending.quota import Budget
 from shared.sending.stops import SendingStop
-from shared.sources.source import Alerts
+from shared.sources.source import Source
+from shared.status.reads import RunStatus, SourceStatus, StatusReads
+
+NEWEST = 10  # runs of a source that are looked at; those that are not over always are
 
 
 class Severity(StrEnum):
-    """How soon a person should look."""
+    """How soon a person should look. The worst stands first."""
 
     CRITICAL = "critical"  # people are not provisioned, or were harmed
     WARNING = "warning"  # look today
     INFO = "info"
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A job that cannot be read: since when, as far as this process knows, and why not."""
-
-    since: datetime
-    fault: str
-
-
-class Unrecognised(Protocol):
-    """Log entries of a shape that this version does not know."""
-
-    @property
-    def shape(self) -> str:
-        """Action, status and steps; no values."""
-
-    @property
-    def entries(self) -> int:
-        """How many there were."""
-
-    @property
-    def last_at(self) -> datetime:
-        """When the last ones were read."""
-
-
-@dataclass(frozen=True)
-class RunWatch:
-    """A run with what the rules need beside it."""
-
-    run: Run
-    unresolved_managers: int = 0
-    disables: int = 0
-    known: int = 0
-    calls_needed: int = 0
-    taken_at: datetime | None = None  # when Entra last took a call of it
-
-
-@dataclass(frozen=True)
-class SourceWatch:
-    """One source as the rules see it."""
-
-    source: str
-    limits: Alerts
-    runs: tuple[RunWatch, ...]  # newest last
-    job: SynchronizationJob | None  # None: it could not be read, or there is no endpoint yet
-    checkpoint: datetime | None
-    unrecognised: tuple[Unrecognised, ...] = ()  # of the job's log
-    job_unread: Unread | None = None
-    log_fault: LogFault | None = None  # of the last reading of the job's log; None where it did not fail
-    log_gaps: tuple[Gap, ...] = ()  # what of it could not be read
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Everything, at one moment."""
-
-    sources: tuple[SourceWatch, ...]
-    budget: Budget
-    now: datetime
-    stops: tuple[SendingStop, ...] = ()  # of sending, that hold
-    source_faults: tuple[str, ...] = ()  # of source files that do not read
-    damages: tuple[Damage, ...] = ()  # of what is stored
-    strays: tuple[RunWatch, ...] = ()  # rejected runs of drops for which there is no source, newest last
-    setting_faults: tuple[str, ...] = ()  # of settings that the app does without; each begins with the name
-
-    def could_not_see(self, source: str) -> bool:
-        """Whether a source was not looked at, since a source file does not read: it may be that one."""
-        return bool(source and self.source_faults) and source not in {each.source for each in self.sources}
 
 
 @dataclass(frozen=True)
@@ -105,3 +37,38 @@ class Finding:
     text: str
     remedy: str
     run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Everything, at one moment."""
+
+    sources: Sequence[SourceStatus]
+    budget: Budget
+    now: datetime
+    stops: Sequence[SendingStop] = ()  # of sending, that hold
+    source_faults: Sequence[str] = ()  # of source files that do not read
+    damages: Sequence[Damage] = ()  # of what is stored
+    strays: Sequence[RunStatus] = ()  # rejected runs of drops for which there is no source, newest last
+    setting_faults: Sequence[str] = ()  # of settings that the app does without; each begins with the name
+
+    def could_not_see(self, source: str) -> bool:
+        """Whether a source was not looked at, since a source file does not read: it may be that one."""
+        return bool(source and self.source_faults) and source not in {each.name for each in self.sources}
+
+
+def watch(reads: StatusReads) -> Watch:
+    """Everything, at this moment. What was found damaged on the way is part of it."""
+    endpoints, known = reads.endpoints(), reads.sources()
+    sources = [reads.source(source, endpoints.get(name), _runs(reads, source)) for name, source in known.items()]
+    stops, faults = reads.stops.all(), reads.source_faults()
+    rejected = reads.ledger.runs(states=[RunState.REJECTED])
+    strays = [RunStatus(run) for run in rejected if run.drop.folder not in known]
+    budget, now = reads.budget(), reads.now()
+    return Watch(sources, budget, now, stops, faults, reads.damages(), strays, reads.setting_faults)
+
+
+def _runs(reads: StatusReads, source: Source) -> list[RunStatus]:
+    runs = reads.ledger.runs(source.source)
+    looked_at = [run for run in runs[:-NEWEST] if run.state not in FINISHED] + runs[-NEWEST:]
+    return [reads.run(run, sent=TO_SEND) for run in looked_at]

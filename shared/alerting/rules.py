@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.alerting.findings import Finding, RunWatch, Severity, SourceWatch, Watch
+from shared.alerting.findings import Finding, Severity, Watch
 from shared.model.errors import Damage
 from shared.model.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.planning.gates import exceeds
-from shared.sending.quota import finished_at
 from shared.settings import can_do_without, named_in
 from shared.status.job_words import quarantine_words
+from shared.status.reads import RECENT, RunStatus, SourceStatus
 
-Rule = Callable[[Watch, SourceWatch], Iterator[Finding]]
-RECENT = timedelta(days=7)  # a run is worth an alert for so long
+Rule = Callable[[Watch, SourceStatus], Iterator[Finding]]
 NOT_TAKEN_FOR = timedelta(hours=1)
 SETTING = "setting"  # the name of the rule about settings
 MOST_DAMAGES = 5  # of one place and source that are an alert each
@@ -40,7 +39,7 @@ def findings(watch: Watch) -> list[Finding]:
     ]
 
 
-def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def run_stopped(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """A run is held, blocked or rejected."""
     told = {
         RunState.HELD: (Severity.WARNING, "is held", "look at it, then approve or cancel it"),
@@ -51,10 +50,10 @@ def run_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         if each.run.state in told:
             severity, title, remedy = told[each.run.state]
             text = "; ".join(each.run.reasons) or "no reason was given"
-            yield _of_run(each, f"run-{each.run.state}", severity, f"A drop of {source.source} {title}", text, remedy)
+            yield _of_run(each, f"run-{each.run.state}", severity, f"A drop of {source.name} {title}", text, remedy)
 
 
-def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def failures(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """More people failed than the source permits, also while others are awaited; the most frequent causes are named."""
     awaiting = [each for each in source.runs if each.run.state in AWAITING_OUTCOMES]
     for each in [*_answered(watch, source), *awaiting]:
@@ -63,34 +62,34 @@ def failures(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
             named = ", ".join(f"{code or 'no code'} ({count})" for code, count in each.run.causes[:3])
             text = f"{figures.failed} of {figures.sent} people failed" + (f": {named}" if named else "")
             yield _of_run(
-                each, "failures", Severity.CRITICAL, f"People of {source.source} failed", text,
+                each, "failures", Severity.CRITICAL, f"People of {source.name} failed", text,
                 "outcome.csv says why, person by person; they are sent again with the next drop",
             )  # fmt: skip
 
 
-def everything_skipped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def everything_skipped(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """Entra skipped everybody."""
     for each in _last_answered(watch, source):
         figures = each.run.figures
         if figures.sent > 0 and figures.skipped == figures.sent:
             yield _of_run(
-                each, "all-skipped", Severity.CRITICAL, f"Entra skipped everybody of {source.source}",
+                each, "all-skipped", Severity.CRITICAL, f"Entra skipped everybody of {source.name}",
                 f"all {figures.sent} people were skipped", "look at the scoping filter of the provisioning app",
             )  # fmt: skip
 
 
-def unanswered(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def unanswered(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """People whom Entra's log has said nothing of; the usual reason is looked at first."""
     for each in _last_answered(watch, source):
         if each.run.figures.unknown:
             text = f"{each.run.figures.unknown} people have no answer in Entra's log. {_usual_reason(source)}"
             yield _of_run(
-                each, "unknown", Severity.WARNING, f"People of {source.source} have no answer", text,
+                each, "unknown", Severity.WARNING, f"People of {source.name} have no answer", text,
                 "see that the provisioning job runs; the next drop sends these people again",
             )  # fmt: skip
 
 
-def unanswered_twice(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def unanswered_twice(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """People whom two runs in a row sent, and of whom the log says nothing. They are not sent again."""
     for each in _last_answered(watch, source):
         if each.run.figures.unanswered:
@@ -99,34 +98,34 @@ def unanswered_twice(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
                 f"Rollcall sends them again only when they change. {_usual_reason(source)}"
             )
             yield _of_run(
-                each, "no-answer-twice", Severity.CRITICAL, f"People of {source.source} had no answer twice", text,
+                each, "no-answer-twice", Severity.CRITICAL, f"People of {source.name} had no answer twice", text,
                 f"find out why the log is silent, then: rollcall resend {each.run.run_id} --unanswered",
             )  # fmt: skip
 
 
-def held_by_entra(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def held_by_entra(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """Accidental-deletion prevention holds changes back: the accounts are still enabled."""
     for each in _answered(watch, source):
         if each.run.figures.held_by_entra and each.run.released_at is None:
             yield _of_run(
-                each, "held-by-entra", Severity.CRITICAL, f"Entra holds back changes of {source.source}",
+                each, "held-by-entra", Severity.CRITICAL, f"Entra holds back changes of {source.name}",
                 f"the accounts of {each.run.figures.held_by_entra} people were not disabled",
                 "allow or reject the changes in the portal (Provisioning, Overview); Entra carries out what is allowed",
             )  # fmt: skip
 
 
-def deleted(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def deleted(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """Entra deleted accounts. Rollcall never asks for that."""
     for each in _answered(watch, source):
         if each.run.figures.deleted:
             yield _of_run(
-                each, "deleted", Severity.CRITICAL, f"Entra deleted accounts of {source.source}",
+                each, "deleted", Severity.CRITICAL, f"Entra deleted accounts of {source.name}",
                 f"{each.run.figures.deleted} people have no account any more",
                 "restore them within 30 days, and switch off Delete under Target Object Actions of the mapping",
             )  # fmt: skip
 
 
-def unrecognised(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def unrecognised(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """The log holds actions or statuses that this version does not know. No outcome comes from those."""
     found = [each for each in source.unrecognised if watch.now - each.last_at < RECENT]
     if found:
@@ -138,46 +137,44 @@ def unrecognised(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def rejected_records(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def rejected_records(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """More records were rejected than the source permits."""
     for each in _last_planned(watch, source):
         figures = each.run.figures
         if source.limits.rejected is not None and exceeds(figures.rejected, source.limits.rejected, figures.records, 0):
             yield _of_run(
-                each, "rejected-records", Severity.WARNING, f"Records of {source.source} were rejected",
+                each, "rejected-records", Severity.WARNING, f"Records of {source.name} were rejected",
                 f"{figures.rejected} of {figures.records} records could not be sent",
                 "give rejected.csv to HR: each line says what to correct",
             )  # fmt: skip
 
 
-def disable_spike(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def disable_spike(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """More accounts were disabled than usual, with or without an approval."""
     for each in _last_planned(watch, source):
         limit = source.limits.disabled
         if each.run.state is RunState.HELD:
             continue  # nothing happens before somebody approves it, and that one is told already
-        if limit is not None and each.known and exceeds(each.disables, limit, each.known, 5):
+        if limit is not None and each.plan and each.plan.known and exceeds(each.disables, limit, each.plan.known, 5):
             yield _of_run(
-                each, "disable-spike", Severity.WARNING, f"Many accounts of {source.source} are disabled",
-                f"{each.disables} of {each.known} people", "ask HR whether that is meant",
+                each, "disable-spike", Severity.WARNING, f"Many accounts of {source.name} are disabled",
+                f"{each.disables} of {each.plan.known} people", "ask HR whether that is meant",
             )  # fmt: skip
 
 
-def unresolved_managers(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def unresolved_managers(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """Managers are named who are nowhere."""
     for each in _last_planned(watch, source):
-        if (
-            source.limits.unresolved_managers is not None
-            and each.unresolved_managers > source.limits.unresolved_managers
-        ):
+        unresolved, limit = len(each.plan.unresolved_managers) if each.plan else 0, source.limits.unresolved_managers
+        if limit is not None and unresolved > limit:
             yield _of_run(
-                each, "managers", Severity.INFO, f"Managers of {source.source} are nowhere",
-                f"{each.unresolved_managers} keys are named as managers that are neither in the file nor known",
+                each, "managers", Severity.INFO, f"Managers of {source.name} are nowhere",
+                f"{unresolved} keys are named as managers that are neither in the file nor known",
                 "see whether the managers come with another feed: Entra resolves them within one app only",
             )  # fmt: skip
 
 
-def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def too_late(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """A run will not be finished by the time of day the source states."""
     if source.limits.finish_by is None:
         return
@@ -185,40 +182,40 @@ def too_late(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         if each.run.state not in TO_SEND:
             continue
         due = _due(each.run.received_at, source.limits.finish_by, source.limits.zone)
-        done = finished_at(each.calls_needed, watch.budget, max(watch.now, each.run.not_before or watch.now))
+        done = each.done_at(watch.budget, watch.now)
         if done > due:
             yield _of_run(
-                each, "late", Severity.WARNING, f"A drop of {source.source} will be late",
+                each, "late", Severity.WARNING, f"A drop of {source.name} will be late",
                 f"it will be sent by {done:%Y-%m-%d %H:%M} UTC; it was wanted by {due:%Y-%m-%d %H:%M} UTC",
                 "raise DAILY_CALLS if the licence gives more, or send fewer sources at once",
             )  # fmt: skip
 
 
-def sending_fails(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def sending_fails(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """Entra has taken no call of a run for an hour, though calls are made."""
     for each in source.runs:
         run = each.run
         since = max((at for at in (run.sending_at, each.taken_at) if at), default=None)
         if run.state is RunState.SENDING and run.attempts and since and watch.now - since > NOT_TAKEN_FOR:
             yield _of_run(
-                each, "sending-fails", Severity.CRITICAL, f"A drop of {source.source} is not taken by Entra",
+                each, "sending-fails", Severity.CRITICAL, f"A drop of {source.name} is not taken by Entra",
                 f"Entra has taken no call since {since:%Y-%m-%d %H:%M} UTC. {'; '.join(run.reasons)}",
                 "nothing is lost, and calls are made again; see Microsoft's service health, and the network of the app",
             )  # fmt: skip
 
 
-def silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def silence(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """HR has dropped nothing for too long."""
     hours = source.limits.silence_hours
     last = max((each.run.received_at for each in source.runs if not each.run.again_of), default=None)
     if hours is not None and last is not None and watch.now - last > timedelta(hours=hours):
         yield _of_source(
-            source, "silence", Severity.CRITICAL, f"No drop of {source.source}",
+            source, "silence", Severity.CRITICAL, f"No drop of {source.name}",
             f"the last drop came on {last:%Y-%m-%d %H:%M} UTC", "ask whether HR's export runs",
         )  # fmt: skip
 
 
-def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def log_silence(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """People were sent, and the log says nothing at all."""
     hours = source.limits.log_silence_hours
     for each in source.runs:
@@ -229,13 +226,13 @@ def log_silence(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
         heard = sum(run.figures.outcomes.values()) - told_by_us
         if heard <= 0 and watch.now - run.sent_at > timedelta(hours=hours):
             yield _of_run(
-                each, "log-silence", Severity.WARNING, f"Entra's log is silent about {source.source}",
+                each, "log-silence", Severity.WARNING, f"Entra's log is silent about {source.name}",
                 f"nothing since {run.sent_at:%Y-%m-%d %H:%M} UTC. {_usual_reason(source)}",
                 "see that the provisioning job runs",
             )  # fmt: skip
 
 
-def checkpoint_stands_still(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def checkpoint_stands_still(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """The log has not been read for too long."""
     minutes = source.limits.checkpoint_minutes
     sending = (each.run.sending_at for each in source.runs if each.run.state in AWAITING_OUTCOMES)
@@ -250,44 +247,43 @@ def checkpoint_stands_still(watch: Watch, source: SourceWatch) -> Iterator[Findi
         if fault is not None and fault.status == 403:
             remedy = "grant the app's identity ProvisioningLog.Read.All"
         yield _of_source(
-            source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.source} is not read", text, remedy
+            source, "checkpoint", Severity.CRITICAL, f"Entra's log of {source.name} is not read", text, remedy
         )
 
 
-def log_gap(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def log_gap(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """A part of the log could not be read, and cannot be read any more."""
-    found = [each for each in source.log_gaps if watch.now - each.found_at < RECENT]
-    if found:
-        spans = ", ".join(f"{each.since:%Y-%m-%d %H:%M} to {each.until:%Y-%m-%d %H:%M} UTC" for each in found)
+    spans = [f"{each.since:%Y-%m-%d %H:%M} to {each.until:%Y-%m-%d %H:%M} UTC" for each in source.log_gaps]
+    if spans:
         yield _of_source(
-            source, "log-gap", Severity.WARNING, f"Days of Entra's log of {source.source} are missing",
-            f"entries of these times were not read, and Graph does not give them any more: {spans}",
+            source, "log-gap", Severity.WARNING, f"Days of Entra's log of {source.name} are missing",
+            f"entries of these times were not read, and Graph does not give them any more: {', '.join(spans)}",
             "for each run that was sent then and has people without an answer: rollcall resend RUN --unanswered",
         )  # fmt: skip
 
 
-def job_stopped(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def job_stopped(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """The provisioning job is paused, or in quarantine."""
     job = source.job
     if job is None:
         return
     if job.quarantine:
         meaning, remedy = quarantine_words(job.quarantine)
-        title = f"The job of {source.source} is in quarantine"
+        title = f"The job of {source.name} is in quarantine"
         yield _of_source(source, "quarantine", Severity.CRITICAL, title, meaning, remedy)
     elif job.schedule not in ("Active", ""):
         yield _of_source(
-            source, "paused", Severity.WARNING, f"The job of {source.source} does not run",
+            source, "paused", Severity.WARNING, f"The job of {source.name} does not run",
             f"its schedule is {job.schedule}; what is uploaded waits", "start provisioning",
         )  # fmt: skip
 
 
-def job_unreadable(watch: Watch, source: SourceWatch) -> Iterator[Finding]:
+def job_unreadable(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
     """The provisioning job cannot be read, and not for a moment only: its quarantine would not be seen."""
     unread = source.job_unread
     if unread is not None and watch.now - unread.since >= UNREAD_FOR:
         yield _of_source(
-            source, "job-unreadable", Severity.WARNING, f"The job of {source.source} cannot be read", unread.fault,
+            source, "job-unreadable", Severity.WARNING, f"The job of {source.name} cannot be read", unread.fault,
             "remove the cause that the text names. Sending goes on; whether the job runs is not known",
         )  # fmt: skip
 
@@ -413,7 +409,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _current(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+def _current(watch: Watch, source: SourceStatus) -> Iterator[RunStatus]:
     """The runs a person can still do something about: of the rejected ones only the newest drop."""
     for each in source.runs:
         is_newest = each is source.runs[-1]
@@ -421,12 +417,12 @@ def _current(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
             yield each
 
 
-def _last_answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+def _last_answered(watch: Watch, source: SourceStatus) -> Iterator[RunStatus]:
     answered = [each for each in source.runs if each.run.state is RunState.SETTLED and each.run.figures.sent]
     return (each for each in answered[-1:] if watch.now - each.run.changed_at < RECENT)
 
 
-def _answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+def _answered(watch: Watch, source: SourceStatus) -> Iterator[RunStatus]:
     """The last run that was settled, and those that ended lately or were corrected since they were settled."""
     last = list(_last_answered(watch, source))
     yield from last
@@ -438,7 +434,7 @@ def _answered(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
             yield each
 
 
-def _last_planned(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
+def _last_planned(watch: Watch, source: SourceStatus) -> Iterator[RunStatus]:
     ended = ENDED_ON_THE_WAY
     planned = [
         each for each in source.runs if each.run.planned_at and not each.run.resend and each.run.state not in ended
@@ -446,7 +442,7 @@ def _last_planned(watch: Watch, source: SourceWatch) -> Iterator[RunWatch]:
     return (each for each in planned[-1:] if watch.now - each.run.changed_at < RECENT)
 
 
-def _usual_reason(source: SourceWatch) -> str:
+def _usual_reason(source: SourceStatus) -> str:
     job = source.job
     if job is None:
         return "The state of the job could not be read."
@@ -465,10 +461,10 @@ def _due(received: datetime, clock: str, zone: str) -> datetime:
     return due if due > local else due + timedelta(days=1)
 
 
-def _of_run(each: RunWatch, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
+def _of_run(each: RunStatus, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
     run = each.run
     return Finding(f"{rule}|{run.source}|{run.run_id}", severity, rule, run.source, title, text, remedy, run.run_id)
 
 
-def _of_source(source: SourceWatch, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
-    return Finding(f"{rule}|{source.source}", severity, rule, source.source, title, text, remedy)
+def _of_source(source: SourceStatus, rule: str, severity: Severity, title: str, text: str, remedy: str) -> Finding:
+    return Finding(f"{rule}|{source.name}", severity, rule, source.name, title, text, remedy)

@@ -95,6 +95,17 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Unrecognised:
+    """Entries of a shape that this version does not know: how many, since when, and until when."""
+
+    job_id: str
+    shape: str  # action, status and steps; no values
+    entries: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
 class LogFault:
     """Why the last reading of a log failed."""
 

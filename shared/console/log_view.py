@@ -35,7 +35,6 @@ class EntryView:
 
     entry: LogEntry
     code: str
-    reason: str
     advice: Advice | None
     steps: tuple[Step, ...]
     changes: tuple[tuple[str, str, str], ...]  # attribute, before, after
@@ -126,7 +125,7 @@ def entry_view(entry: LogEntry) -> EntryView:
         (_text(item, "displayName"), _text(item, "oldValue"), _text(item, "newValue"))
         for item in _items(entry.raw, "modifiedProperties")
     )
-    return EntryView(entry, code, entry.reason, advice_for(code) if code else None, steps, changes)
+    return EntryView(entry, code, advice_for(code) if code else None, steps, changes)
 
 
 def _step(raw: Mapping[str, Any]) -> Step:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.collecting.entries import LogEntry
@@ -13,11 +12,11 @@ from shared.collecting.outcomes import Evidence
 from shared.console.log_view import EntryView, entry_view
 from shared.known_people.people import KnownPerson, People
 from shared.model.errors import Damaged
-from shared.model.plan import Plan
-from shared.model.runs import Artefacts, Ledger, Run
+from shared.model.runs import Run
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.run_folder.folder import RunFolder
 from shared.run_folder.people_csv import PlannedPerson
+from shared.status.reads import StatusReads
 
 RUNS_LOOKED_AT = 25
 
@@ -27,20 +26,20 @@ class Version:
     """What one run planned for the person, and what came of it."""
 
     run: Run
-    action: str
-    line: int
-    chunk: int
-    sent: tuple[tuple[str, str], ...]  # attribute and value, flat
-    outcome: str
-    code: str
-    reason: str
-    at: datetime | None
+    person: PlannedPerson | None = None  # None where it cannot be said
+    evidence: Evidence | None = None
+    sent: tuple[tuple[str, str], ...] = ()  # attribute and value, flat
     damage: str = ""  # why it cannot be said what was planned
+
+    @property
+    def outcome(self) -> str:
+        """What came of it; "" while nothing is known."""
+        return self.evidence.outcome if self.evidence else "" if self.person and self.person.chunk else "unchanged"
 
     @property
     def was_sent(self) -> bool:
         """Whether the run has begun to send."""
-        return bool(self.chunk and self.run.sending_at)
+        return bool(self.person and self.person.chunk and self.run.sending_at)
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,7 @@ class PersonView:
 class Memory:
     """Where a person is looked up."""
 
-    ledger: Ledger
-    artefacts: Artefacts
+    reads: StatusReads
     people: Callable[[str], AbstractContextManager[People]]
     evidence: Callable[[Run, str], Evidence | None]  # by run and key
     entries: Callable[[str, str], Iterable[LogEntry]]  # by source and key
@@ -75,7 +73,7 @@ class Memory:
 
 def person_view(memory: Memory, source: str, key: str, before: str = "") -> PersonView:
     """The person in the newest runs of the source, or in those before a run."""
-    runs = [run for run in reversed(memory.ledger.runs(source)) if run.planned_at]
+    runs = [run for run in reversed(memory.reads.ledger.runs(source)) if run.planned_at]
     if before:
         ids = [run.run_id for run in runs]
         runs = runs[ids.index(before) + 1 :] if before in ids else []
@@ -86,36 +84,22 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
     entries = sorted(memory.entries(source, key), key=lambda entry: entry.at, reverse=True)
     older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
     was_sent = known is not None or any(version.was_sent for version in versions)
-    under_way = run_under_way(memory.ledger, memory.artefacts, source, key)
+    under_way = run_under_way(memory.reads.ledger, memory.reads.artefacts, source, key)
     following = expected(known, under_way) if was_sent or under_way else None
     return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older, following)
 
 
-def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
+def _version(memory: Memory, run: Run, key: str) -> Iterator[Version]:
+    folder = RunFolder(memory.reads.artefacts, run)
+    version = Version(run)
     try:
-        found = RunFolder(memory.artefacts, run).planned(key)
+        if found := folder.planned(key):
+            plan, person = found
+            version = Version(run, person, memory.evidence(run, key))
+            user = folder.user(plan, person) if person.chunk else None  # from the very bytes that were planned
+            yield replace(version, sent=tuple(_flat(user or {})))
     except Damaged as error:
-        yield Version(run, "", 0, 0, (), "", "", "", None, str(error))
-        return
-    if found is None:
-        return
-    plan, person = found
-    evidence = memory.evidence(run, key)
-    outcome = evidence.outcome if evidence else "" if person.chunk else "unchanged"
-    user, damage = _sent(RunFolder(memory.artefacts, run), plan, person) if person.chunk else ({}, "")
-    told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
-    yield Version(
-        run, person.action, person.line, person.chunk, tuple(_flat(user)), outcome, *told,
-        evidence.at if evidence else None, damage,
-    )  # fmt: skip
-
-
-def _sent(folder: RunFolder, plan: Plan, person: PlannedPerson) -> tuple[Any, str]:
-    """The SCIM user, from the very bytes that were planned; and why it cannot be said."""
-    try:
-        return folder.user(plan, person) or {}, ""
-    except Damaged as error:
-        return {}, str(error)
+        yield replace(version, damage=str(error))
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:

@@ -5,6 +5,7 @@ The templates and the files of a page (`static/`) are part of the package; `Page
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.console.run_words import TONES, verdict
+from shared.model.plan import Lane
+from shared.sending.stops import holding
 from shared.status.job_words import quarantine_words
 
 _HERE = Path(__file__).parent
@@ -35,18 +39,24 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters |= {
-            "number": number,
+            "number": "{:,}".format,
             "moment": moment,
-            "clock": clock,
-            "exact": exact,
+            "clock": _in_utc("%H:%M:%S"),
+            "exact": _in_utc("%Y-%m-%d %H:%M:%S"),
             "sentence": sentence,
-            "iso": iso,
+            "iso": _in_utc("%Y-%m-%dT%H:%M:%S+00:00"),  # for machines
             "span": span,
             "percent": percent,
         }
-        environment.globals["stylesheet"] = self.stylesheet
-        environment.globals["ago"] = ago
-        environment.globals["quarantine_words"] = quarantine_words
+        environment.globals |= {
+            "stylesheet": self.stylesheet,
+            "ago": ago,
+            "quarantine_words": quarantine_words,
+            "tones": TONES,
+            "verdict": verdict,
+            "holding": holding,
+            "LEAVERS": Lane.LEAVERS,
+        }
         object.__setattr__(self, "environment", environment)
 
     def page(self, template: str, **values: Any) -> bytes:
@@ -62,34 +72,17 @@ class Pages:
         return self.file("style.css").decode()
 
 
-def number(value: int) -> str:
-    """1,234"""
-    return f"{value:,}"
+def _in_utc(pattern: str) -> Callable[[datetime], str]:
+    """How a time is shown."""
+    return lambda at: at.astimezone(UTC).strftime(pattern)
 
 
-def moment(at: datetime) -> str:
-    """2026-11-02 06:00 UTC"""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def clock(at: datetime) -> str:
-    """06:00:07"""
-    return f"{at.astimezone(UTC):%H:%M:%S}"
-
-
-def exact(at: datetime) -> str:
-    """2026-11-02 06:00:07"""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+moment = _in_utc("%Y-%m-%d %H:%M UTC")
 
 
 def sentence(text: str) -> str:
     """The text with a capital in front."""
     return text[:1].upper() + text[1:]
-
-
-def iso(at: datetime) -> str:
-    """For machines."""
-    return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def span(length: timedelta) -> str:
@@ -109,11 +102,8 @@ def ago(at: datetime, now: datetime) -> str:
     """5 min ago; in 5 min."""
     if at > now:
         return f"in {span(at - now)}"
-    return "just now" if now - at < timedelta(seconds=5) else f"{span(now - at).split(' ', 2)[0]} {_unit(now - at)} ago"
-
-
-def _unit(length: timedelta) -> str:
-    return span(length).split(" ")[1]
+    largest = " ".join(span(now - at).split(" ")[:2])
+    return "just now" if now - at < timedelta(seconds=5) else f"{largest} ago"
 
 
 def percent(part: int, of: int) -> str:

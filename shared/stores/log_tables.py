@@ -19,14 +19,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from shared.collecting.checkpoint import Checkpoints, Gap, LogFault, Progress, Stretch
+from shared.collecting.checkpoint import Checkpoints, Gap, LogFault, Progress, Stretch, Unrecognised
 from shared.collecting.entries import LogEntry, LogLine, LogStore, read_entry
 from shared.collecting.outcomes import TROUBLES, verdict_of
 from shared.model.errors import Changed, Damaged, Missing, Present
@@ -260,17 +259,6 @@ _LOG, _READING, _ECHO, _UNRECOGNISED, _GAP = "log", "reading", "echo", "unrecogn
 
 _STRETCHES = msgspec.json.Decoder(tuple[Stretch, ...])
 _STRETCHES_ENCODER = msgspec.json.Encoder()
-
-
-@dataclass(frozen=True)
-class Unrecognised:
-    """Entries of a shape that this version does not know: how many, since when, and until when."""
-
-    job_id: str
-    shape: str
-    entries: int
-    first_at: datetime
-    last_at: datetime
 
 
 class CheckpointTable(Checkpoints):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from shared.functions.log_safety import quieten
+from shared.functions.invocations import quieten
 from shared.settings import Settings
 from shared.stores.memory import MemoryContainer
 from tests.support.log_net import LogNet, below_every_logger, of_file, of_settings

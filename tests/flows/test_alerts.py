@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from shared.alerting.watching import watch
+from shared.alerting.findings import watch
 from shared.model.runs import RunState
 from shared.planning.decide import cancel
 from tests.support.desk import Desk, Row, people
@@ -179,7 +179,7 @@ def test_what_stands_in_a_hostile_file_is_only_text_wherever_it_is_told(made: tu
 def calls_needed(desk: Desk) -> int:
     """What the rules see of the newest run."""
     (source,) = watch(desk.rollcall.house.watcher).sources
-    return source.runs[-1].calls_needed
+    return source.runs[-1].calls_left
 
 
 def test_the_calls_that_a_run_needs_are_those_without_a_final_answer(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.alerting.findings import watch
 from shared.console.console import LARGEST_DOWNLOAD
 from shared.console.exchange import Request
 from shared.console.people_view import RUNS_LOOKED_AT
@@ -19,7 +20,7 @@ from shared.status.job_words import quarantine_words
 from tests.browser.scene import HYPERLINK, SCRIPT, TOKEN, SceneDirectory, made_desk, settled, staff
 from tests.support.console import BASE, HOST, ORIGIN, Visitor, text, words
 from tests.support.desk import Desk, Row, as_csv, people
-from tests.support.graph import entry
+from tests.support.graph import entry, status
 
 
 @dataclass
@@ -105,6 +106,18 @@ def test_a_run_under_way_shows_how_far_it_is(scene: Scene) -> None:
     scene.desk.send()
     assert "Taken by Entra 120 of 120 people" in scene.page("")
     assert "120 people still wait for the log's answer" in scene.page(f"runs/{run.run_id}")
+
+
+def test_the_pages_count_the_calls_that_the_alerts_count(scene: Scene) -> None:
+    """A chunk that was refused as a whole goes in two halves, each of which is a call."""
+    run, graph = scene.desk.drop(people(150)), scene.desk.graph
+    graph.script.extend([status(400), graph.otherwise, graph.otherwise, status(429, Retry_After="7200")])
+    scene.desk.rollcall.house.send_runs()
+    (source,) = watch(scene.desk.rollcall.house.watcher).sources
+    calls = source.runs[-1].calls_left
+    assert calls > 0
+    for page in ("", "sources/employees", f"runs/{run.run_id}"):
+        assert f"{calls} calls to go" in scene.page(page), page
 
 
 @pytest.mark.parametrize("page", ["", "runs/{run}"])

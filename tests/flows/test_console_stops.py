@@ -57,6 +57,14 @@ def test_an_operator_resumes_and_the_banner_is_gone(scene: Scene) -> None:
     assert scene.desk.run(run).state is RunState.SENT
 
 
+@pytest.mark.parametrize("path", ["sources//resume", "sources//stop-sending", "runs//approve"])
+def test_an_address_without_a_name_is_not_taken_for_all_sources(scene: Scene, path: str) -> None:
+    scene.operator.post("stop-sending", reason="wrong file")
+    (before,) = held(scene)
+    assert scene.operator.post(path, reason="another").status == 404
+    assert held(scene) == (before,)
+
+
 def test_one_source_is_stopped_and_resumed_on_its_page(scene: Scene) -> None:
     response = scene.operator.post("sources/employees/stop-sending", reason="audit")
     assert (response.status, dict(response.headers)["Location"].endswith("/sources/employees")) == (303, True)

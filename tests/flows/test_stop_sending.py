@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.alerting.watching import watch
+from shared.alerting.findings import watch
 from shared.app import House
 from shared.model.errors import NotPossible, StorageError
 from shared.model.runs import Answer, Run, RunState

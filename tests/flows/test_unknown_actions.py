@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.alerting.findings import watch
 from shared.alerting.rules import findings
-from shared.alerting.watching import watch
 from shared.model.runs import Run, RunState
 from tests.flows.test_sending_emulator import Before
 

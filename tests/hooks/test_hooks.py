@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from scripts import package
-from shared.functions.health import without_settings
+from shared.functions.http_requests import without_settings
 from tests.infra.project import Project
 
 KEY = "a+secret/key=="

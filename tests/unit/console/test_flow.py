@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.console.flow import NARROWEST, WIDTH, levels
+from shared.console.run_words import NARROWEST, WIDTH, levels
 from shared.model.runs import DropVersion, Figures, Run, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

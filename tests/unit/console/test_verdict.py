@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.console.verdict import TONES, moments, verdict
+from shared.console.run_words import TONES, moments, verdict
 from shared.model.runs import Approval, DropVersion, Figures, Run, RunState, new_run
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

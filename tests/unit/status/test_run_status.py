@@ -57,20 +57,20 @@ def waiting(tmp_path: Path) -> Sending:
 
 
 def test_the_calls_of_earlier_runs_come_first(waiting: Sending) -> None:
-    house, now = waiting.rollcall.house, waiting.clock.now()
-    (first, first_done), (second, second_done) = house.status.to_send(house.budget())
+    house, now, budget = waiting.rollcall.house, waiting.clock.now(), waiting.rollcall.house.budget()
+    first, second = house.status.to_send()
     assert (first.calls_left, second.calls_left) == (3, 3)
-    assert first_done == first.done_at(house.budget(), now)
-    assert second_done - now > timedelta(hours=23) > second.done_at(house.budget(), now) - now
+    assert second.done_at(budget, now) - now > timedelta(hours=23) > first.done_at(budget, now) - now
+    assert house.status.run(second.run) == second
 
 
 def test_a_run_whose_plan_is_gone_needs_no_calls_that_are_known(waiting: Sending) -> None:
-    house, now = waiting.rollcall.house, waiting.clock.now()
-    (run, _), _ = house.status.to_send(house.budget())
-    house.storage.runs.delete(house.files.path(run.run, PLAN))
-    (lost, _), (other, done) = house.status.to_send(house.budget())
+    house = waiting.rollcall.house
+    first, _ = house.status.to_send()
+    house.storage.runs.delete(house.files.path(first.run, PLAN))
+    lost, other = house.status.to_send()
     assert (lost.plan, lost.calls_left) == (None, 0)
-    assert done == other.done_at(house.budget(), now)
+    assert (other.calls_before, other.calls_left) == (0, 3)
 
 
 def test_a_run_that_waits_is_not_done_before_it_may_go_on() -> None:

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.console.run_view import progress_of
 from shared.model.runs import Answer, DropVersion, Figures, Receipt, Run, RunState, new_run
-from shared.sending.quota import Budget
+from shared.status.reads import RunStatus
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
-BUDGET = Budget(2_000)
 
 
 def run(**figures: int) -> Run:
@@ -33,11 +31,11 @@ def run(**figures: int) -> Run:
     ],
 )
 def test_answered_are_those_who_were_sent_and_have_an_answer(figures: dict[str, int], answered: int) -> None:
-    assert progress_of(run(**figures), None, [], BUDGET, NOW).answered == answered
+    assert RunStatus(run(**figures)).answered == answered
 
 
 def test_taken_are_the_people_of_accepted_parts() -> None:
     parts = [(0, 50, Answer.ACCEPTED), (50, 75, Answer.STARTED), (75, 76, Answer.REFUSED), (76, 90, Answer.ACCEPTED)]
     receipts = [Receipt(1, start, stop, answer, NOW) for start, stop, answer in parts]
-    progress = progress_of(run(people=200, sent=100), None, receipts, BUDGET, NOW)
-    assert (progress.taken, progress.sent, progress.calls_left) == (64, 100, 0)
+    progress = RunStatus(run(people=200, sent=100), receipts=receipts)
+    assert (progress.taken, progress.taken_at, progress.calls_left) == (64, NOW, 0)
