@@ -1,8 +1,8 @@
-"""The composition root: the one place that chooses real things. `live(environ)` is the app.
+"""Builds the app from settings: the one place that chooses real things. `live(environ)` is the app.
 
-`assemble` puts the same house together over other things: twins, another clock.
-Nothing here decides anything; every decision is a story's. What only some triggers need is a room: it is loaded and
-built when it is first used, so a process that is started for a drop reads no templates and no certificates.
+`assemble` builds the same app over other things: in-memory stores, another clock. Nothing here decides anything.
+What loads HTTP and its certificates, or the pages and their templates, is imported and built when it is first used:
+each is about a fifteenth of a first call, and many calls need neither.
 """
 
 from __future__ import annotations
@@ -17,18 +17,33 @@ from functools import cached_property, partial
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from shared.alerting.findings import watch
+from shared.alerting.raise_alerts import AlertStore, Channel, Raised, raise_alerts
+from shared.alerting.rules import findings
+from shared.alerting.rules import settings as settings_findings
 from shared.clock import SystemClock
+from shared.collecting.checkpoint import Reach
+from shared.collecting.collect_logs import Collected, Collector, collect_logs
+from shared.collecting.retention import Retention, forget_old
 from shared.files.records import Drop
 from shared.graph.endpoints import Endpoints
 from shared.graph.tokens import OfApp, OfPerson, Tokens
-from shared.model.endpoint import TrustedHosts
+from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import RollcallError, SettingsError
+from shared.model.job import SynchronizationJob
 from shared.model.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import Run
+from shared.model.times import Clock
+from shared.planning.claims import LOOKED_AT, left_behind
+from shared.planning.receive_drop import Planner, plan_each, receive_drop, sweep
 from shared.sending.pacing import Pacer
 from shared.sending.quota import Budget, Quota
+from shared.sending.send_run import Sender
+from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings, environment_for_alerts
 from shared.sources.folder import SourceFolder
+from shared.status.reads import StatusReads
+from shared.stores.alert_table import AlertTable
 from shared.stores.container import RunFiles
 from shared.stores.damage_table import DamageTable
 from shared.stores.ledger import TableLedger
@@ -44,22 +59,11 @@ if TYPE_CHECKING:
     import httpx
     from azure.core.credentials import TokenCredential
 
-    from shared.alerting.raise_alerts import AlertStore, Channel, Raised
-    from shared.collecting.collect_logs import Collected, Collector
-    from shared.collecting.retention import Retention
     from shared.console.console import Console
     from shared.console.exchange import Request, Response
     from shared.console.report import Reporter
     from shared.graph.client import GraphClient
     from shared.graph.job import GraphJob
-    from shared.model.endpoint import Endpoint
-    from shared.model.job import SynchronizationJob
-    from shared.model.times import Clock
-    from shared.planning.receive_drop import Planner
-    from shared.sending.send_run import Sender
-    from shared.sending.send_runs import Sent
-    from shared.status.reads import StatusReads
-    from shared.stores.alert_table import AlertTable
     from shared.stores.state_repair import Repairs
 
 SENDING_LEASE = "sending.lease"
@@ -67,20 +71,20 @@ SENDING_LEASE = "sending.lease"
 Built = TypeVar("Built")
 
 
-def room(build: Callable[[House], Built]) -> cached_property[Built]:
-    """A part of the house, built when it is first used. Two who need it at once get the same: it may hold a pace."""
+def lazy(build: Callable[[House], Built]) -> cached_property[Built]:
+    """A part of the app, built when it is first used. Two who need it at once get the same: it may hold a pace."""
 
     def once(house: House) -> Built:
         with house.building:
-            rooms = vars(house)
-            if build.__name__ not in rooms:
-                rooms[build.__name__] = build(house)
-            return cast("Built", rooms[build.__name__])
+            parts = vars(house)
+            if build.__name__ not in parts:
+                parts[build.__name__] = build(house)
+            return cast("Built", parts[build.__name__])
 
     return cached_property(once)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class House:
     """Everything Rollcall does, ready to be called by a trigger or a command."""
 
@@ -101,15 +105,13 @@ class House:
     people: PeopleBlobs
     quotas: QuotaTable
     stops: StopTable
-    alert_rows: StateTable
+    alerts: AlertTable
     state: StateFormat
     damages: DamageTable
     building: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def plan_drop(self, drop: Drop, tell: Callable[[Run], object] = lambda run: None) -> Run:
         """A drop has arrived. `tell` hears of other runs that were planned, or came to their end, on the way."""
-        from shared.planning.receive_drop import receive_drop
-
         with self.step():
             return receive_drop(replace(self.planner, tell=tell), drop)
 
@@ -117,8 +119,6 @@ class House:
         """Plan what a lost planner has left behind, then send what may be sent now, all within the budget of a tick.
         `tell` hears of each run that was planned, or came to its end, on the way.
         """
-        from shared.sending.send_runs import send_runs
-
         with self.step():
             since = self.clock.elapsed()
             try:
@@ -129,18 +129,13 @@ class House:
             return sent
 
     def _plan_left_behind(self, tell: Callable[[Run], object]) -> None:
-        from shared.planning.claims import LOOKED_AT, left_behind
 
         claim = timedelta(seconds=self.settings.plan_claim_seconds)
         if sources := left_behind(self.ledger.runs(states=LOOKED_AT), self.clock.now(), claim):
-            from shared.planning.receive_drop import plan_each
-
             plan_each(replace(self.planner, tell=tell), sources)
 
     def collect_logs(self) -> Collected:
         """Read the provisioning log, settle what is answered, and write its reports."""
-        from shared.collecting.collect_logs import collect_logs
-
         with self.step():
             collected = collect_logs(self.collector)
             if to_report := (*collected.settled, *collected.corrected):
@@ -155,10 +150,6 @@ class House:
 
     def raise_alerts(self) -> Raised:
         """Look at everything, and tell people what they should know."""
-        from shared.alerting.findings import watch
-        from shared.alerting.raise_alerts import raise_alerts
-        from shared.alerting.rules import findings
-
         with self.step():
             self.damages.look_again()
             seen, now = watch(self.watcher), self.clock.now()
@@ -166,17 +157,14 @@ class House:
 
     def alert_about_settings(self, faults: Iterable[str]) -> Raised:
         """Alert people to settings that keep the app from starting. Other alerts stay as they are."""
-        from shared.alerting.raise_alerts import raise_alerts
-        from shared.alerting.rules import settings
-
         with self.step():
-            return raise_alerts(list(settings(faults)), self.alerts, self.channels, self.clock.now(), lambda _: True)
+            return raise_alerts(
+                list(settings_findings(faults)), self.alerts, self.channels, self.clock.now(), lambda _: True
+            )
 
     def sweep(self, tell: Callable[[Run], object] = lambda run: None) -> tuple[int, int]:
         """Drops that were missed, runs whose turn has come: how many; `tell` hears. Then reports, and what is old."""
-        from shared.collecting.retention import forget_old
         from shared.console.report import missing_reports, write_reports
-        from shared.planning.receive_drop import sweep
 
         now, from_age, to_age = self.clock.now(), self.settings.sweep_after, timedelta(days=MISSED_DAYS)
         versions = (drop for drop in self.storage.drops.versions() if from_age <= now - drop.last_modified < to_age)
@@ -229,89 +217,96 @@ class House:
         finally:
             self.damages.keep()
 
-    @room
+    @lazy
     def client(self) -> httpx.Client:
         return self.connect()
 
-    @room
+    @lazy
     def graph(self) -> GraphClient:
         from shared.graph.client import GraphClient
 
         return GraphClient(lambda: self.client, self.tokens, self.hosts, self.clock)
 
-    @room
+    @lazy
     def job(self) -> GraphJob:
         from shared.graph.job import GraphJob
 
         return GraphJob(self.graph)
 
-    @room
+    @lazy
     def planner(self) -> Planner:
-        from shared.planning.receive_drop import Planner
 
         return Planner(
-            self.ledger,
-            self.files,
-            self.people,
-            self.endpoints.source,
-            self.storage.drops.drop,
-            lambda name: self.endpoints.nulls_flow(name, self.job),
-            self.clock.now,
-            self.clock.elapsed,
-            timedelta(seconds=self.settings.plan_claim_seconds),
+            ledger=self.ledger,
+            artefacts=self.files,
+            people=self.people,
+            source=self.endpoints.source,
+            drop=self.storage.drops.drop,
             versions=self.storage.drops.versions,
+            nulls_flow=lambda name: self.endpoints.nulls_flow(name, self.job),
+            now=self.clock.now,
+            elapsed=self.clock.elapsed,
+            claim=timedelta(seconds=self.settings.plan_claim_seconds),
         )
 
-    @room
+    @lazy
     def sender(self) -> Sender:
         from shared.graph.upload import GraphUpload
-        from shared.sending.send_run import Sender
 
         return Sender(
-            self.ledger, self.files,
-            GraphUpload(self.graph),
-            self.clock, Pacer(UPLOAD_CALLS, UPLOAD_WINDOW), self.endpoints.of,
-            lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
-            self.chance, self.people, Quota(self.quotas, self.clock.now), new_id, self.settings.retention, self.stops,
-            self.endpoints.today, self.settings.send_concurrency, timedelta(seconds=self.settings.send_seconds),
-        )  # fmt: skip
+            ledger=self.ledger,
+            artefacts=self.files,
+            upload=GraphUpload(self.graph),
+            clock=self.clock,
+            pacer=Pacer(UPLOAD_CALLS, UPLOAD_WINDOW),
+            endpoint_of=self.endpoints.of,
+            source_of=self.endpoints.today,
+            lease=lambda: self.storage.state.lease(SENDING_LEASE, self.clock.elapsed),
+            random=self.chance,
+            people=self.people,
+            quota=Quota(self.quotas, self.clock.now),
+            stops=self.stops,
+            new_id=new_id,
+            kept=self.settings.retention,
+            concurrency=self.settings.send_concurrency,
+            budget=timedelta(seconds=self.settings.send_seconds),
+        )
 
-    @room
+    @lazy
     def collector(self) -> Collector:
-        from shared.collecting.checkpoint import Reach
-        from shared.collecting.collect_logs import Collector
         from shared.graph.log import GraphLog
 
         lag, overlap = self.settings.log_lag_seconds, self.settings.log_overlap_seconds
         return Collector(
-            self.ledger, self.files,
-            GraphLog(self.graph, Pacer(LOG_CALLS, LOG_WINDOW)),
-            self.log, self.checkpoints, self.outcomes, self.people, self.endpoints.all, self.clock.now,
-            self.job.read, new_id,
-            Reach(timedelta(seconds=overlap), timedelta(seconds=lag)), self.settings.outcome_wait,
-            lambda: self.damages.runs_in("outcomes_table"),
-        )  # fmt: skip
+            ledger=self.ledger,
+            artefacts=self.files,
+            log=GraphLog(self.graph, Pacer(LOG_CALLS, LOG_WINDOW)),
+            store=self.log,
+            checkpoints=self.checkpoints,
+            outcomes=self.outcomes,
+            people=self.people,
+            endpoints=self.endpoints.all,
+            now=self.clock.now,
+            job=self.job.read,
+            new_id=new_id,
+            reach=Reach(overlap=timedelta(seconds=overlap), lag=timedelta(seconds=lag)),
+            outcome_wait=self.settings.outcome_wait,
+            lost=lambda: self.damages.runs_in("outcomes_table"),
+        )
 
-    @room
+    @lazy
     def watcher(self) -> StatusReads:
         """For alerts."""
         return self._status(self.job.read)
 
-    @room
-    def alerts(self) -> AlertTable:
-        from shared.stores.alert_table import AlertTable
-
-        return AlertTable(self.alert_rows)
-
-    @room
+    @lazy
     def channels(self) -> tuple[Channel, ...]:
         from shared.channels import channels
 
         return channels(self.settings, self.client, self.clock.now)
 
-    @room
+    @lazy
     def retention(self) -> Retention:
-        from shared.collecting.retention import Retention
 
         drops = self.storage.drops
         return Retention(
@@ -326,7 +321,7 @@ class House:
             alerts=self.alerts.forget,
         )
 
-    @room
+    @lazy
     def status(self) -> StatusReads:
         """For the console: what Graph said of a job is good for a moment."""
         from shared.graph.job import JobBook
@@ -334,7 +329,6 @@ class House:
         return self._status(JobBook(self.job, self.clock.elapsed).facts)
 
     def _status(self, job: Callable[[Endpoint], SynchronizationJob]) -> StatusReads:
-        from shared.status.reads import StatusReads
 
         return StatusReads(
             ledger=self.ledger,
@@ -354,14 +348,14 @@ class House:
             log_gaps=self.checkpoints.gaps,
         )
 
-    @room
+    @lazy
     def reporter(self) -> Reporter:
         from shared.console.rendering import Pages
         from shared.console.report import Reporter
 
         return Reporter(self.status, Pages(), self.settings.console_url)
 
-    @room
+    @lazy
     def console(self) -> Console:
         from shared.console.console import Console
         from shared.console.people_view import Memory
@@ -381,7 +375,7 @@ def new_id() -> str:
 
 
 def live(environ: Mapping[str, str]) -> House:
-    """The house on Azure (or on the local emulators that the settings name). Raises SettingsError."""
+    """The app on Azure (or on the local emulators that the settings name). Raises SettingsError."""
     settings = Settings.read(environ)
     if settings.sources_dir and not settings.sources_folder.is_dir():  # drops would be rejected for it
         raise SettingsError(["SOURCES_DIR: there is no such folder", *settings.left_out])
@@ -410,13 +404,11 @@ def alert_about_settings(environ: Mapping[str, str], faults: Iterable[str], rais
     if can_store:
         with suppress(RollcallError):  # storage may be what is wrong
             return live(left).alert_about_settings(faults)
-    from shared.alerting.raise_alerts import raise_alerts
-    from shared.alerting.rules import settings
     from shared.channels import channels
 
     now = SystemClock().now
     with _client(read := Settings.read(left)) as client:
-        return raise_alerts(list(settings(faults)), raised, channels(read, client, now), now(), lambda _: True)
+        return raise_alerts(list(settings_findings(faults)), raised, channels(read, client, now), now(), lambda _: True)
 
 
 def _client(settings: Settings) -> httpx.Client:
@@ -434,7 +426,7 @@ def assemble(
     clock: Clock,
     chance: Callable[[], float],
 ) -> House:
-    """The house over these things."""
+    """The app over these things."""
     sources, hosts = SourceFolder(settings.sources_folder), TrustedHosts(settings.local_graph_url)
     damages = DamageTable(clock.now, lambda spot: version_of(storage, spot), lambda damage: ledger.is_beyond(damage))
 
@@ -446,17 +438,24 @@ def assemble(
     quota = table("quota_table", settings.quota_table)
     ledger = TableLedger(table("runs_table", settings.run_store_table), table("chunks_table", settings.uploads_table))
     return House(
-        settings, storage, connect, tokens, clock, chance, hosts, sources,
-        Endpoints(sources, hosts),
-        ledger,
-        RunFiles(storage.runs, damages),
-        LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
-        CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),
-        OutcomeTable(table("outcomes_table", settings.outcomes_table)),
-        PeopleBlobs(storage.state, settings.state_container, damages),
-        QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
-        StopTable(quota),
-        alerts,
-        StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE, clock.elapsed), clock.now, damages),
-        damages,
-    )  # fmt: skip
+        settings=settings,
+        storage=storage,
+        connect=connect,
+        tokens=tokens,
+        clock=clock,
+        chance=chance,
+        hosts=hosts,
+        sources=sources,
+        endpoints=Endpoints(sources, hosts),
+        ledger=ledger,
+        files=RunFiles(storage.runs, damages),
+        log=LogTable(table("logs_table", settings.provisioning_logs_table), storage.state),
+        checkpoints=CheckpointTable(table("checkpoints_table", settings.checkpoints_table)),
+        outcomes=OutcomeTable(table("outcomes_table", settings.outcomes_table)),
+        people=PeopleBlobs(storage.state, settings.state_container, damages),
+        quotas=QuotaTable(quota, settings.daily_calls, settings.leavers_calls),
+        stops=StopTable(quota),
+        alerts=AlertTable(alerts),
+        state=StateFormat(storage, lambda: storage.state.lease(SENDING_LEASE, clock.elapsed), clock.now, damages),
+        damages=damages,
+    )

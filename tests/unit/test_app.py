@@ -38,7 +38,7 @@ print(*sorted(sys.modules))
 """
 
 
-def test_a_room_is_built_once_whoever_comes(tmp_path: Path) -> None:
+def test_a_part_is_built_once_however_many_ask(tmp_path: Path) -> None:
     made: list[httpx.Client] = []
     used: list[httpx.Client] = []
     comes = threading.Barrier(4)
@@ -68,11 +68,15 @@ def test_a_call_that_has_nothing_to_tell_connects_nowhere_and_asks_for_no_token(
     assert "shared.graph.sign_in" not in loads(root, act)
 
 
-def test_sending_loads_no_pages_and_no_alerts(root: Path) -> None:
+def test_sending_loads_no_pages(root: Path) -> None:
     loaded = loads(root, "send_runs")
     assert "shared.sending.flight" in loaded
-    for story in ("shared.console", "shared.alerting.rules", "shared.collecting.collect_logs", "jinja2"):
+    for story in ("shared.console", "jinja2"):
         assert not [name for name in loaded if name.startswith(story)], story
+
+
+def test_health_loads_no_http(root: Path) -> None:
+    assert "httpx" not in loads(root, "health")
 
 
 def loads(root: Path, act: str) -> list[str]:
