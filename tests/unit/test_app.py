@@ -1,4 +1,4 @@
-"""The rooms of the house: built once, when they are first used, and nothing is loaded for those that are not."""
+"""How the app is wired: each port leads where it should, and parts are built once, when they are first used."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 
 import httpx
@@ -85,6 +86,99 @@ def loads(root: Path, act: str) -> list[str]:
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.split()
+
+
+# Each port of a step, and where in the app it leads. What is built for the step alone is looked at by other tests.
+PORTS: dict[str, dict[str, str]] = {
+    "planner": {
+        "ledger": "ledger",
+        "artefacts": "files",
+        "people": "people",
+        "source": "endpoints.source",
+        "drop": "storage.drops.drop",
+        "versions": "storage.drops.versions",
+        "now": "clock.now",
+        "elapsed": "clock.elapsed",
+    },
+    "sender": {
+        "ledger": "ledger",
+        "artefacts": "files",
+        "upload.client": "graph",
+        "clock": "clock",
+        "endpoint_of": "endpoints.of",
+        "source_of": "endpoints.today",
+        "random": "chance",
+        "people": "people",
+        "stops": "stops",
+    },
+    "collector": {
+        "ledger": "ledger",
+        "artefacts": "files",
+        "store": "log",
+        "checkpoints": "checkpoints",
+        "outcomes": "outcomes",
+        "people": "people",
+        "endpoints": "endpoints.all",
+        "now": "clock.now",
+        "job": "job.read",
+    },
+    "retention": {
+        "ledger": "ledger",
+        "log": "log",
+        "outcomes": "outcomes",
+        "drops": "storage.drops.versions",
+        "delete_drop": "storage.drops.delete_version",
+        "now": "clock.now",
+        "calls": "quotas.forget",
+        "alerts": "alerts.forget",
+    },
+    "watcher": {
+        "ledger": "ledger",
+        "artefacts": "files",
+        "sources": "sources.sources",
+        "source_faults": "sources.faults",
+        "endpoints": "endpoints.all",
+        "job": "job.read",
+        "checkpoint": "checkpoints.get",
+        "unrecognised": "checkpoints.unrecognised",
+        "log_fault": "checkpoints.last_fault",
+        "log_gaps": "checkpoints.gaps",
+        "budget": "budget",
+        "now": "clock.now",
+        "stops": "stops",
+        "damages": "damages.found",
+    },
+}
+OF_ITS_OWN = {
+    "planner": {"nulls_flow", "claim", "tell"},
+    "sender": {"pacer", "lease", "quota", "new_id", "kept", "concurrency", "budget", "entra"},
+    "collector": {"log", "new_id", "reach", "outcome_wait", "lost"},
+    "retention": {"kept", "most"},
+    "watcher": {"setting_faults", "unread_since"},
+}
+
+
+@pytest.mark.parametrize("step", PORTS)
+def test_each_port_leads_where_it_should(tmp_path: Path, step: str) -> None:
+    house = scripted(tmp_path).rollcall.house
+    part = getattr(house, step)
+    for port, place in PORTS[step].items():
+        assert attrgetter(port)(part) == attrgetter(place)(house), port
+    named = {port.partition(".")[0] for port in PORTS[step]} | OF_ITS_OWN[step]
+    assert named == {field.name for field in fields(part)}
+
+
+def test_what_a_step_is_given_of_its_own(tmp_path: Path) -> None:
+    """The sender holds the lease of this state, one at a time; names differ; damage of outcomes is what was lost."""
+    house = scripted(tmp_path).rollcall.house
+    sender, collector = house.sender, house.collector
+    held = sender.lease()
+    assert held is not None
+    assert sender.lease() is None
+    held.release()
+    assert sender.new_id() != sender.new_id() != collector.new_id()
+    assert set(collector.lost()) == set()
+    assert "schema" in house.planner.nulls_flow("employees")  # of the job, which this Graph does not hold
 
 
 SECONDS = {"PLAN_CLAIM_SECONDS": 1_001, "SEND_SECONDS": 102, "LOG_LAG_SECONDS": 103, "LOG_OVERLAP_SECONDS": 1_004}
