@@ -44,19 +44,15 @@ class WatchedContainer(Protocol):
 
     def blobs(self, prefix: str) -> Iterable[FoundBlob]:
         """List the blobs whose names begin so; none when the container does not exist."""
-        ...
 
     def find(self, name: str) -> FoundBlob | None:
         """Return the blob as it is now, None when it is gone."""
-        ...
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content and the URI."""
-        ...
 
     def poison(self, message: str) -> None:
         """Put the message on `webjobs-blobtrigger-poison`."""
-        ...
 
 
 @dataclass(frozen=True)

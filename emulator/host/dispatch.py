@@ -22,7 +22,6 @@ class Invoker(Protocol):
 
     def invoke(self, name: str, trigger: Trigger, *, timeout: timedelta | None = None) -> Invocation:
         """Run a function to its end; a failure is a value."""
-        ...
 
 
 class Dispatcher:

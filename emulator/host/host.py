@@ -33,15 +33,12 @@ class Listener(Protocol):
     @property
     def function(self) -> str:
         """The function it starts."""
-        ...
 
     def run(self, stop: threading.Event) -> None:
         """Pull the trigger until `stop` is set."""
-        ...
 
     def fire(self, told: str = "") -> Invocation:
         """Pull it once by hand."""
-        ...
 
 
 _Maker = Callable[[Function, Mapping[str, Any], Mapping[str, str]], Listener | HttpTrigger]

@@ -33,7 +33,6 @@ class Schedule(Protocol):
 
     def after(self, moment: datetime) -> datetime:
         """Return the first time later than `moment`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the time in UTC."""
-        ...
 
     def wait(self, until: datetime, stop: threading.Event) -> bool:
         """Wait; return True at `until`, False as soon as `stop` is set."""
-        ...
 
 
 class SystemClock:
@@ -126,11 +123,9 @@ class ScheduleMonitor(Protocol):
 
     def read(self, function: str) -> ScheduleStatus | None:
         """Return what was remembered, None before the first start."""
-        ...
 
     def write(self, function: str, status: ScheduleStatus) -> None:
         """Remember it."""
-        ...
 
 
 @dataclass(frozen=True)

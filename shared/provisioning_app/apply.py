@@ -44,15 +44,12 @@ class Journal(Protocol):
 
     def note(self) -> Note | None:
         """The note, None where there is none."""
-        ...
 
     def write(self, note: Note) -> None:
         """Keep a note; it is on disk when this returns."""
-        ...
 
     def back_up(self, schema: bytes, job_id: str, now: datetime) -> str:
         """Keep a schema before it is replaced, and answer where."""
-        ...
 
 
 @dataclass(frozen=True)

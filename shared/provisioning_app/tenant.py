@@ -99,19 +99,15 @@ class Graph(Protocol):
 
     def expect(self, identity: str) -> None:
         """This object was just made: until Entra knows it everywhere, a 404 about it is waited out."""
-        ...
 
     def get(self, path: str, doing: str, headers: Mapping[str, str] | None = None) -> Json:
         """Read an object."""
-        ...
 
     def send(self, method: str, path: str, body: Any, doing: str) -> Json:
         """Write; {} where the answer is empty."""
-        ...
 
     def raw(self, path: str, doing: str) -> bytes:
         """Read, byte for byte."""
-        ...
 
 
 @dataclass(frozen=True)
