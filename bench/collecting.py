@@ -19,7 +19,7 @@ from azure.data.tables import TableClient
 from bench.figures import Figure, Options
 from emulator import storage
 from shared.collecting.entries import LogEntry, read_entry
-from shared.collecting.evidence_book import EvidenceBook
+from shared.collecting.open_runs import EvidenceBook
 from shared.collecting.outcomes import add
 from shared.stores.log_tables import LogTable
 from shared.stores.memory import MemoryContainer, MemoryTable

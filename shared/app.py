@@ -41,7 +41,7 @@ from shared.sending.quota import Budget, Quota
 from shared.sending.send_run import Sender
 from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings, environment_for_alerts
-from shared.sources.folder import SourceFolder
+from shared.sources.source import SourceFolder
 from shared.status.reads import StatusReads
 from shared.stores.alert_table import AlertTable
 from shared.stores.container import RunFiles

@@ -11,7 +11,7 @@ from cli import console
 from cli.console import counted
 from cli.drops import must_be_files, pieces
 from shared.files.records import Table, read_records
-from shared.known_people.fingerprints import flattened
+from shared.known_people.people import flattened
 from shared.mapping.mapping import Person, Rejection, mapping_of
 from shared.sources.source import Source, read_source
 

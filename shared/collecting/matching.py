@@ -26,7 +26,7 @@ import msgspec
 
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence, add, implied, verdict_of, withheld, withhold
-from shared.known_people.fingerprints import fingerprint, flattened
+from shared.known_people.people import fingerprint, flattened
 
 SUCCESSES = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})
 

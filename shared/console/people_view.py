@@ -14,8 +14,7 @@ from shared.known_people.people import KnownPerson, People
 from shared.model.errors import Damaged
 from shared.model.runs import Run
 from shared.planning.next_drop import Expected, expected, run_under_way
-from shared.run_folder.folder import RunFolder
-from shared.run_folder.people_csv import PlannedPerson
+from shared.run_folder.folder import PlannedPerson, RunFolder
 from shared.status.reads import StatusReads
 
 RUNS_LOOKED_AT = 25

@@ -16,7 +16,7 @@ from shared.console.access import may_see_settings
 from shared.console.console import answer_without_settings
 from shared.console.exchange import Request, Response
 from shared.model.errors import Damage, RollcallError, SettingsError
-from shared.sources.folder import SourceFolder
+from shared.sources.source import SourceFolder
 from shared.stores.alert_table import AlertTable
 from shared.stores.container import Container
 from shared.stores.ledger import TableLedger

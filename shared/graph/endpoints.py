@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.endpoint import Endpoint, TrustedHosts
 from shared.model.errors import ConfigurationError, DropError
-from shared.sources.folder import SourceFolder
-from shared.sources.source import Source, no_such_source
+from shared.sources.source import Source, SourceFolder, no_such_source
 
 if TYPE_CHECKING:
     from shared.graph.job import GraphJob  # which loads httpx: not every trigger calls anybody

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.known_people.fingerprints import fingerprint
-from shared.known_people.people import KnownPerson, People
+from shared.known_people.people import KnownPerson, People, fingerprint
 from shared.model import scim
 from shared.model.changes import Action, Change
 

@@ -19,7 +19,7 @@ from shared.model.changes import Action
 from shared.model.limits import MAX_OPERATIONS
 from shared.model.plan import NOT_SENT, Lane
 from shared.model.runs import Chunk, Writer, mark_of
-from shared.run_folder.people_csv import people_lines
+from shared.run_folder.folder import people_lines
 
 
 class Planned(NamedTuple):

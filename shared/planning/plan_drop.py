@@ -36,7 +36,7 @@ from shared.planning.second_pass import NullsFlow, SecondPass
 from shared.planning.spool import Spool
 from shared.planning.survey import source_hash
 from shared.planning.todays_source import parts_of
-from shared.run_folder.people_csv import PEOPLE_COLUMNS
+from shared.run_folder.folder import PEOPLE_COLUMNS
 from shared.sources.source import Source
 
 

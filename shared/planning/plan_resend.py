@@ -27,8 +27,7 @@ from shared.planning.gates import Facts, judge
 from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.plan_revert import Reversal
 from shared.planning.todays_source import MAPPING, changed_parts, parts_of
-from shared.run_folder.folder import RunFolder
-from shared.run_folder.people_csv import PEOPLE_COLUMNS, PlannedPerson
+from shared.run_folder.folder import PEOPLE_COLUMNS, PlannedPerson, RunFolder
 from shared.sources.source import Source
 
 PROTECTED = "protected in the source file, and the newest record disables"

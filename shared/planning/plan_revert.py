@@ -19,7 +19,7 @@ from shared.model.plan import NOT_SENT, REVERT_COLUMNS, Lane, Listed, Plan, Trip
 from shared.model.runs import DISABLE, Receipt, Revert, Run, Writer
 from shared.planning.compare import compare, is_protected
 from shared.planning.lanes import Planned
-from shared.run_folder.people_csv import PlannedPerson
+from shared.run_folder.folder import PlannedPerson
 from shared.sources.source import Source
 
 _THERE_BEFORE = frozenset({"updated", "disabled", "enabled", "unchanged"})  # outcomes: Entra had the account already

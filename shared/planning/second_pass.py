@@ -26,7 +26,7 @@ from shared.planning.gates import Facts, judge
 from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.spool import Newcomers, Page, Refused, Told, rejected_line
 from shared.planning.survey import Survey
-from shared.run_folder.people_csv import ABSENT_COLUMNS
+from shared.run_folder.folder import ABSENT_COLUMNS
 from shared.sources.source import Source
 
 REPEATED = Fault("", "the key stands on more than one line of the file", "keep one line for this key")

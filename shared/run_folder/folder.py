@@ -1,5 +1,7 @@
 """The folder of a run, typed: its plan, people, requests and outcomes. What is not what was planned raises Damaged.
 
+Also how the lists of people (`people.csv`, `absent.csv`, `records.ndjson`) are written and read.
+
 The run keeps the hash of plan.json, and plan.json the hashes of each chunk, people.csv, absent.csv and records.ndjson.
 A blob that is put back from a copy is another version of the same bytes, and good. Plans that were made before have no
 hashes: of their files it is checked that they read.
@@ -10,13 +12,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
+import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import msgspec
 
+from shared.files.lines import Lines
 from shared.model import scim
 from shared.model.csv_cells import guarded, unguarded
 from shared.model.errors import Damage, Damaged, DropError, Missing, NewerState
@@ -33,7 +39,68 @@ from shared.model.plan import (
     plan_hash,
 )
 from shared.model.runs import Artefacts, Chunk, Run, RunState
-from shared.run_folder.people_csv import PlannedPerson, read_absent, read_people, read_records_of
+
+PEOPLE_COLUMNS = ("key", "line", "action", "chunk", "row")
+ABSENT_COLUMNS = ("key", "absences", "action")
+_PLAIN_KEYS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]*\n)*+")
+
+
+@dataclass(frozen=True, slots=True)  # a run may have a million
+class PlannedPerson:
+    """One line of people.csv. `chunk` 0: not sent, since nothing changed; `line` 0: not in the file.
+
+    `row` is the fingerprint of the line, b"" where people.db has it already or it is not known.
+    """
+
+    key: str
+    line: int
+    action: str
+    chunk: int
+    row: bytes = b""
+
+
+def people_lines(
+    keys: Sequence[str], lines: Iterable[int], actions: Iterable[str], chunk: int, rows: Iterable[bytes] = ()
+) -> bytes:
+    """Lines of people.csv for people of one chunk, from a column each; no `rows` where no fingerprint is new."""
+    prints = map(bytes.hex, rows) if rows else repeat("")
+    if _PLAIN_KEYS.fullmatch("\n".join(keys) + "\n"):
+        line_of = f"%s,%d,%s,{chunk},%s\r\n".__mod__
+        return "".join(map(line_of, zip(keys, lines, actions, prints, strict=False))).encode()
+    text = io.StringIO()
+    told = zip(map(guarded, keys), lines, actions, repeat(chunk), prints, strict=False)
+    csv.writer(text).writerows(told)
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def read_people(content: Iterable[bytes]) -> Iterator[PlannedPerson]:
+    """The people of a run, from its people.csv."""
+    for key, line, action, chunk, *row in _rows(content):
+        yield PlannedPerson(
+            unguarded(key), int(line), sys.intern(action), int(chunk), bytes.fromhex(row[0]) if row else b""
+        )
+
+
+def read_absent(content: Iterable[bytes]) -> Iterator[str]:
+    """The keys of the people that a full drop does not hold, from its absent.csv."""
+    return (unguarded(row[0]) for row in _rows(content))
+
+
+def read_records_of(content: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """The keys and the encoded users of a records.ndjson."""
+    for line in Lines(content, "utf-8"):
+        user = line.strip().encode("utf-8", "surrogateescape")
+        if user:
+            yield msgspec.json.decode(user)["externalId"], user
+
+
+def _rows(content: Iterable[bytes]) -> Iterator[list[str]]:
+    """The rows below the header, streamed."""
+    lines = Lines(content, "utf-8")
+    rows = csv.reader(chain.from_iterable(iter(lines.take, [])))
+    next(rows, None)
+    return rows
+
 
 T = TypeVar("T")
 OTHER = "it is not what was planned"

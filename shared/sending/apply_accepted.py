@@ -17,8 +17,7 @@ from shared.model.changes import Action
 from shared.model.errors import Damaged, Missing
 from shared.model.plan import NOT_SENT, PEOPLE, Plan
 from shared.model.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
-from shared.run_folder.folder import RunFolder
-from shared.run_folder.people_csv import PlannedPerson
+from shared.run_folder.folder import PlannedPerson, RunFolder
 
 _BEFORE_0_2 = timedelta(minutes=15)  # receipts of release 0.1 do not say when the first call left
 

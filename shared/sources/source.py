@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,8 +19,7 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, fi
 from shared.model import scim
 from shared.model.errors import SourceError
 from shared.model.runs import SOURCE_NAME
-from shared.sources.faults import REQUIRED_ATTRIBUTES, attribute_faults
-from shared.sources.rules import Model, Rule, Text, existing_zone
+from shared.sources.rules import REQUIRED_ATTRIBUTES, Model, Rule, Text, attribute_faults, existing_zone
 from shared.sources.source_yaml import parse
 
 PERCENT = re.compile(r"\d{1,3}(\.\d+)?%")
@@ -309,3 +309,41 @@ def _near(key: str, place: tuple[Any, ...]) -> str:
 def _writable(sentence: str) -> str:
     """A sentence may quote what the file says; nothing in it may break a terminal, a page or a log."""
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in sentence)
+
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+class SourceFolder:
+    """The source files as they stand now."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stamp: _Stamp | None = None
+        self._read: tuple[dict[str, Source], tuple[str, ...]] = ({}, ())
+        self._lock = threading.Lock()
+
+    def sources(self) -> dict[str, Source]:
+        """The sources by name."""
+        return self._now()[0]
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with files that do not read."""
+        if not self.folder.is_dir():
+            return (f"there is no folder {self.folder}; set SOURCES_DIR, or put the source files there",)
+        return self._now()[1]
+
+    def _now(self) -> tuple[dict[str, Source], tuple[str, ...]]:
+        with self._lock:
+            stamp = tuple(map(_stamp, sorted(self.folder.glob("*.y*ml"))))
+            if stamp != self._stamp:
+                self._read, self._stamp = read_sources(self.folder), stamp
+            return self._read
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return file.name, 0, -1  # it leads nowhere; reading it says so
+    return file.name, found.st_mtime_ns, found.st_size

@@ -22,8 +22,7 @@ from azure.storage.blob import BlobBlock, BlobClient, BlobLeaseClient, Container
 from shared.clock import elapsed as system_elapsed
 from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.model.runs import DropVersion, Writer
-from shared.stores.container import ACCESS_DENIED, BLOCK_BYTES, Container
-from shared.stores.lease import LEASE_SECONDS, HeldLease, LeaseService
+from shared.stores.container import ACCESS_DENIED, BLOCK_BYTES, LEASE_SECONDS, Container, HeldLease, LeaseService
 
 _SOMEBODY_ELSES = (404, 409, 412)
 # One try each: a lease that is waited for during the SDK's minute of retries is over by then

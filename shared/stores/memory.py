@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from shared.clock import elapsed as system_elapsed
 from shared.model.errors import Changed, DropChanged, LeaseLost, Missing, Present, StorageError
 from shared.model.runs import DropVersion, Writer
-from shared.stores.container import Container
-from shared.stores.lease import LEASE_SECONDS, HeldLease, LeaseService
+from shared.stores.container import LEASE_SECONDS, Container, HeldLease, LeaseService
 from shared.stores.table import Entity, Query, Row, Table, batches, checked
 
 PIECE_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ import pytest
 
 from shared.collecting.checkpoint import Gap, LogFault, Progress, Stretch
 from shared.collecting.entries import NO_TIME, read_entry
-from shared.collecting.evidence_book import EvidenceBook
+from shared.collecting.open_runs import EvidenceBook
 from shared.collecting.outcomes import Bucket, Evidence, bucket_of
 from shared.model.errors import Changed
 from shared.stores.container import Container

@@ -16,7 +16,7 @@ from shared.clock import SystemClock
 from shared.model.errors import StorageError
 from shared.model.limits import UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import Answer, RunState
-from shared.stores.lease import RENEW_AFTER
+from shared.stores.container import RENEW_AFTER
 from shared.stores.memory import MemoryContainer
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import ACCEPTED, entry, second, status

@@ -9,7 +9,7 @@ import pytest
 
 from shared.known_people.people import People
 from shared.model.runs import Run
-from shared.run_folder.people_csv import PlannedPerson
+from shared.run_folder.folder import PlannedPerson
 from tests.support.desk import ATTRIBUTES, NO_GATES, Desk, as_csv, desk, people
 
 

@@ -17,7 +17,7 @@ from shared.model.runs import Answer, Receipt, Run, RunState
 from shared.planning.decide import cancel
 from shared.sending.replies import Reply
 from shared.sending.send_run import Upload
-from shared.stores.lease import RENEW_AFTER
+from shared.stores.container import RENEW_AFTER
 from shared.stores.memory import MemoryContainer
 from tests.support.clock import MORNING
 from tests.support.graph import (

@@ -36,7 +36,7 @@ from shared.model.plan import decode_plan
 from shared.model.runs import ENDED_ON_THE_WAY, FINISHED, TO_SEND, Answer, Revert, RunState
 from shared.model.runs import Run as Run
 from shared.planning import decide
-from shared.run_folder.people_csv import read_people
+from shared.run_folder.folder import read_people
 from shared.sending import stops
 from shared.settings import Settings
 from shared.stores.memory import MemoryContainer, MemoryTable

@@ -15,7 +15,7 @@ import httpx
 from shared.model.plan import KEYS, PLAN, Plan, decode_plan
 from shared.model.runs import Run, RunState
 from shared.planning.decide import approve
-from shared.run_folder.people_csv import PlannedPerson, read_people
+from shared.run_folder.folder import PlannedPerson, read_people
 from shared.stores.memory import MemoryContainer
 from tests.support.clock import FakeClock
 from tests.support.graph import ACCEPTED, Identity, ScriptedGraph, endpoint, entry, refuses

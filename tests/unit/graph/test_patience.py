@@ -17,8 +17,7 @@ from emulator import storage
 from shared.model.errors import LeaseLost, StorageError
 from shared.model.runs import Answer, Receipt
 from shared.stores.blobs import BlobContainer
-from shared.stores.container import BLOCK_BYTES
-from shared.stores.lease import LEASE_SECONDS, RENEW_AFTER
+from shared.stores.container import BLOCK_BYTES, LEASE_SECONDS, RENEW_AFTER
 from shared.stores.ledger import TableLedger
 from shared.stores.memory import MemoryTable
 from shared.stores.table import Query

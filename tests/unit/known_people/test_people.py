@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.known_people.fingerprints import fingerprint, flattened
-from shared.known_people.people import DamagedPeople, KnownPerson, People
+from shared.known_people.people import DamagedPeople, KnownPerson, People, fingerprint, flattened
 from shared.known_people.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER
 from shared.model import formats
 from shared.model.errors import NewerState

@@ -11,7 +11,7 @@ from shared.model.changes import Action
 from shared.model.limits import MAX_OPERATIONS
 from shared.model.plan import Lane
 from shared.planning.lanes import ChunkCutter, Planned
-from shared.run_folder.people_csv import read_people
+from shared.run_folder.folder import read_people
 
 
 class Sheet:

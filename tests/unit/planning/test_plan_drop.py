@@ -16,7 +16,7 @@ from shared.model.plan import Plan, decode_plan, plan_hash
 from shared.model.runs import Answer, Receipt, Run, new_run
 from shared.planning.plan_drop import plan_drop
 from shared.planning.survey import source_hash
-from shared.run_folder.people_csv import read_people
+from shared.run_folder.folder import read_people
 from shared.sending.apply_accepted import apply_accepted
 from shared.sources.source import Source
 from shared.stores.container import RunFiles

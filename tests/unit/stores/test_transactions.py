@@ -15,7 +15,7 @@ from azure.core.rest import HttpRequest
 from azure.data.tables import TableClient
 
 from shared.model.errors import StorageError
-from shared.stores.transactions import Transactions
+from shared.stores.tables import Transactions
 
 ANSWER = "--batch\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status} Whatever\r\n\r\n"
 
