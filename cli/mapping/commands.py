@@ -62,9 +62,8 @@ def check(
     made = mapping_of(wanted, table)
     reasons: Counter[str] = Counter()
     records = rejected = 0
-    for record in table.records:
+    for found in made.people(table.parts):
         records += 1
-        found = made.person(record)
         if isinstance(found, Rejection):
             rejected += 1
             reasons.update({f"{fault.column}: {fault.reason}".removeprefix(": ") for fault in found.faults})

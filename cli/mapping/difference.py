@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cli.mapping.sample import pieces
 from shared.files.records import read_records
-from shared.known_people.fingerprints import flattened
 from shared.mapping.mapping import Person, Rejection, mapping_of
+from shared.model.scim import flattened
 from shared.sources.source import Source
 
 SHOWN = 3
@@ -40,7 +41,7 @@ class Difference:
         self.rejected_after += isinstance(new, Rejection)
         if isinstance(old, Rejection) or isinstance(new, Rejection):
             return
-        before, after = dict(flattened(old.user)), dict(flattened(new.user))
+        before, after = _values(old), _values(new)
         for name in before.keys() | after.keys():
             if before.get(name) != after.get(name):
                 kind = self.added if name not in before else self.changed if name in after else self.removed
@@ -50,11 +51,15 @@ class Difference:
                     examples.append(new.key)
 
 
+def _values(person: Person) -> dict[str, Any]:
+    return {name: value for name, value in flattened(person.user) if value is not None}
+
+
 def difference(old: Source, new: Source, file: Path) -> Difference:
     """What the new one would change for the records of a file, each of which is read as its source says."""
     tables = [read_records(pieces(file), source.csv, source.columns) for source in (old, new)]
-    mappings = [mapping_of(source, table) for source, table in zip((old, new), tables, strict=True)]
+    people = [mapping_of(source, table).people(table.parts) for source, table in zip((old, new), tables, strict=True)]
     found = Difference()
-    for one, other in zip(tables[0].records, tables[1].records, strict=False):
-        found.take(mappings[0].person(one), mappings[1].person(other))
+    for before, after in zip(*people, strict=False):
+        found.take(before, after)
     return found

@@ -219,8 +219,7 @@ def _take_back_what_rejects(made: Suggested, sample: Sample) -> None:
     """Leave out attributes that a record of the sample would be rejected for, but for the two that must be there."""
     mapping = Mapping(made.source(), sample.header)
     blamed: dict[str, int] = {}
-    for record in sample.records:
-        found = mapping.person(record)
+    for found in mapping.people(sample.records):
         for fault in found.faults if isinstance(found, Rejection) else ():
             blamed[fault.column] = blamed.get(fault.column, 0) + 1
     for each in list(made.suggestions):

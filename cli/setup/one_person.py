@@ -19,9 +19,8 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person, Rejection
-from shared.provisioning_app.preview import Effect
+from shared.provisioning_app.preview import Effect, texts_of
 from shared.provisioning_app.preview import preview as effects_of
-from shared.provisioning_app.record_values import flattened
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.provisioning_app.schema import decoded
 
@@ -67,7 +66,7 @@ def preview(office: Office, key: str, file: Path | None, *, as_json: bool) -> No
     person = person_of(office, key, file)
     place = office.find().place
     schema = decoded(office.tenant.schema(place))
-    found = effects_of(office.tenant, place, schema, flattened(person.user, office.source.attributes))
+    found = effects_of(office.tenant, place, schema, texts_of(person.user))
     if as_json:
         console.print_json(found)
     else:
@@ -86,7 +85,7 @@ def person_of(office: Office, key: str, file: Path | None) -> Person:
                 break
     if latest is None:
         raise CommandError(f"nobody in {file or 'the newest drop'} has the key {key!r}")
-    found = mapping.person(latest)
+    (found,) = mapping.people([latest])
     if isinstance(found, Rejection):
         raise CommandError(f"{key} (line {found.line}) cannot be sent: {found.reason}")
     return found

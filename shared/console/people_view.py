@@ -18,7 +18,7 @@ from shared.model.csv_cells import guarded
 from shared.model.errors import Damaged, Missing
 from shared.model.plan import PEOPLE, Plan
 from shared.model.runs import Artefacts, Ledger, Run
-from shared.model.scim import encoded_users
+from shared.model.scim import encoded_users, flattened, plain
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.run_folder.as_planned import chunk_line, people_of, read_plan
 from shared.run_folder.people_csv import PlannedPerson
@@ -109,7 +109,7 @@ def _version(memory: Memory, run: Run, key: str) -> Iterable[Version]:
     user, damage = _sent(memory.artefacts, run, plan, person) if person.chunk else ({}, "")
     told = (evidence.code, evidence.reason) if evidence and outcome in ("failed", "skipped") else ("", "")
     yield Version(
-        run, person.action, person.line, person.chunk, tuple(_flat(user)), outcome, *told,
+        run, person.action, person.line, person.chunk, tuple(_shown(user)), outcome, *told,
         evidence.at if evidence else None, damage,
     )  # fmt: skip
 
@@ -143,16 +143,8 @@ def _sent(artefacts: Artefacts, run: Run, plan: Plan, person: PlannedPerson) -> 
         return {}, str(error)
 
 
-def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
+def _shown(user: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Attributes and values of a user, one line each, under the names that mapping pages show."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key != "schemas":
-                joiner = ":" if name.startswith("urn:") else "."
-                yield from _flat(inner, f"{name}{joiner}{key}" if name else key)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            kind = inner.get("type") if isinstance(inner, dict) else None
-            yield from _flat(inner, f'{name}[type eq "{kind}"]' if kind else f"{name}[{number}]")
-    else:
+    for name, found in flattened(user):
+        value = plain(found)
         yield name, "(empty)" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,7 +13,6 @@ forgotten, but for the run that sent them: no older record follows it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from shared.known_people.fingerprints import fingerprint, flattened
+from shared.known_people.fingerprints import attribute_hashes, fingerprint
 from shared.known_people.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER
 from shared.known_people.people_db import DamagedPeople as DamagedPeople
 from shared.known_people.people_reads import ABSENT_FINGERPRINT, ONE_ATTRIBUTE, PeopleReads
@@ -316,7 +315,7 @@ class People(PeopleReads):
         self._forgotten = self._count = None
 
     def _packed(self, user: dict[str, Any]) -> bytes:
-        return b"".join(ONE_ATTRIBUTE.pack(self._id(name), zlib.crc32(value)) for name, value in flattened(user))
+        return b"".join(ONE_ATTRIBUTE.pack(self._id(name), value) for name, value in attribute_hashes(user).items())
 
     def _id(self, name: str) -> int:
         if name not in self._ids:

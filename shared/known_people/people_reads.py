@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import msgspec
 
-from shared.known_people.fingerprints import flattened
+from shared.known_people.fingerprints import attribute_hashes
 from shared.known_people.people_db import IN_DOUBT, OUT_OF_ORDER, PeopleDb
 
 ONE_ATTRIBUTE = struct.Struct("<HI")  # an attribute's number and its fingerprint
@@ -230,7 +229,7 @@ class PeopleReads(PeopleDb):
             self._names = {number: name for name, number in self._ids.items()}
         names = self._names
         old = {names[number]: value for number, value in ONE_ATTRIBUTE.iter_unpack(known.attributes)}
-        new = {name: zlib.crc32(value) for name, value in flattened(user)}
+        new = attribute_hashes(user)
         changed = [name for name, value in new.items() if old.get(name) != value]
         return changed, [name for name in old if name not in new]
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shared.model.errors import Refused
+from shared.model.scim import flattened, plain
 from shared.provisioning_app.schema import functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
 
@@ -31,6 +33,11 @@ class Effect:
 def preview(tenant: Tenant, place: JobPlace, schema: Json, record: Mapping[str, str]) -> list[Effect]:
     """The effect of every mapping. Raises GraphError where the service does not answer at all."""
     return [_effect(tenant, place, mapping, record) for mapping in object_mapping(schema)["attributeMappings"]]
+
+
+def texts_of(user: dict[str, Any]) -> dict[str, str]:
+    """The record that a SCIM user is to the job: texts by attribute. True and False are written as Entra does."""
+    return {name: str(plain(value)) for name, value in flattened(user) if plain(value) is not None}
 
 
 def _effect(tenant: Tenant, place: JobPlace, mapping: Json, record: Mapping[str, str]) -> Effect:
