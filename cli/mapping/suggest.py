@@ -18,6 +18,7 @@ from rapidfuzz import fuzz, process
 
 from cli.mapping.sample import Sample
 from cli.mapping.words import ACTIVE, ATTRIBUTES, DATE_PATTERNS, INACTIVE, KEY, LOGIN, STATUS
+from shared.files.records import Batch
 from shared.mapping.mapping import Mapping, Rejection
 from shared.model import scim
 from shared.sources.source import Source, read_source
@@ -219,7 +220,9 @@ def _take_back_what_rejects(made: Suggested, sample: Sample) -> None:
     """Leave out attributes that a record of the sample would be rejected for, but for the two that must be there."""
     mapping = Mapping(made.source(), sample.header)
     blamed: dict[str, int] = {}
-    for found in mapping.people(sample.records):
+    records = sample.records
+    batch = Batch([each.line for each in records], [each.cells for each in records], [b""] * len(records))
+    for found in mapping.people([batch]):
         for fault in found.faults if isinstance(found, Rejection) else ():
             blamed[fault.column] = blamed.get(fault.column, 0) + 1
     for each in list(made.suggestions):

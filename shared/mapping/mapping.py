@@ -93,7 +93,7 @@ class Mapping:
 
     def mapped(self, batch: Batch, keys: Sequence[str]) -> Mapped:
         """What these records become, whose keys these are."""
-        cells = list(zip(*batch.rows, strict=True)) or [()] * self.width
+        cells = batch.columns() or [()] * self.width
         found = [read(cells.__getitem__) for read in self._readings]
         faults = {at: [fault] for at, key in enumerate(keys) if (fault := self._key_fault(key))}
         for column in found:

@@ -95,8 +95,8 @@ class FirstPass:
             self._survey.unreadable.add(key)
         told = [key] if key and key.isprintable() else []  # nobody is known by broken bytes
         self._others(told, [b""] * len(told))
-        faults = (record.fault,) if record.fault else ()
-        found = Rejection(record.line, record.cells, faults)
+        (found,) = self._mapping.people([record])
+        assert isinstance(found, Rejection)
         self._spool.add(Page(refused=[self._refused(key if is_of_key else "", found)]))
 
     def _is_of_another_cell(self, fault: Fault | None) -> bool:
@@ -106,7 +106,7 @@ class FirstPass:
     def take(self, batch: Batch) -> None:
         """Records that read."""
         if self._knows_nobody:
-            batch = msgspec.structs.replace(batch, rows=list(batch.rows))  # all cells will be asked for
+            batch.columns()  # all cells will be asked for
         told = Keyed(batch, self._mapping.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
         self._spool.add(self._looked_at(told, {}) if self._knows_nobody else self._compared(told))
