@@ -95,7 +95,11 @@ class Mapping:
         """What these records become, whose keys these are."""
         cells = batch.columns() or [()] * self.width
         found = [read(cells.__getitem__) for read in self._readings]
-        faults = {at: [fault] for at, key in enumerate(keys) if (fault := self._key_fault(key))}
+        faults = {
+            at: [self._key_fault(key)]
+            for at, key in enumerate(keys)
+            if not 0 < len(key) <= KEY_LENGTH or not key.isprintable()
+        }
         for column in found:
             if not column.is_whole and Fault in set(map(type, column.values)):
                 for at, value in enumerate(column.values):
@@ -119,16 +123,12 @@ class Mapping:
             for at, (key, line, user) in enumerate(zip(keys, batch.lines, mapped.users, strict=True)):
                 yield mapped.rejected.get(at) or Person(key, line, user)
 
-    def _key_fault(self, key: str) -> Fault | None:
+    def _key_fault(self, key: str) -> Fault:
         if not key:
             return self._bad_key("the key is empty", "fill in the cell; it becomes externalId")
-        if len(key) > KEY_LENGTH:
-            return self._bad_key(
-                f"the key is {len(key):,} characters long, at most {KEY_LENGTH} fit", "correct the key"
-            )
-        if not key.isprintable():
-            return self._bad_key("the key holds characters that cannot be seen", "correct the key")
-        return None
+        long = f"the key is {len(key):,} characters long, at most {KEY_LENGTH} fit"
+        reason = long if len(key) > KEY_LENGTH else "the key holds characters that cannot be seen"
+        return self._bad_key(reason, "correct the key")
 
 
 def mapping_of(source: Source, table: Table) -> Mapping:
