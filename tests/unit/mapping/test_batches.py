@@ -170,6 +170,7 @@ def test_a_file_becomes_the_same_users_whether_its_cells_are_literal_or_not(name
     mapping = Mapping(source(name), HEADER)
     for part in read_records([text], Csv(delimiter=",", encoding="utf-8")).parts:
         if isinstance(part, Batch):
+            assert list(map(tuple, part.columns())) == list(zip(*part.rows, strict=True))
             keys = mapping.keys(part)
             looked_at = mapping.mapped(Batch(part.lines, part.rows, part.texts), keys)
             assert each(mapping.mapped(part, keys)) == each(looked_at)
