@@ -95,12 +95,11 @@ def _rejections(drop: FileDrop, source: Source, folder: RunFolder) -> Rejections
     reasons = {int(row["line"]): row["reason"] for row in islice(folder.lines(REJECTED), SHOWN)}
     table = read_records(drop.chunks(), source.csv, source.columns)
     mapping = Mapping(source, table.header)
-    found = []
-    for record in islice((each for each in table.records if each.line in reasons), len(reasons)):
-        told = mapping.person(record)
-        plain = (Fault("", reasons[record.line], ""),)
-        found.append((record.line, told.faults if isinstance(told, Rejection) else plain))
-    return found
+    found = mapping.people(islice((each for each in table.records if each.line in reasons), len(reasons)))
+    return [
+        (each.line, each.faults if isinstance(each, Rejection) else (Fault("", reasons[each.line], ""),))
+        for each in found
+    ]
 
 
 def _unreadable(reason: str, *, as_json: bool) -> int:

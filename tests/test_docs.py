@@ -224,7 +224,7 @@ def result(source: Source, name: str, columns: list[str], cells: list[str]) -> s
     """What a record of these cells becomes, in the words of the page."""
     content = csv_line(["Id", "Login", "Flag", *columns]) + csv_line(["1", "anna", "1", *cells])
     table = read_records([content], source.csv)
-    found = Mapping(source, table.header).person(next(table.records))
+    (found,) = Mapping(source, table.header).people(table.parts)
     if not isinstance(found, Person):
         (fault,) = found.faults
         return f"rejected: {fault.reason} ({fault.remedy})"

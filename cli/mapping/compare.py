@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cli import console
 from cli.console import counted
 from cli.drops import must_be_files, pieces
 from shared.files.records import Table, read_records
-from shared.known_people.people import flattened
 from shared.mapping.mapping import Person, Rejection, mapping_of
+from shared.model.scim import flattened
 from shared.sources.source import Source, read_source
 
 SHOWN = 10
@@ -62,13 +63,17 @@ class Difference:
         self.rejected_after += isinstance(new, Rejection)
         if isinstance(old, Rejection) or isinstance(new, Rejection):
             return
-        before, after = dict(flattened(old.user)), dict(flattened(new.user))
+        before, after = _values(old), _values(new)
         for name in before.keys() | after.keys():
             if before.get(name) != after.get(name):
                 kind = self.added if name not in before else self.changed if name in after else self.removed
                 kind[name] += 1
                 examples = self.examples.setdefault(name, [])
                 examples += [new.key] if len(examples) < EXAMPLES else []
+
+
+def _values(person: Person) -> dict[str, Any]:
+    return {name: value for name, value in flattened(person.user) if value is not None}
 
 
 def diff(old: Path, new: Path, file: Path, *, as_json: bool) -> None:
@@ -101,4 +106,4 @@ def _mapped(source_file: Path, file: Path) -> tuple[Source, Table, Mapped]:
     """The source, the file as the source says that it reads, and its records mapped one by one."""
     source = read_source(source_file.read_text(encoding="utf-8-sig"), source_file.name)
     table = read_records(pieces(file), source.csv, source.columns)
-    return source, table, map(mapping_of(source, table).person, table.records)
+    return source, table, mapping_of(source, table).people(table.parts)

@@ -22,7 +22,7 @@ from rapidfuzz import fuzz
 
 from cli.drops import pieces
 from cli.mapping.words import ACTIVE, ATTRIBUTES, DATE_PATTERNS, INACTIVE, KEY, LOGIN, STATUS
-from shared.files.records import Record, read_records
+from shared.files.records import Batch, Record, read_records
 from shared.mapping.mapping import Mapping, Rejection
 from shared.model import scim
 from shared.sources.source import Csv, Source, read_source
@@ -239,8 +239,10 @@ def _is_date(value: str, pattern: str) -> bool:
 def _take_back_what_rejects(made: Suggested, sample: Sample) -> None:
     """Leave out attributes that a record of the sample would be rejected for, but for the two that must be there."""
     mapping = Mapping(made.source(), sample.header)
-    rejected = (found for found in map(mapping.person, sample.records) if isinstance(found, Rejection))
-    blamed = Counter(fault.column for found in rejected for fault in found.faults)
+    lines, cells = [each.line for each in sample.records], [each.cells for each in sample.records]
+    found = mapping.people([Batch(lines, cells, [b""] * len(lines))])
+    rejected = (each for each in found if isinstance(each, Rejection))
+    blamed = Counter(fault.column for each in rejected for fault in each.faults)
     for each in list(made.suggestions):
         count = blamed[str(_column(each.rule))]
         if count and each.attribute not in ("userName", "active"):

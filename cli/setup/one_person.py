@@ -22,7 +22,7 @@ from shared.graph.log import GraphLog
 from shared.graph.upload import GraphUpload
 from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
-from shared.provisioning_app.preview import Effect, flattened
+from shared.provisioning_app.preview import Effect, texts_of
 from shared.provisioning_app.preview import preview as effects_of
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.provisioning_app.schema import decoded
@@ -70,7 +70,7 @@ def preview(office: Office, key: str, file: Path | None, *, as_json: bool) -> No
     person = person_of(office, key, file)
     place = office.find().place
     schema = decoded(office.tenant.schema(place))
-    found = effects_of(office.tenant, place, schema, flattened(person.user, office.source.attributes))
+    found = effects_of(office.tenant, place, schema, texts_of(person.user))
     if as_json:
         console.print_json(found)
     else:
@@ -89,7 +89,7 @@ def person_of(office: Office, key: str, file: Path | None) -> Person:
                 break
     if latest is None:
         raise CommandError(f"nobody in {file or 'the newest drop'} has the key {key!r}")
-    found = mapping.person(latest)
+    (found,) = mapping.people([latest])
     if isinstance(found, Rejection):
         raise CommandError(f"{key} (line {found.line}) cannot be sent: {found.reason}")
     return found

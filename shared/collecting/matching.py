@@ -20,13 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence, add, implied, verdict_of, withheld, withhold
-from shared.known_people.people import fingerprint, flattened
+from shared.known_people.people import fingerprint
+from shared.model.scim import flattened, plain
 
 SUCCESSES = frozenset({"created", "updated", "disabled", "enabled", "unchanged"})
 
@@ -74,19 +75,14 @@ class Version:
 def content_of(record: bytes) -> Content:
     """What an encoded SCIM user says."""
     user = msgspec.json.decode(record)
-    texts = ((_stripped(name), _text(msgspec.json.decode(value))) for name, value in flattened(user))
-    return Content(fingerprint(user), {name: text for name, text in texts if text}, bool(user["active"]))
+    found = ((_stripped(name), plain(value)) for name, value in flattened(user))
+    texts = {name: value for name, value in found if value and isinstance(value, str)}
+    return Content(fingerprint(user), texts, bool(user["active"]))
 
 
 def _stripped(name: str) -> str:
     """An attribute's name as the steps of the log spell it (`entra-api.md` D5)."""
     return name.replace(".", "").replace(":", "")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return _text(value.get("value"))
-    return value if isinstance(value, str) else ""
 
 
 def join(

@@ -13,6 +13,7 @@ from shared.console.log_view import EntryView, entry_view
 from shared.known_people.people import KnownPerson, People
 from shared.model.errors import Damaged
 from shared.model.runs import Run
+from shared.model.scim import flattened, plain
 from shared.planning.next_drop import Expected, expected, run_under_way
 from shared.run_folder.folder import PlannedPerson, RunFolder
 from shared.status.reads import StatusReads
@@ -96,21 +97,13 @@ def _version(memory: Memory, run: Run, key: str) -> Iterator[Version]:
             plan, person = found
             version = Version(run, person, memory.evidence(run, key))
             user = folder.user(plan, person) if person.chunk else None  # from the very bytes that were planned
-            yield replace(version, sent=tuple(_flat(user or {})))
+            yield replace(version, sent=tuple(_shown(user or {})))
     except Damaged as error:
         yield replace(version, damage=str(error))
 
 
-def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
+def _shown(user: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Attributes and values of a user, one line each, under the names that mapping pages show."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key != "schemas":
-                joiner = ":" if name.startswith("urn:") else "."
-                yield from _flat(inner, f"{name}{joiner}{key}" if name else key)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            kind = inner.get("type") if isinstance(inner, dict) else None
-            yield from _flat(inner, f'{name}[type eq "{kind}"]' if kind else f"{name}[{number}]")
-    else:
+    for name, found in flattened(user):
+        value = plain(found)
         yield name, "(empty)" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)

@@ -66,7 +66,11 @@ class Batch(msgspec.Struct, frozen=True):
     texts: Sequence[bytes]  # UTF-8, without the line feed
     is_literal: bool = False  # no cell holds a character that JSON writes in another way; False where nobody looked
 
-    def column(self, index: int) -> list[str]:
+    def columns(self) -> Sequence[Sequence[str]]:
+        """The cells of every column; none where there are no records."""
+        return self.rows.columns() if isinstance(self.rows, LineRows) else list(zip(*self.rows, strict=True))
+
+    def column(self, index: int) -> Sequence[str]:
         """The cells of one column."""
         return self.rows.column(index) if isinstance(self.rows, LineRows) else [row[index] for row in self.rows]
 

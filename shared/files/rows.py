@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter, methodcaller
+from operator import methodcaller
 from typing import NamedTuple
 
 import msgspec
@@ -52,7 +52,7 @@ class LineRows:
         self.texts = texts
         self.read = read
         self._delimiter = delimiter
-        self._all = list(read.values()) if len(read) == len(texts) else []
+        self._columns: Sequence[Sequence[str]] = []
         self._width = 0  # cells of each row, where that is known
 
     def __len__(self) -> int:
@@ -62,11 +62,7 @@ class LineRows:
         return self.read.get(at) or self.texts[at].rstrip("\r\n").split(self._delimiter)
 
     def __iter__(self) -> Iterator[list[str]]:
-        if not self._all:
-            self._all = [text.rstrip("\r\n").split(self._delimiter) for text in self.texts]
-            for at, row in self.read.items():
-                self._all[at] = row
-        return iter(self._all)
+        return map(self.__getitem__, range(len(self.texts)))
 
     def are_as_wide_as(self, width: int) -> bool:
         """Whether each of them has so many cells."""
@@ -76,10 +72,27 @@ class LineRows:
         self._width = width if set(delimiters) == {width - 1} else 0
         return self._width == width
 
-    def column(self, index: int) -> list[str]:
+    def columns(self) -> Sequence[Sequence[str]]:
+        """The cells of each column, where each row is wide enough: cut all at once, and kept."""
+        if len(self.read) == len(self.texts):
+            self._columns = list(zip(*self.read.values(), strict=True))
+        if not self._columns:
+            delimiter, width, texts = self._delimiter, self._width, list(self.texts)
+            for at in self.read:
+                texts[at] = delimiter * (width - 1)
+            cells = delimiter.join(texts).split(delimiter)
+            columns = [cells[at::width] for at in range(width)]
+            columns[-1] = [cell.rstrip("\r\n") for cell in columns[-1]]
+            for at, row in self.read.items():
+                for column, cell in zip(columns, row, strict=True):
+                    column[at] = cell
+            self._columns = columns
+        return self._columns
+
+    def column(self, index: int) -> Sequence[str]:
         """The cells of one column, where each row is wide enough."""
-        if self._all:
-            return list(map(itemgetter(index), self._all))
+        if self._columns:
+            return self._columns[index]
         delimiter = self._delimiter
         cells = [text.split(delimiter, index + 1)[index] for text in self.texts]
         if index >= self._width - 1:  # the last one, or it may be

@@ -26,8 +26,7 @@ import msgspec
 
 from shared.known_people.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER, PeopleDb
 from shared.known_people.people_db import DamagedPeople as DamagedPeople
-
-NO_VALUES = frozenset({"schemas", "id"})  # `id` is the mark of the run that sent it: it says nothing of the person
+from shared.model.scim import NO_VALUES, flattened
 
 
 def fingerprint(user: dict[str, Any]) -> bytes:
@@ -36,30 +35,9 @@ def fingerprint(user: dict[str, Any]) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(values, order="deterministic"), digest_size=16).digest()
 
 
-def flattened(user: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """Each attribute of a SCIM user, by its name on Entra's mapping page, and its value, encoded.
-
-    One that is null is cleared, and left out here.
-    """
-    for name, value in user.items():
-        if name in NO_VALUES:
-            continue
-        if isinstance(value, dict):
-            joint = ":" if name.startswith("urn:") else "."
-            yield from (
-                (f"{name}{joint}{part}", msgspec.json.encode(item)) for part, item in value.items() if item is not None
-            )
-        elif isinstance(value, list):
-            for item in value:
-                kind = item.get("type", "")
-                parts = ((part, each) for part, each in item.items() if part not in ("type", "primary"))
-                yield from (
-                    (f'{name}[type eq "{kind}"].{part}', msgspec.json.encode(each))
-                    for part, each in parts
-                    if each is not None
-                )
-        elif value is not None:
-            yield name, msgspec.json.encode(value)
+def attribute_hashes(user: dict[str, Any]) -> dict[str, int]:
+    """The hash of each attribute of a SCIM user, by its name on Entra's mapping page, but for those it clears."""
+    return {name: zlib.crc32(msgspec.json.encode(value)) for name, value in flattened(user) if value is not None}
 
 
 ONE_ATTRIBUTE = struct.Struct("<HI")  # an attribute's number and its fingerprint
@@ -329,7 +307,7 @@ class People(PeopleDb):
             self._names = {number: name for name, number in self._ids.items()}
         names = self._names
         old = {names[number]: value for number, value in ONE_ATTRIBUTE.iter_unpack(known.attributes)}
-        new = {name: zlib.crc32(value) for name, value in flattened(user)}
+        new = attribute_hashes(user)
         changed = [name for name, value in new.items() if old.get(name) != value]
         return changed, [name for name in old if name not in new]
 
@@ -565,7 +543,7 @@ class People(PeopleDb):
         self._forgotten = self._count = None
 
     def _packed(self, user: dict[str, Any]) -> bytes:
-        return b"".join(ONE_ATTRIBUTE.pack(self._id(name), zlib.crc32(value)) for name, value in flattened(user))
+        return b"".join(ONE_ATTRIBUTE.pack(self._id(name), value) for name, value in attribute_hashes(user).items())
 
     def _id(self, name: str) -> int:
         if name not in self._ids:

@@ -1,40 +1,41 @@
-"""Mapping: a source's rules over one header become a function from a record to a user resource. Pure.
+"""Mapping: a source's rules over one header become functions from batches of records to user resources. Pure.
 
-Enters: a Source and a header. Leaves: `Person` for a record that can be sent, `Rejection` for one that cannot.
-Missing columns make the whole drop unreadable (DropError), all of them named at once.
+Enters: a Source and a header, then batches. Leaves: the SCIM user of each record that can be sent, and a `Rejection` of
+each that cannot. Missing columns make the whole drop unreadable (DropError), all of them named at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
-from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from shared.files.header_names import SHOWN_CHARACTERS, SHOWN_COLUMNS, folded, line_of_header, shown, visible
-from shared.files.records import Fault, Record, Table
-from shared.mapping.rules import ABSENT, BadValue, Cells, Reading, compile_rule, is_text
-from shared.model import scim
+from shared.files.records import Batch, Fault, Record, Table
+from shared.mapping.rules import compile_rule
+from shared.mapping.users import Template
 from shared.model.errors import DropError
 from shared.model.limits import KEY_LENGTH
-from shared.sources.rules import Rule
 from shared.sources.source import Source
 
 
 class Person(msgspec.Struct, frozen=True):
-    """One key of one source, as a record tells it: the SCIM user to send."""
+    """One key of one source, as a record describes it: the SCIM user to send."""
 
     key: str
     line: int
-    user: dict[str, Any]
+    encoded: bytes  # the user as JSON
 
     @property
-    def active(self) -> bool:
-        """Whether the account shall be enabled."""
-        return self.user["active"] is True
+    def user(self) -> dict[str, Any]:
+        """The user, decoded."""
+        found: dict[str, Any] = msgspec.json.decode(self.encoded)
+        return found
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -54,48 +55,12 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Where one attribute's value comes from, and its name in its part of the user."""
+class Mapped:
+    """The users of a batch, each at the place of its record, and the records that cannot be sent."""
 
-    attribute: scim.Attribute
-    rule: Rule
-    position: Lookup[str, int]
-    read: Reading
-
-    @property
-    def column(self) -> str:
-        """The columns it reads, in words."""
-        return ", ".join(self.rule.columns)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the value is the text of cells, of which only length and shape are checked."""
-        return is_text(self.rule)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part of the user, and what fills it: the user itself, `name`, an extension, the `work` element of a list."""
-
-    name: str  # "" for the user itself
-    type: str  # "" where it is no element of a list
-    slots: tuple[tuple[str, Reading], ...]
-
-    def fill(self, user: dict[str, Any], cells: Cells) -> None:
-        """Read the values of this part and put what there is into the user. Raises BadValue."""
-        values = {name: value for name, read in self.slots if (value := read(cells)) is not ABSENT}
-        if not values:
-            return
-        if not self.name:
-            user.update(values)
-        elif not self.type:
-            user[self.name] = values
-        else:
-            user.setdefault(self.name, []).append(self._element(values))
-
-    def _element(self, values: dict[str, Any]) -> dict[str, Any]:
-        primary = {"primary": True} if self.type == "work" and self.name in scim.PRIMARY else {}
-        return {"type": self.type, **primary, **values}
+    users: list[bytes]  # as JSON; what stands at the place of a rejected record means nothing
+    active: list[bool]
+    rejected: dict[int, Rejection]  # by place
 
 
 class Mapping:
@@ -103,85 +68,67 @@ class Mapping:
 
     def __init__(self, source: Source, header: Sequence[str]) -> None:
         position = _positions(source, header)
+        attributes = [attribute for attribute, _ in source.attribute_rules.values()]
         self.width = len(header)
         self.key_position = position[source.key]
-        self._key_column = source.key
-        self.slots = [
-            Slot(attribute, rule, position, compile_rule(attribute, rule, position))
-            for attribute, rule in source.attribute_rules.values()
+        self._bad_key = partial(Fault, source.key)
+        self._readings = [compile_rule(*each, position) for each in source.attribute_rules.values()]
+        self._active = next(at for at, attribute in enumerate(attributes) if attribute.is_boolean)
+        self._managers = [
+            read for read, attribute in zip(self._readings, attributes, strict=True) if attribute.is_reference
         ]
-        self._manager = next((slot.read for slot in self.slots if slot.attribute.is_reference), None)
-        self._parts = _parts(self.slots)
-        extensions = {slot.attribute.group for slot in self.slots if slot.attribute.group.startswith("urn:")}
-        self.schemas = [scim.CORE_USER, scim.ENTERPRISE_USER, *sorted(extensions - {scim.ENTERPRISE_USER})]
+        self._template = Template(attributes)
 
-    def key(self, cells: Cells) -> str:
+    def key(self, cells: Sequence[str]) -> str:
         """The record's key, "" where the cell is empty."""
         return cells[self.key_position].strip()
 
-    def manager(self, cells: Cells) -> str:
-        """The key of the record's manager, "" where there is none or it does not read."""
-        try:
-            found = self._manager(cells) if self._manager else ""
-        except BadValue:
-            return ""
-        return found if isinstance(found, str) else ""
+    def keys(self, batch: Batch) -> list[str]:
+        """The key of each record, "" where the cell is empty."""
+        return list(map(str.strip, batch.column(self.key_position)))
 
-    def person(self, record: Record) -> Person | Rejection:
-        """The person this record tells of, or everything that is wrong with it."""
-        if record.fault:
-            return Rejection(record.line, record.cells, (record.fault,))
-        key = self.key(record.cells)
-        if not key or len(key) > KEY_LENGTH or not key.isprintable():
-            return self._rejection(record)
-        user: dict[str, Any] = {"schemas": self.schemas, "externalId": key}
-        try:
-            for part in self._parts:
-                part.fill(user, record.cells)
-        except BadValue:
-            return self._rejection(record)
-        return Person(key, record.line, user)
+    def managers(self, batch: Batch) -> set[str]:
+        """The keys of the managers of these records, as far as they read."""
+        return {key for read in self._managers for key in read(batch.column).values if isinstance(key, str)}
 
-    def _rejection(self, record: Record) -> Rejection:
-        """Everything that is wrong with a record of which something is."""
-        faults = [*_key_faults(self._key_column, self.key(record.cells))]
-        for slot in self.slots:
-            try:
-                slot.read(record.cells)
-            except BadValue as bad:
-                faults.append(Fault(slot.column, bad.reason, bad.remedy))
-        return Rejection(record.line, record.cells, tuple(faults))
+    def mapped(self, batch: Batch, keys: Sequence[str]) -> Mapped:
+        """What these records become, whose keys these are."""
+        cells = batch.columns() or [()] * self.width
+        found = [read(cells.__getitem__) for read in self._readings]
+        faults = {
+            at: [self._key_fault(key)]
+            for at, key in enumerate(keys)
+            if not 0 < len(key) <= KEY_LENGTH or not key.isprintable()
+        }
+        for column in found:
+            if not column.is_whole and Fault in set(map(type, column.values)):
+                for at, value in enumerate(column.values):
+                    if isinstance(value, Fault):
+                        faults.setdefault(at, []).append(value)
+        return Mapped(
+            self._template.users(keys, found, is_literal=batch.is_literal),
+            [value is True for value in found[self._active].values],
+            {at: Rejection(batch.lines[at], batch.rows[at], tuple(told)) for at, told in faults.items()},
+        )
 
+    def people(self, parts: Iterable[Batch | Record]) -> Iterator[Person | Rejection]:
+        """What each of these records becomes, one after another; a record alone is a batch of one."""
+        for part in parts:
+            if isinstance(part, Record) and part.fault:
+                yield Rejection(part.line, part.cells, (part.fault,))
+                continue
+            batch = Batch([part.line], [part.cells], [b""]) if isinstance(part, Record) else part
+            keys = self.keys(batch)
+            mapped = self.mapped(batch, keys)
+            for at, (key, line, user) in enumerate(zip(keys, batch.lines, mapped.users, strict=True)):
+                yield mapped.rejected.get(at) or Person(key, line, user)
 
-def _key_faults(column: str, key: str) -> Sequence[Fault]:
-    if not key:
-        return [Fault(column, "the key is empty", "fill in the cell; it becomes externalId")]
-    if len(key) > KEY_LENGTH:
-        reason = f"the key is {len(key):,} characters long, at most {KEY_LENGTH} fit"
-        return [Fault(column, reason, "correct the key")]
-    if not key.isprintable():
-        return [Fault(column, "the key holds characters that cannot be seen", "correct the key")]
-    return []
-
-
-def _parts(slots: Sequence[Slot]) -> list[_Part]:
-    """The parts of the user in the order of the source file."""
-    grouped: dict[tuple[str, str], list[tuple[str, Reading]]] = {}
-    for slot in slots:
-        place = (slot.attribute.group, slot.attribute.type)
-        read = _reference(slot.read) if slot.attribute.is_reference else slot.read
-        grouped.setdefault(place, []).append((slot.attribute.part, read))
-    return [_Part(name, kind, tuple(found)) for (name, kind), found in grouped.items()]
-
-
-def _reference(read: Reading) -> Any:
-    """A manager is named by an object with the other person's externalId (entra-api.md A10)."""
-
-    def referred(cells: Cells) -> Any:
-        found = read(cells)
-        return {"value": found} if isinstance(found, str) else found
-
-    return referred
+    def _key_fault(self, key: str) -> Fault:
+        if not key:
+            return self._bad_key("the key is empty", "fill in the cell; it becomes externalId")
+        long = f"the key is {len(key):,} characters long, at most {KEY_LENGTH} fit"
+        reason = long if len(key) > KEY_LENGTH else "the key holds characters that cannot be seen"
+        return self._bad_key(reason, "correct the key")
 
 
 def mapping_of(source: Source, table: Table) -> Mapping:

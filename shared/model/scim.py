@@ -7,7 +7,7 @@ a user resource, and bulk requests as bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain, repeat
@@ -38,7 +38,9 @@ TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job's s
 
 PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as the primary one (A4, A12)
 
+NO_VALUES = frozenset({"schemas", "id"})  # `id` is the mark of the run that sent it: it says nothing of the person
 _MARK = b'{"id":"'  # how a marked user begins
+_FIXED = ("type", "primary")  # members of an element of a list that are no attributes
 _EMAIL = re.compile(r"[^@\s]++@[^@\s.]++(?:\.[^@\s.]++)++")
 _USER_NAME = re.compile(r"[^@\s]++(?:@[^@\s]++)?+")
 _TYPED_NAME = re.compile(r'(?P<list>\w+)\[type eq "(?P<type>\w+)"\]\.(?P<part>\w+)')
@@ -154,6 +156,27 @@ def _meant(name: str, known: Sequence[str]) -> str:
         folded |= {candidate.casefold(): candidate, short.casefold(): folded.get(short.casefold(), candidate)}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     return f"; did you mean {folded[near[0]]}?" if near else ""
+
+
+def flattened(user: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each attribute of a user, by its name on Entra's mapping page, and its value; None where it is cleared."""
+    for name, value in user.items():
+        if name in NO_VALUES:
+            continue
+        if isinstance(value, dict):
+            joint = ":" if name.startswith("urn:") else "."
+            yield from ((f"{name}{joint}{part}", each) for part, each in value.items())
+        elif isinstance(value, list):
+            for item in value:
+                place = f'{name}[type eq "{item.get("type", "")}"]'
+                yield from ((f"{place}.{part}", each) for part, each in item.items() if part not in _FIXED)
+        else:
+            yield name, value
+
+
+def plain(value: Any) -> Any:
+    """The value of an attribute; of a reference, the key of the person it is to."""
+    return value.get("value") if isinstance(value, dict) else value
 
 
 Operation = dict[str, Any]

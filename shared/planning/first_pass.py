@@ -17,8 +17,7 @@ import msgspec
 from shared.files.header_names import folded
 from shared.files.records import Batch, Drop, Fault, Record, Table, read_records
 from shared.known_people.people import People
-from shared.mapping.columns import Columns, Mapped
-from shared.mapping.mapping import Mapping, Rejection, mapping_of
+from shared.mapping.mapping import Mapped, Mapping, Rejection, mapping_of
 from shared.model.changes import Action
 from shared.planning.compare import compare, is_protected
 from shared.planning.spool import Newcomers, Page, Refused, Spool, Told, rejected_line
@@ -74,7 +73,6 @@ class FirstPass:
     ) -> None:
         self._source = source
         self._mapping = mapping
-        self._columns = Columns(mapping)
         self._people = people
         self._knows_nobody = len(people) == 0
         self._survey = survey
@@ -97,7 +95,7 @@ class FirstPass:
             self._survey.unreadable.add(key)
         told = [key] if key and key.isprintable() else []  # nobody is known by broken bytes
         self._others(told, [b""] * len(told))
-        found = self._mapping.person(record)
+        (found,) = self._mapping.people([record])
         assert isinstance(found, Rejection)
         self._spool.add(Page(refused=[self._refused(key if is_of_key else "", found)]))
 
@@ -108,11 +106,11 @@ class FirstPass:
     def take(self, batch: Batch) -> None:
         """Records that read."""
         if self._knows_nobody:
-            batch = msgspec.structs.replace(batch, rows=list(batch.rows))  # all cells will be asked for
-        told = Keyed(batch, self._columns.keys(batch), self._fingerprints(batch.texts))
+            batch.columns()  # all cells will be asked for
+        told = Keyed(batch, self._mapping.keys(batch), self._fingerprints(batch.texts))
         self._survey.note(told.keys, batch.lines)
         self._spool.add(self._looked_at(told, {}) if self._knows_nobody else self._compared(told))
-        self._survey.managers |= self._columns.managers(batch)
+        self._survey.managers |= self._mapping.managers(batch)
 
     def _others(self, keys: Sequence[str], rows: Sequence[bytes]) -> set[str]:
         """Those of these people, whom the file holds, who are new, or whose line is another than before."""
@@ -151,9 +149,9 @@ class FirstPass:
         return msgspec.structs.replace(page, told=[*page.told, *unchanged])
 
     def _looked_at(self, told: Keyed, known: Container[str]) -> Page:
-        mapped = self._columns.people(told.batch, told.keys)
+        mapped = self._mapping.mapped(told.batch, told.keys)
         apart = self._apart(told.keys, mapped, known)
-        found = [self._by_itself(told, mapped, at) for at in sorted(apart)]
+        found = [self._one(told, mapped, at) for at in sorted(apart)]
         return Page(
             new=_newcomers(told, mapped, [at for at in range(len(told.keys)) if at not in apart]),
             told=[one for one in found if isinstance(one, Told)],
@@ -164,22 +162,19 @@ class FirstPass:
         """The places of those of whom more is to be said than that they are new."""
         if self._keeps_cells:
             return set(range(len(keys)))
-        apart = set(mapped.bad)
+        apart = set(mapped.rejected)
         if known or self._people.forgets_somebody:
             apart.update(at for at, key in enumerate(keys) if key in known or self._people.is_forgotten(key))
         if self._source.protected:
             apart.update(at for at, active in enumerate(mapped.active) if not active)
         return apart
 
-    def _by_itself(self, told: Keyed, mapped: Mapped, at: int) -> Told | Refused:
-        """What one record tells. Where the columns found something wrong they may have been too careful."""
+    def _one(self, told: Keyed, mapped: Mapped, at: int) -> Told | Refused:
+        """What is to be said of one record."""
         key, line, cells = told.keys[at], told.batch.lines[at], told.batch.rows[at]
         active, user = mapped.active[at], mapped.users[at]
-        if at in mapped.bad:
-            person = self._mapping.person(Record(line, cells))
-            if isinstance(person, Rejection):
-                return self._refused(key, person)
-            active, user = person.active, msgspec.json.encode(person.user)
+        if rejection := mapped.rejected.get(at):
+            return self._refused(key, rejection)
         if not active and self._is_protected(key):
             return self._refused(key, Rejection(line, cells, (PROTECTED,)))
         change = compare(self._people, key, msgspec.json.decode(user))

@@ -1,6 +1,6 @@
 """What an expression of an attribute mapping gives for a record, by the public reference of its functions. Pure.
 
-Enters: an expression as the portal shows it, and a record's values (`record_values`). Leaves: the value, or `Unsaid`
+Enters: an expression as the portal shows it, and a record's values (`preview.texts_of`). Leaves: the value, or `Unsaid`
 with the reason. Chance, the time of the cycle, the tenant's names and what other accounts have cannot be said here, nor
 can what the reference leaves open: none of it is guessed.
 """

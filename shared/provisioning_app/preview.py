@@ -7,12 +7,12 @@ value that must be unique in Active Directory) is said so, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.model import scim
 from shared.model.errors import Refused
+from shared.model.scim import flattened, plain
 from shared.provisioning_app.expressions import Unsaid, evaluate
 from shared.provisioning_app.schema import MappingRow, functions, object_mapping, row_of
 from shared.provisioning_app.tenant import JobPlace, Json, Tenant
@@ -35,6 +35,11 @@ class Effect:
 def preview(tenant: Tenant, place: JobPlace, schema: Json, record: Mapping[str, str]) -> list[Effect]:
     """The effect of every mapping. Raises GraphError where the service does not answer at all."""
     return [_effect(tenant, place, mapping, record) for mapping in object_mapping(schema)["attributeMappings"]]
+
+
+def texts_of(user: dict[str, Any]) -> dict[str, str]:
+    """The record that a SCIM user is to the job: texts by attribute. True and False are written as Entra does."""
+    return {name: str(plain(value)) for name, value in flattened(user) if plain(value) is not None}
 
 
 def _effect(tenant: Tenant, place: JobPlace, mapping: Json, record: Mapping[str, str]) -> Effect:
@@ -72,24 +77,3 @@ def _with_default(row: MappingRow, value: str | None, note: str) -> Effect:
     if value in (None, "") and row.default:
         value, note = row.default, "; ".join(filter(None, ("by default", note)))
     return Effect(row.target, row.expression, value, note)
-
-
-def flattened(user: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """A person's values under the names of Entra's mapping page, as text. What is absent or null is left out.
-
-    True and False are written as Entra does.
-    """
-    found = {"externalId": str(user.get("externalId", ""))}
-    for name in names:
-        value = _value(user, scim.attribute(name))
-        if value is not None:
-            found[name] = str(value)
-    return found
-
-
-def _value(user: dict[str, Any], place: scim.Attribute) -> Any:
-    part: Any = user.get(place.group) if place.group else user
-    if isinstance(part, list):
-        part = next((each for each in part if each.get("type") == place.type), None)
-    value = part.get(place.part) if isinstance(part, dict) else None
-    return value.get("value") if isinstance(value, dict) else value

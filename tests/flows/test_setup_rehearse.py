@@ -55,7 +55,7 @@ class Stage:
 
     def person(self, text: bytes = CSV) -> Person:
         table = read_records([text], self.office.source.csv)
-        found = Mapping(self.office.source, table.header).person(next(table.records))
+        (found,) = Mapping(self.office.source, table.header).people(table.parts)
         assert isinstance(found, Person)
         return found
 

@@ -29,8 +29,7 @@ def request_of(name: str) -> dict[str, Any]:
     """The bulk request that the records of a source make."""
     source = read_source((HERE.parents[1] / "sources" / f"{name}.yaml").read_text(encoding="utf-8"), name)
     table = read_records([(HERE / f"{name}.csv").read_bytes()], source.csv)
-    mapping = Mapping(source, table.header)
-    people = [mapping.person(record) for record in table.records]
+    people = list(Mapping(source, table.header).people(table.parts))
     assert all(isinstance(person, Person) for person in people), people
     operations = [
         scim.operation(f"golden-{person.line}", person.user) for person in people if isinstance(person, Person)

@@ -46,9 +46,7 @@ def root() -> Path:
 def rejections(source: Source, pieces: list[bytes]) -> list[Rejection]:
     """What a source makes of a file."""
     table = read_records(pieces, source.csv)
-    mapping = Mapping(source, table.header)
-    found = (mapping.person(record) for record in table.records)
-    return [each for each in found if isinstance(each, Rejection)]
+    return [each for each in Mapping(source, table.header).people(table.parts) if isinstance(each, Rejection)]
 
 
 def test_the_same_seed_gives_the_same_bytes_on_every_machine() -> None:

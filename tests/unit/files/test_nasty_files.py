@@ -37,8 +37,7 @@ def read(name: str) -> tuple[dict[str, str | None], dict[str, str]]:
     mapping = mapping_of(source, table)
     people: dict[str, str | None] = {}
     rejected: dict[str, str] = {}
-    for record in table.records:
-        found = mapping.person(record)
+    for found in mapping.people(table.parts):
         if isinstance(found, Person):
             people[found.key] = found.user.get("displayName")
         else:

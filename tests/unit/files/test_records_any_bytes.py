@@ -29,8 +29,7 @@ def outcome(source: Source, content: bytes) -> list[Person | Rejection] | str:
     """What becomes of each record of a drop, or why the drop as a whole does not read."""
     try:
         table = read_records([content], source.csv)
-        mapping = Mapping(source, table.header)
-        return [mapping.person(record) for record in table.records]
+        return list(Mapping(source, table.header).people(table.parts))
     except DropError as error:
         return str(error)
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from shared.files.records import Fault, Record
+from shared.files.records import Batch, Fault, Record
 from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.model.errors import DropError
 from shared.sources.source import Source, read_source
@@ -42,20 +42,20 @@ FULL = source(
 
 
 def person(of: Source, *cells: str) -> Person:
-    found = Mapping(of, HEADER).person(Record(7, [*cells, *[""] * (len(HEADER) - len(cells))]))
+    (found,) = Mapping(of, HEADER).people([Record(7, [*cells, *[""] * (len(HEADER) - len(cells))])])
     assert isinstance(found, Person)
     return found
 
 
 def rejection(of: Source, *cells: str) -> Rejection:
-    found = Mapping(of, HEADER).person(Record(7, [*cells, *[""] * (len(HEADER) - len(cells))]))
+    (found,) = Mapping(of, HEADER).people([Record(7, [*cells, *[""] * (len(HEADER) - len(cells))])])
     assert isinstance(found, Rejection)
     return found
 
 
 def test_every_value_stands_where_scim_wants_it() -> None:
     found = person(FULL, "5", "anna", "active", "Anna", "a@b.de", "1", "2", "4", "9", "2024-05-01")
-    assert (found.key, found.line, found.active) == ("5", 7, True)
+    assert (found.key, found.line) == ("5", 7)
     assert found.user == {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE, EXTENSION],
         "externalId": "5",
@@ -100,7 +100,7 @@ def test_a_rejection_tells_everything_that_is_wrong_at_once() -> None:
 
 def test_a_fault_of_the_row_is_the_only_one() -> None:
     fault = Fault("", "the line has 2 cells, the header has 10", "complete the line")
-    found = Mapping(FULL, HEADER).person(Record(7, ["5", "anna"], fault))
+    (found,) = Mapping(FULL, HEADER).people([Record(7, ["5", "anna"], fault)])
     assert isinstance(found, Rejection)
     assert found.faults == (fault,)
     assert found.reason == "the line has 2 cells, the header has 10 (complete the line)"
@@ -123,10 +123,11 @@ def test_a_key_that_is_none_is_a_rejection(key: str, reason: str) -> None:
 def test_the_key_and_the_manager_can_be_read_before_anything_is_mapped() -> None:
     mapping = Mapping(FULL, HEADER)
     cells = [" 5 ", "", "", "", "", "", "", " 4 ", "", ""]
-    assert (mapping.key(cells), mapping.manager(cells)) == ("5", "4")
+    batch = Batch([7], [cells], [b""])
+    assert (mapping.key(cells), mapping.keys(batch), mapping.managers(batch)) == ("5", ["5"], {"4"})
     cells[7] = "x" * 151
-    assert mapping.manager(cells) == ""
-    assert Mapping(source(), HEADER).manager(cells) == ""
+    assert mapping.managers(batch) == set()
+    assert Mapping(source(), HEADER).managers(batch) == set()
 
 
 def test_columns_are_found_without_case_and_surplus_blanks() -> None:
@@ -140,7 +141,7 @@ def test_columns_are_found_without_case_and_surplus_blanks() -> None:
         ),
         "staff.yaml",
     )
-    found = Mapping(of, ["worker\u00a0 id", " Login", "Status"]).person(Record(2, ["5", "anna", "Active"]))
+    (found,) = Mapping(of, ["worker\u00a0 id", " Login", "Status"]).people([Record(2, ["5", "anna", "Active"])])
     assert isinstance(found, Person)
     assert found.key == "5"
 
@@ -173,10 +174,3 @@ def test_a_header_of_any_size_and_content_makes_a_short_message_that_can_be_stor
     assert len(text) < 2_000
     assert text.isprintable()
     text.encode()
-
-
-def test_users_of_one_mapping_share_nothing_that_one_could_change() -> None:
-    first = person(FULL, "5", "anna", "active", "Anna")
-    second = person(FULL, "6", "bob", "active", "Bob")
-    assert first.user["name"] is not second.user["name"]
-    assert first.user["addresses"] is not second.user["addresses"]
