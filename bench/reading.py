@@ -17,7 +17,7 @@ from shared.collecting.entries import LogEntry
 from shared.collecting.reading import LogPage, LogReading
 from shared.model.endpoint import Endpoint
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
-from shared.sending.pacing import Pacer
+from shared.sending.replies import Pacer
 
 ENTRIES = 20_000
 PAGE = 1_000  # entries of a page of Graph

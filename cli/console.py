@@ -14,6 +14,18 @@ from rich.table import Column, Table
 from rich.text import Text
 
 
+class CommandError(Exception):
+    """The command did not work out. Its text is the one line that is shown."""
+
+    exit_code = 1
+
+
+class Misused(CommandError):
+    """The command was called wrongly: no such file, no such source."""
+
+    exit_code = 2
+
+
 def out() -> Console:
     """For results."""
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import gates_table, run_json, state_text, stop_json, stop_lines
+from cli.console import CommandError, Misused
 from cli.drops import must_be_source
-from cli.errors import CommandError, Misused
 from shared.app import House
 from shared.model.runs import Revert, Run, RunState
 from shared.planning import decide

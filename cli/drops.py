@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.errors import Misused
+from cli.console import Misused
 from shared.model.runs import DropVersion, Run
 from shared.sources.source import Source, no_such_source, read_sources
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cli.errors import CommandError
+from cli.console import CommandError
 from emulator.host.configuration import read_settings
 from shared.app import House, live
 from shared.model.errors import SettingsError

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from cli.errors import Misused
-from emulator.feed import Feed, employees, encoded
-from emulator.feed_contractors import contractors
-from emulator.feed_faults import FAULTS, spoiled
+from cli.console import Misused
+from emulator.feed import FAULTS, Feed, contractors, employees, encoded, spoiled
 
 LAYOUTS = {"employees": (employees, ","), "contractors": (contractors, ";")}
 

@@ -14,10 +14,9 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import outcome_table, run_json, state_text
-from cli.console import counted
+from cli.console import Misused, counted
 from cli.drops import must_be_files, put
 from cli.environment import Surroundings
-from cli.errors import Misused
 from shared.app import House
 from shared.model.errors import UnknownRun
 from shared.model.runs import FINISHED, TO_SEND, Run, RunState, run_id_of

@@ -27,9 +27,8 @@ from cli.drops import fetch, put
 from cli.environment import SETTINGS_FILE
 from cli.follow import ENDS, Lines, follow, view
 from emulator import storage
-from emulator.demo import DAYS, SOURCE, Day, days
-from emulator.environment import write_settings
-from emulator.stack import Ports, Stack, Wanted
+from emulator.feed import DAYS, SOURCE, Day, days
+from emulator.stack import Ports, Stack, Wanted, write_settings
 from shared.console.report import write_report
 from shared.model.plan import PLAN, REJECTED, decode_plan
 from shared.model.runs import Run, RunState, new_run, run_id_of

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli.mapping.commands import app as mapping
-from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder
+from cli.options import By, Json, SourceChoice, SourceName, SourcesFolder, sources_folder, who
 from cli.setup.commands import app as setup
 from cli.state import app as state
 
@@ -43,9 +43,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # Typer carries a Click of its own, whose names are private
         """Run the command."""
-        from cli.console import complain
-        from cli.errors import CommandError
-        from emulator.host.errors import HostError
+        from cli.console import CommandError, complain
+        from emulator.host.wire import HostError
         from emulator.npm import LocalError
         from shared.model.errors import RollcallError
 
@@ -78,7 +77,7 @@ app.add_typer(state, name="state")
 @app.callback()
 def rollcall() -> None:
     """Turns HR's CSV drops into user accounts in Microsoft Entra ID, and proves what became of every row."""
-    from emulator.environment import without_proxy
+    from emulator.stack import without_proxy
 
     os.environ.update(without_proxy(os.environ))
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # each way that is not open would be a warning
@@ -204,7 +203,6 @@ def approve(
 ) -> None:
     """Release a held RUN: exactly the plan that was shown is sent. Refused where its source file has changed since."""
     from cli.decide import approve
-    from cli.options import who
 
     approve(_around(ctx).house(), run, reason, who(by), plan, as_json=json)
 
@@ -219,7 +217,6 @@ def cancel(
 ) -> None:
     """Stop a RUN that is not sent to its end."""
     from cli.decide import cancel
-    from cli.options import who
 
     cancel(_around(ctx).house(), run, reason, who(by), as_json=json)
 
@@ -266,7 +263,6 @@ def revert(
 ) -> None:
     """Undo RUN: send each person the record they had before it, in a new run that is held until it is approved."""
     from cli.decide import revert
-    from cli.options import who
     from shared.model.runs import Revert
 
     revert(_around(ctx).house(), run, Revert(who(by), reason.strip(), created or ""), as_json=json)
@@ -284,7 +280,6 @@ def stop_sending(
 ) -> None:
     """Stop sending, of all sources or of one, from the next call on; runs wait until `rollcall resume`."""
     from cli.decide import stop_sending
-    from cli.options import who
 
     stop_sending(_around(ctx).house(), source, reason, who(by), as_json=json)
 
@@ -301,7 +296,6 @@ def resume(
 ) -> None:
     """Send again after `rollcall stop-sending`. Exit code 1: there is nothing to resume."""
     from cli.decide import resume
-    from cli.options import who
 
     resume(_around(ctx).house(), source, who(by), as_json=json)
 

@@ -13,9 +13,8 @@ from rich.text import Text
 
 from cli import console
 from cli.answers import STYLES, gates_table, listed_json, outcome_table, state_text, stop_lines
-from cli.console import counted, say, table
+from cli.console import CommandError, counted, say, table
 from cli.drops import fetch, must_be_source
-from cli.errors import CommandError
 from shared.app import House
 from shared.collecting.advice import advice_for
 from shared.collecting.outcomes import Evidence

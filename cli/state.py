@@ -50,7 +50,7 @@ def restore(
 ) -> None:
     """Go back to the state of release 0.1. Stop the app first. Everybody who changed since is sent again."""
     from cli import console
-    from cli.errors import CommandError
+    from cli.console import CommandError
     from shared.stores.state_restore import restore
 
     house = _house(ctx)

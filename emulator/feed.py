@@ -10,23 +10,123 @@ import csv
 import hashlib
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
+from pathlib import Path
 
-from emulator.feed_words import (
-    COMPANIES,
-    DEPARTMENTS,
-    DIVISIONS,
-    FAMILY,
-    FAMILY_FIRST,
-    FAMILY_FIRST_SPACED,
-    GIVEN,
-    LEADS,
-    PLACES,
-    PRONOUNS,
-    Place,
+
+@dataclass(frozen=True)
+class Place:
+    """Where people work. `names` says which names are common there, `phone` and `postcode` hold # for a digit."""
+
+    city: str
+    country: str
+    region: str
+    names: str
+    phone: str
+    postcode: str
+    streets: tuple[str, ...]
+
+
+GIVEN: dict[str, tuple[str, ...]] = {
+    "english": ("Olivia", "Amelia", "Jack", "Noah", "Ava", "Harry", "Grace", "Liam", "Anne-Marie", "T.J."),
+    "german": ("Jürgen", "Käthe", "Lukas", "Mia", "Jörg", "Sören", "Änne", "Felix", "Hannelore", "Zoë"),
+    "french": ("Chloé", "François", "Élodie", "Hugo", "Noémie", "Jean-Luc", "Inès", "Anaïs", "Gaël", "Océane"),
+    "polish": ("Łukasz", "Zofia", "Małgorzata", "Paweł", "Agnieszka", "Stanisław", "Świętosława", "Jan"),
+    "turkish": ("İpek", "Çağrı", "Gülşah", "Işıl", "Ömer", "Tuğba", "Yiğit", "Şebnem"),
+    "vietnamese": ("Nguyệt", "Thảo", "Đức", "Hương", "Quốc Bảo", "Ánh", "Tuấn"),
+    "greek": ("Ελένη", "Γιώργος", "Αθηνά", "Νίκος", "Ξένια", "Σταύρος"),
+    "cyrillic": ("Олена", "Дмитро", "Сергей", "Анастасия", "Ірина", "Юрий", "Ђорђе"),
+    "chinese": ("伟", "秀英", "子涵", "浩然", "雨桐", "欣怡"),
+    "japanese": ("さくら", "陽翔", "美咲", "翔太", "ユイ", "大翔"),
+    "korean": ("서연", "민준", "지우", "하은", "도윤"),
+    "arabic": ("فاطمة", "محمد", "ليلى", "يوسف", "نور"),
+    "hebrew": ("נועה", "דוד", "תמר", "איתי", "יעל"),
+    "devanagari": ("आरव", "प्रिया", "विवान", "अनन्या", "कृष्ण"),
+    "thai": ("สมชาย", "กนกวรรณ", "ณัฐ", "พิมพ์ชนก"),
+    "icelandic": ("Guðrún", "Þór", "Sigurður", "Ásdís", "Björk"),
+    "dutch": ("Sanne", "Daan", "Femke", "Jeroen", "Anouk"),
+    "spanish": ("José María", "Lucía", "Íñigo", "María del Carmen", "Nuño", "Begoña"),
+}
+FAMILY: dict[str, tuple[str, ...]] = {
+    "english": (
+        "Smith",
+        "O'Brien",
+        "Okafor",
+        "McGregor",
+        "Taylor-Jones",
+        "St. John",
+        "Nakamura Reed",
+        "Ng",
+        "King, Jr.",
+    ),
+    "german": ("Müller", "Groß", "von der Heide", "Schäfer", "Kühn", "Weiß", "Oßwald", "Öztürk"),
+    "french": ("Lefèvre", "D'Aubigné", "Bérénger", "Nuñez", "Le Goff", "Œuvrard"),
+    "polish": ("Wiśniewski", "Zając", "Kowalczyk-Nowak", "Wójcik", "Dąbrowska", "Żuk"),
+    "turkish": ("Yılmaz", "Çelik", "Şahin", "Öğüt", "Ünal"),
+    "vietnamese": ("Nguyễn", "Trần", "Đặng", "Phạm", "Võ"),
+    "greek": ("Παπαδόπουλος", "Νικολαΐδου", "Χατζής", "Οικονόμου"),
+    "cyrillic": ("Шевченко", "Кузнецова", "Јовановић", "Щербакова", "Ґалаґан"),
+    "chinese": ("王", "李", "欧阳", "张", "刘"),
+    "japanese": ("佐藤", "髙橋", "渡邊", "鈴木", "ヴァン"),
+    "korean": ("김", "이", "남궁", "박"),
+    "arabic": ("العلي", "حداد", "بن سعيد", "المصري"),
+    "hebrew": ("כהן", "לוי", "בן־דוד", "מזרחי"),
+    "devanagari": ("शर्मा", "गुप्ता", "सिंह", "पटेल"),
+    "thai": ("ใจดี", "ศรีสุข", "วงศ์สวัสดิ์"),
+    "icelandic": ("Jónsdóttir", "Þorsteinsson", "Ægisson"),
+    "dutch": ("de Vries", "'t Hooft", "van den Berg", "IJzerman"),
+    "spanish": ("García Márquez", "Muñoz", "Ibáñez y Sáenz", "Peña"),
+}
+FAMILY_FIRST = frozenset({"chinese", "japanese", "korean"})  # written without a blank between
+FAMILY_FIRST_SPACED = frozenset({"vietnamese"})
+
+_GERMAN = ("Hauptstraße", "Bahnhofstr.", "Am Grünen Hang", "Gänsemarkt")
+PLACES = (
+    Place("London", "GB", "Europe", "english", "+44 20 #### ####", "EC#A #BB", ("Mansion Ct", "King's Rd", "High St")),
+    Place(
+        "Seattle",
+        "US",
+        "North America",
+        "english",
+        "+1 206 555 ####",
+        "98###",
+        ("Legacy Dr", "Woodgrove Way", "5th Ave"),
+    ),
+    Place("München", "DE", "Europe", "german", "+49 89 ########", "80###", _GERMAN),
+    Place("Berlin", "DE", "Europe", "turkish", "+49 30 ########", "10###", _GERMAN),
+    Place("Lyon", "FR", "Europe", "french", "+33 4 ## ## ## ##", "69###", ("Rue de l'Église", "Quai Saint-Antoine")),
+    Place("Kraków", "PL", "Europe", "polish", "+48 12 ### ## ##", "3#-###", ("ul. Długa", "Rynek Główny")),
+    Place("Αθήνα", "GR", "Europe", "greek", "+30 21 #### ####", "10###", ("Λεωφ. Βασιλίσσης Σοφίας", "Ερμού")),
+    Place("Київ", "UA", "Europe", "cyrillic", "+380 44 ### ## ##", "01###", ("вул. Хрещатик", "Андріївський узвіз")),
+    Place("上海", "CN", "Asia Pacific", "chinese", "+86 21 #### ####", "20####", ("南京路", "淮海中路")),
+    Place("東京", "JP", "Asia Pacific", "japanese", "+81 3 #### ####", "1##-####", ("千代田区丸の内", "港区六本木")),
+    Place("서울", "KR", "Asia Pacific", "korean", "+82 2 #### ####", "0####", ("종로", "강남대로")),
+    Place("دبي", "AE", "Middle East", "arabic", "+971 4 ### ####", "", ("شارع الشيخ زايد",)),
+    Place("תל אביב", "IL", "Middle East", "hebrew", "+972 3 ### ####", "6######", ("שדרות רוטשילד", "דיזנגוף")),
+    Place("पुणे", "IN", "Asia Pacific", "devanagari", "+91 20 #### ####", "411###", ("लक्ष्मी रोड", "MG Road")),
+    Place("กรุงเทพฯ", "TH", "Asia Pacific", "thai", "+66 2 ### ####", "10###", ("ถนนสุขุมวิท",)),
+    Place("Hà Nội", "VN", "Asia Pacific", "vietnamese", "+84 24 #### ####", "1#####", ("phố Hàng Bạc",)),
+    Place("Reykjavík", "IS", "Europe", "icelandic", "+354 ### ####", "1##", ("Laugavegur", "Þingholtsstræti")),
+    Place("'s-Hertogenbosch", "NL", "Europe", "dutch", "+31 73 ### ####", "52## AB", ("Hinthamerstraat",)),
+    Place("A Coruña", "ES", "Europe", "spanish", "+34 981 ### ###", "150##", ("Rúa Real", "Avda. de la Marina")),
 )
+DEPARTMENTS = {
+    "Sales": ("Sales Executive", "Account Manager", "Sales Engineer"),
+    "Product Engineering": ("Software Developer", "Test Engineer", "Program Manager"),
+    "Human Resources": ("HR Partner", "Recruiter"),
+    "Finance & Controlling": ("Controller", "Accountant"),
+    "Operations": ("Technician", "Shift Lead", "Planner"),
+    "Research": ("Scientist", "Lab Assistant"),
+}
+LEADS = ("Chief Executive Officer", "Vice President", "Director", "Team Lead")
+DIVISIONS = ("Electronics", "Food", "Media", "Logistics")
+COMPANIES = ("Contoso", "Woodgrove", "Fabrikam")
+PRONOUNS = ("SHE/HER", "HE/HIM", "THEY/THEM", "")
+AGENCIES = ("northwind staffing", "Adatum", "Proseware")
+ROLES = ("Berater", "Entwicklerin", "Projektleitung", "", "Sachbearbeitung")
 
 EMPLOYEE_COLUMNS = (
     "WorkerID", "WorkerStatus", "WorkerType", "UserID", "FirstName", "LastName", "FullName", "GenderPronoun",
@@ -207,3 +307,176 @@ def name(dice: Dice, place: Place) -> tuple[str, str, str]:
     if place.names in FAMILY_FIRST:
         return given, family, f"{family}{given}"
     return given, family, f"{family} {given}" if place.names in FAMILY_FIRST_SPACED else f"{given} {family}"
+
+
+COLUMNS = (
+    "Vertragsnummer", "Status", "Vorname", "Nachname", "E-Mail", "Rolle", "Sprache", "Telefon", "Agentur",
+    "Kostenstelle", "Ansprechpartner", "Vertragsende", "TageProWoche", "VorOrt",
+)  # fmt: skip
+LANGUAGES = ("Deutsch", "Englisch", "Polnisch", "Französisch", "")
+CHANGED_A_DAY, ENDED_A_DAY = 0.02, 0.01
+
+
+def contractors(feed: Feed) -> Iterator[Row]:
+    """The rows of the contractors feed, header first."""
+    yield COLUMNS
+    for person in range(feed.size):
+        if feed.day == 1 or _is_told(feed, person):
+            yield _contractor(feed, person)
+
+
+def _is_told(feed: Feed, person: int) -> bool:
+    dice = Dice(feed.seed, person)
+    begins = person >= feed.size - feed.joined_by_day
+    return begins or _ends(feed, dice) or dice.below(CHANGED_A_DAY, f"changes {feed.day}")
+
+
+def _ends(feed: Feed, dice: Dice) -> bool:
+    return feed.day > 1 and dice.below(ENDED_A_DAY, f"ends {feed.day}")
+
+
+def _contractor(feed: Feed, person: int) -> Row:
+    dice = Dice(feed.seed, person)
+    place = PLACES[dice.number("place") % len(PLACES)]
+    given, family, _ = name(dice, place)
+    changed = f"role {feed.day}" if dice.below(CHANGED_A_DAY, f"changes {feed.day}") else "role"
+    ending = FIRST_DAY + timedelta(days=30 + dice.number("until") % 700)
+    status = "beendet" if _ends(feed, dice) else dice.pick(("aktiv", "verlängert"), "status")
+    return (
+        _key(person), status, given, family, f"EXT.{person:06d}@Agentur.example", dice.pick(ROLES, changed),
+        dice.pick(LANGUAGES, "language"), dice.digits(place.phone, "phone"), dice.pick(AGENCIES, "agency"),
+        f"#{dice.number('cost') % 9000 + 1000}", "" if person == 0 else _key((person - 1) // SPAN),
+        f"{ending:%d.%m.%Y}", str(dice.number("days") % 5 + 1), dice.pick(("ja", "nein"), "on site"),
+    )  # fmt: skip
+
+
+def _key(person: int) -> str:
+    return f"V-{100_000 + person}"
+
+
+Spoil = Callable[[int, list[str], list[str]], list[str]]
+EVERY = 25
+_DATES = ("HireDate", "Vertragsende")
+
+
+def _bad_date(number: int, row: list[str], header: list[str]) -> list[str]:
+    column = next(header.index(name) for name in _DATES if name in header)
+    wrong = ("31/02/2024", "2024-02-30", "soon", "45321")[number // EVERY % 4]
+    return [*row[:column], wrong, *row[column + 1 :]] if number % EVERY == 0 else row
+
+
+def _no_key(number: int, row: list[str], header: list[str]) -> list[str]:
+    return ["", *row[1:]] if number % EVERY == 0 else row
+
+
+def _few_cells(number: int, row: list[str], header: list[str]) -> list[str]:
+    return row[: len(row) // 2] if number % EVERY == 0 else row
+
+
+def _shifted(number: int, row: list[str], header: list[str]) -> list[str]:
+    """One column further to the left from the eighth on: what becomes of a file when a column is taken out by hand."""
+    return [*row[:7], *row[8:], ""] if number else row
+
+
+def _no_status(number: int, row: list[str], header: list[str]) -> list[str]:
+    column = next(header.index(name) for name in ("WorkerStatus", "Status") if name in header)
+    return [*row[:column], *row[column + 1 :]]
+
+
+def _renamed(number: int, row: list[str], header: list[str]) -> list[str]:
+    return [row[0] + " No.", *row[1:]] if number == 0 else row
+
+
+ROW_FAULTS: dict[str, Spoil] = {
+    "bad-dates": _bad_date,
+    "missing-keys": _no_key,
+    "too-few-cells": _few_cells,
+    "shifted-columns": _shifted,
+    "missing-column": _no_status,
+    "renamed-column": _renamed,
+}
+FILE_FAULTS: dict[str, Callable[[Iterable[Row], str], Iterable[bytes]]] = {
+    "empty": lambda rows, delimiter: [b""],
+    "header-only": lambda rows, delimiter: encoded(islice(rows, 1), delimiter),
+    "truncated": lambda rows, delimiter: _truncated(b"".join(encoded(rows, delimiter))),
+    "open-quote": lambda rows, delimiter: [*encoded(islice(rows, 20), delimiter), b'"', *encoded(rows, delimiter)],
+    "cp1252": lambda rows, delimiter: encoded(rows, delimiter, "cp1252"),
+    "utf-16": lambda rows, delimiter: [b"\xff\xfe", *encoded(rows, delimiter, "utf-16-le")],
+    "not-csv": lambda rows, delimiter: [b"<!DOCTYPE html>\n<html><body><h1>Please sign in</h1></body></html>\n"],
+}
+FAULTS = (*ROW_FAULTS, *FILE_FAULTS)
+
+
+def spoiled(kind: str, rows: Iterable[Row], delimiter: str = ",") -> Iterable[bytes]:
+    """The file with this trouble. Raises KeyError for one that is not in FAULTS."""
+    if kind in FILE_FAULTS:
+        return FILE_FAULTS[kind](iter(rows), delimiter)
+    return encoded(_spoiled_rows(ROW_FAULTS[kind], iter(rows)), delimiter)
+
+
+def _spoiled_rows(spoil: Spoil, rows: Iterator[Row]) -> Iterator[Row]:
+    header = list(next(rows))
+    yield spoil(0, header, header) if spoil in (_no_status, _renamed) else header
+    for number, row in enumerate(rows, 1):
+        yield spoil(number, list(row), header)
+
+
+def _truncated(content: bytes) -> list[bytes]:
+    """Cut in the middle of a line, three fifths down."""
+    end = content.index(b"\n", len(content) * 3 // 5)
+    return [content[: end - 40]]
+
+
+SOURCE = "employees"
+DAYS = 2  # whole ones; on the day after, the upload breaks off
+_KEY, _STATUS, _STREET = (EMPLOYEE_COLUMNS.index(name) for name in ("WorkerID", "WorkerStatus", "StreetAddress"))
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day's file."""
+
+    number: int
+    file: Path
+    story: str
+
+
+def days(folder: Path, people: int, seed: int) -> Iterator[Day]:
+    """Write the file of each day, and say what is in it."""
+    before: dict[str, Row] = {}
+    for number in range(1, DAYS + 1):
+        feed = Feed(people, number, seed)
+        file = folder / f"employees-day-{number}.csv"
+        file.write_bytes(b"".join(encoded(employees(feed))))
+        rows = list(employees(feed))[1:]
+        now = {row[_KEY]: row for row in rows}
+        yield Day(number, file, _changes(before, now) if before else _first(rows, now))
+        before = now
+    yield _cut_off(folder, Feed(people, DAYS + 1, seed))
+
+
+def _cut_off(folder: Path, feed: Feed) -> Day:
+    """The file of a day whose upload broke off."""
+    file = folder / f"employees-day-{feed.day}.csv"
+    file.write_bytes(b"".join(spoiled("truncated", employees(feed))))
+    return Day(
+        feed.day, file, "the upload broke off: two fifths of the people are missing, and the last line is half a line"
+    )
+
+
+def _first(rows: list[Row], now: dict[str, Row]) -> str:
+    gaps = sum(not row[_STREET] for row in now.values())
+    return (
+        f"{len(now):,} people on {len(rows):,} lines (of several lines of a person the last one counts), names in many "
+        f"scripts, a tree of managers, {gaps:,} without a street, and some mistakes, as files of HR have them"
+    )
+
+
+def _changes(before: dict[str, Row], now: dict[str, Row]) -> str:
+    """What is different, as HR would tell it."""
+    joined = len(now.keys() - before.keys())
+    pairs = [(before[key], row) for key, row in now.items() if key in before]
+    left = sum(was[_STATUS] != row[_STATUS] == "Inactive" for was, row in pairs)
+    back = sum(was[_STATUS] != row[_STATUS] == "Active" for was, row in pairs)
+    moved = sum(was != row and was[_STATUS] == row[_STATUS] for was, row in pairs)
+    return f"{joined} join, {left} leave, {back} come back, {moved} have changed; everybody else is as before"

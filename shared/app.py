@@ -34,18 +34,17 @@ from shared.model.job import SynchronizationJob
 from shared.model.limits import LOG_CALLS, LOG_WINDOW, MISSED_DAYS, UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import Run
 from shared.model.times import Clock
-from shared.planning.claims import LOOKED_AT, left_behind
+from shared.planning.planner import LOOKED_AT, left_behind
 from shared.planning.receive_drop import Planner, plan_each, receive_drop, sweep
-from shared.sending.pacing import Pacer
 from shared.sending.quota import Budget, Quota
+from shared.sending.replies import Pacer
 from shared.sending.send_run import Sender
 from shared.sending.send_runs import Sent, send_runs
 from shared.settings import Settings, environment_for_alerts
 from shared.sources.source import SourceFolder
 from shared.status.reads import StatusReads
-from shared.stores.alert_table import AlertTable
+from shared.stores.alert_table import AlertTable, DamageTable
 from shared.stores.container import RunFiles
-from shared.stores.damage_table import DamageTable
 from shared.stores.ledger import TableLedger
 from shared.stores.log_tables import CheckpointTable, LogTable
 from shared.stores.outcome_table import OutcomeTable

@@ -8,8 +8,8 @@ from typing import TypeVar
 from rich.text import Text
 
 from cli import console
+from cli.console import CommandError
 from cli.environment import HOW, settings_faults
-from cli.errors import CommandError
 from cli.setup.office import Office
 from shared.alerting.rules import SETTING as RULE
 from shared.model.errors import RollcallError

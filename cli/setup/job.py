@@ -7,8 +7,7 @@ from collections.abc import Callable
 from rich.text import Text
 
 from cli import console
-from cli.console import counted
-from cli.errors import Misused
+from cli.console import Misused, counted
 from cli.setup.office import Office
 from shared.app import House
 from shared.model.runs import AWAITING_OUTCOMES, Run, RunState

@@ -19,12 +19,11 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from cli import console
+from cli.console import Misused
 from cli.drops import source_named
 from cli.environment import Surroundings, surroundings
-from cli.errors import Misused
 from cli.options import sources_folder
-from cli.setup.folder import DEFAULT, Folder
-from cli.setup.source_file import file_of, write_endpoint
+from cli.setup.source_file import DEFAULT, Folder, file_of, write_endpoint
 from shared.clock import SystemClock
 from shared.graph.client import GraphClient
 from shared.graph.setup import GraphSetUp

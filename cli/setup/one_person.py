@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import console
+from cli.console import CommandError
 from cli.drops import PIECE_BYTES, must_be_files
-from cli.errors import CommandError
 from cli.setup.office import Office
 from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import verdict_of
@@ -26,7 +26,7 @@ from shared.provisioning_app.preview import Effect, texts_of
 from shared.provisioning_app.preview import preview as effects_of
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
 from shared.provisioning_app.schema import decoded
-from shared.sending.pacing import Pacer
+from shared.sending.replies import Pacer
 
 WELL, FAILED, NO_ANSWER = 0, 1, 3
 

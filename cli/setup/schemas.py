@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import console
-from cli.errors import Misused
+from cli.console import Misused
 from cli.setup.office import Office
 from shared.provisioning_app.apply import parser
 from shared.provisioning_app.compare import Compared, compared, differences, fitted, shown_rows

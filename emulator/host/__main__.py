@@ -17,8 +17,8 @@ import threading
 from pathlib import Path
 
 from emulator.host.configuration import HostJson, read_settings
-from emulator.host.errors import HostError
 from emulator.host.host import Host, Options
+from emulator.host.wire import HostError
 
 
 def main(arguments: list[str]) -> int:

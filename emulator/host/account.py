@@ -20,8 +20,8 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from emulator.host.blobs import FoundBlob
-from emulator.host.errors import AccountUnreachable, ConfigurationError
 from emulator.host.timers import ScheduleStatus
+from emulator.host.wire import AccountUnreachable, ConfigurationError
 
 HOST_STORAGE = "AzureWebJobsStorage"
 HOSTS_CONTAINER = "azure-webjobs-hosts"

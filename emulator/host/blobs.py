@@ -20,7 +20,7 @@ from typing import Protocol
 
 from emulator.host import wire
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import AccountUnreachable, ConfigurationError, HostStopping, WaitedTooLong
+from emulator.host.wire import AccountUnreachable, ConfigurationError, HostStopping, WaitedTooLong
 from emulator.host.worker import Invocation
 
 log = logging.getLogger("host")

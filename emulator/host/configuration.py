@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from emulator.host.errors import ConfigurationError
+from emulator.host.wire import ConfigurationError
 
 TIME_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d{1,2}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)")
 _SETTING = re.compile(r"%([^%\s]+)%")

@@ -8,8 +8,7 @@ from collections import Counter, deque
 from datetime import timedelta
 from typing import Protocol
 
-from emulator.host.errors import HostStopping, WaitedTooLong
-from emulator.host.wire import Trigger
+from emulator.host.wire import HostStopping, Trigger, WaitedTooLong
 from emulator.host.worker import Invocation
 
 log = logging.getLogger("host")

@@ -19,9 +19,9 @@ from emulator.host.account import HOST_STORAGE, Account, AccountContainer, Accou
 from emulator.host.blobs import BlobTrigger, Delivery, PathPattern
 from emulator.host.configuration import HostJson, expand
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import ConfigurationError, UnknownFunction
 from emulator.host.http import HttpServer, HttpTrigger, Keys, Verbs, application
 from emulator.host.timers import SystemClock, Timer, parse_schedule
+from emulator.host.wire import ConfigurationError, UnknownFunction
 from emulator.host.worker import Function, Invocation, Worker
 
 log = logging.getLogger("host")

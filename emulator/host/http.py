@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from emulator.host import wire
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import ConfigurationError, HostError, HostStopping, PortTaken, UnknownFunction
+from emulator.host.wire import ConfigurationError, HostError, HostStopping, PortTaken, UnknownFunction
 from emulator.host.worker import Function, Invocation
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")

@@ -19,7 +19,7 @@ from croniter import CroniterBadCronError, croniter
 from emulator.host import wire
 from emulator.host.configuration import TIME_SPAN, parse_time_span
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import AccountUnreachable, ConfigurationError, HostStopping
+from emulator.host.wire import AccountUnreachable, ConfigurationError, HostStopping
 from emulator.host.worker import Invocation
 
 _VALUE = r"(?:\d+|[A-Za-z]{3,9})"

@@ -13,6 +13,42 @@ from types import SimpleNamespace
 from typing import Any
 
 
+class HostError(Exception):
+    """The local host cannot do what was asked; the message says what to do."""
+
+
+class ConfigurationError(HostError):
+    """The host's own files, the environment or a binding cannot be used as they are."""
+
+
+class IndexingFailed(HostError):
+    """The worker library refused the function app."""
+
+
+class AppAlreadyLoaded(HostError):
+    """A second function app was asked for in one process."""
+
+
+class PortTaken(HostError):
+    """Another process listens on the port."""
+
+
+class UnknownFunction(HostError):
+    """No function has that name."""
+
+
+class WaitedTooLong(HostError):
+    """What a caller waited for did not happen in time."""
+
+
+class HostStopping(HostError):
+    """The host was told to stop and takes no more work."""
+
+
+class AccountUnreachable(HostError):
+    """The storage account did not answer as it should."""
+
+
 class Message(SimpleNamespace):
     """Stands for any protobuf message: keeps its keywords, and a field nobody set reads as None."""
 

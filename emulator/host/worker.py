@@ -23,8 +23,15 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from emulator.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
-from emulator.host.wire import PROTOS, StatusResult, Trigger, TypedData
+from emulator.host.wire import (
+    PROTOS,
+    AppAlreadyLoaded,
+    IndexingFailed,
+    StatusResult,
+    Trigger,
+    TypedData,
+    UnknownFunction,
+)
 
 STEP_SECONDS = 120.0  # indexing imports the whole app; the real host gives up after 30 s, a busy laptop may need longer
 

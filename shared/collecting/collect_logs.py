@@ -24,10 +24,9 @@ from functools import partial
 from shared.collecting.checkpoint import Checkpoints, Gap, LogFault, Reach
 from shared.collecting.entries import LogEntry, LogStore
 from shared.collecting.job_runs import LOG_DAYS, Disorder, JobRuns, awaits_outcomes
-from shared.collecting.open_runs import OpenRun
+from shared.collecting.open_runs import OpenRun, send_released, waits_for_release
 from shared.collecting.outcomes import Outcomes, is_known, shape_of
 from shared.collecting.reading import LogReader, LogReading
-from shared.collecting.released import send_released, waits_for_release
 from shared.known_people.people import People, PeopleStore
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Changed, Damaged, GraphError, Present, RollcallError, StaleRun

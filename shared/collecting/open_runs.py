@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 from shared.collecting.advice import advice_for
 from shared.collecting.matching import Book, Content, Version, content_of
 from shared.collecting.outcomes import LOST, TROUBLES, Bucket, Evidence, Outcomes, Tally, bucket_of, merge
+from shared.known_people.people import People, PeopleStore
 from shared.model import scim
 from shared.model.csv_cells import csv_line
 from shared.model.errors import Changed, Damaged, Missing, StorageError
+from shared.model.job import SynchronizationJob
 from shared.model.plan import OUTCOME, Lane, Plan
 from shared.model.runs import (
     ENDED_ON_THE_WAY,
@@ -386,3 +388,28 @@ def open_run(ledger: Ledger, artefacts: Artefacts, outcomes: Outcomes, run: Run)
     unchanged = [person for person in people if not person.chunk]
     book = EvidenceBook(outcomes, run.run_id, sum(chunk.operations for chunk in plan.chunks))
     return OpenRun(run, artefacts, plan, sent, unchanged, ledger.receipts(run.run_id), book, folder.etag(OUTCOME))
+
+
+def waits_for_release(run: Run, now: datetime, kept: timedelta) -> bool:
+    """Whether Entra holds changes of this run, and nobody was sent again for that yet."""
+    return bool(
+        run.settled_at and now - run.settled_at < kept and run.figures.held_by_entra and run.released_at is None
+    )
+
+
+def send_released(opened: OpenRun, job: SynchronizationJob, read_to: datetime, people: PeopleStore) -> bool:
+    """Have held people sent again by the next drop; False while Entra may still carry their changes out."""
+    cycle = job.cycle
+    if job.quarantine or cycle is None or cycle.began is None or cycle.ended is None or cycle.ended > read_to:
+        return False
+    opened.book.read_all()
+    held = [known for key in opened.people if (known := opened.book.known(key)).outcome == "held_by_entra"]
+    if any(known.trouble_at is not None and known.trouble_at >= cycle.began for known in held):
+        return False  # this cycle has held them again
+
+    def change(found: People) -> None:
+        for known in held:
+            found.send_held(known.key, opened.run.run_id)
+
+    people.update(opened.run.source, change)
+    return True

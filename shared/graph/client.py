@@ -33,8 +33,7 @@ from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import GraphError, Refused
 from shared.model.times import Clock
-from shared.sending.pacing import Booking, Pacer, pause_after
-from shared.sending.replies import Reply, Verdict
+from shared.sending.replies import Booking, Pacer, Reply, Verdict, pause_after
 
 Json = dict[str, Any]
 LONGEST_RETRY_AFTER = 86_400.0  # seconds; no limit of the service has a longer window

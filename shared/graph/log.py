@@ -24,8 +24,7 @@ from shared.graph.client import GraphClient, Patience, error_of
 from shared.model.endpoint import Endpoint
 from shared.model.errors import LogMinimum, Refused
 from shared.model.times import graph_time, read_time
-from shared.sending.pacing import Pacer
-from shared.sending.replies import Reply, Verdict
+from shared.sending.replies import Pacer, Reply, Verdict
 
 # A log that wants to be left alone for longer than a minute is read by the next tick
 _PATIENCE = Patience(5, lambda reply: reply.verdict in (Verdict.THROTTLED, Verdict.UNAVAILABLE), longest=60.0)

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.known_people.people import KnownPerson, People, fingerprint
 from shared.model import scim
-from shared.model.changes import Action, Change
+from shared.model.plan import Action, Change
 
 HELD_BY_ENTRA = "held_by_entra"  # an outcome
 

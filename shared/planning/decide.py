@@ -116,7 +116,7 @@ def replan(ledger: Ledger, run_id: str, now: datetime) -> Run:
         raise NotPossible(f"run {run_id} is {old.state}; it is planned again once it has ended, or before it is sent")
     if waits:
         ledger.save(old.moved(RunState.CANCELLED, now, reasons=("planned again",)))
-    run = _again(old, now, "replan")
+    run = _again(old, now, f"replan {run_id} {now.isoformat()}", now)
     if old.resend:
         keys_of = "" if old.in_doubt else old.keys_of or old.run_id
         run = replace(run, again_of=old.again_of, resend=True, in_doubt=old.in_doubt, keys_of=keys_of)
@@ -134,7 +134,7 @@ def resend(ledger: Ledger, artefacts: Artefacts, run_id: str, keys: Collection[s
         raise NotPossible(f"run {run_id} is {old.state}; only people of a run that was sent are sent again")
     if not keys:
         raise NotPossible(f"run {run_id} has nobody to send again")
-    run = replace(_again(old, now, "resend"), resend=True)
+    run = replace(_again(old, now, f"resend {run_id} {now.isoformat()}", now), resend=True)
     run = replace(run, drop=replace(run.drop, last_modified=now.replace(microsecond=0)))
     with artefacts.writer(run, KEYS) as file:
         file.write(msgspec.json.encode(sorted(keys)))
@@ -157,7 +157,7 @@ def revert(ledger: Ledger, artefacts: Artefacts, run_id: str, asked: Revert, now
         artefacts.read_range(old, PLAN, 0, 1)
     except Missing:
         raise NotPossible(f"the files of run {run_id} are deleted by now; it cannot be reverted any more") from None
-    run = replace(_again(old, now, "revert"), resend=True, revert=asked)
+    run = replace(_again(old, now, f"revert {run_id} {now.isoformat()}", now), resend=True, revert=asked)
     run = replace(run, drop=replace(run.drop, last_modified=now.replace(microsecond=0)))
     ledger.add(run)
     return run
@@ -168,32 +168,15 @@ def resend_in_doubt(old: Run, now: datetime) -> Run:
 
     It is planned after that drop, before any newer one.
     """
-    digest = hashlib.sha256(f"in doubt {old.run_id}".encode()).hexdigest()[:10]
-    run_id = f"{old.source}-{old.drop.last_modified:%Y%m%dT%H%M%SZ}-{digest}"
-    return Run(
-        run_id,
-        old.source,
-        old.drop,
-        RunState.RECEIVED,
-        received_at=now,
-        changed_at=now,
-        again_of=old.run_id,
-        resend=True,
-        in_doubt=True,
-    )
+    at = old.drop.last_modified
+    return replace(_again(old, now, f"in doubt {old.run_id}", at), resend=True, in_doubt=True)
 
 
-def _again(old: Run, now: datetime, why: str) -> Run:
-    digest = hashlib.sha256(f"{why} {old.run_id} {now.isoformat()}".encode()).hexdigest()[:10]
-    return Run(
-        f"{old.source}-{now:%Y%m%dT%H%M%SZ}-{digest}",
-        old.source,
-        old.drop,
-        RunState.RECEIVED,
-        received_at=now,
-        changed_at=now,
-        again_of=old.run_id,
-    )
+def _again(old: Run, now: datetime, why: str, at: datetime) -> Run:
+    """A run of the same drop, whose name is made of this time and this reason."""
+    name = f"{old.source}-{at:%Y%m%dT%H%M%SZ}-{hashlib.sha256(why.encode()).hexdigest()[:10]}"
+    run = Run(name, old.source, old.drop, RunState.RECEIVED, received_at=now, changed_at=now)
+    return replace(run, again_of=old.run_id)
 
 
 def _digest(folder: RunFolder) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 
 import msgspec
@@ -18,11 +18,62 @@ from shared.files.header_names import folded
 from shared.files.records import Batch, Drop, Fault, Record, Table, read_records
 from shared.known_people.people import People
 from shared.mapping.mapping import Mapped, Mapping, Rejection, mapping_of
-from shared.model.changes import Action
+from shared.model.plan import Action
 from shared.planning.compare import compare, is_protected
 from shared.planning.spool import Newcomers, Page, Refused, Spool, Told, rejected_line
-from shared.planning.survey import FINGERPRINT_BYTES, Survey, places_for, seed_of
 from shared.sources.source import Source
+
+MAPPING_VERSION = 1  # another one wherever the same line may become another user: then no line is passed over unread
+FINGERPRINT_BYTES = 16  # of a line
+_PLACES_A_BYTE = 8
+_MOST_BYTES = 1 << 24  # of places
+_DROP_BYTES_A_BYTE = 64  # of places: some thirty places for a record
+_BITS = tuple(1 << bit for bit in range(_PLACES_A_BYTE))
+
+
+@dataclass
+class Survey:
+    """Who is in a drop. Keys are kept only where they may be on several lines; of the others a bit is marked."""
+
+    places: bytearray  # a bit by a hash of the key
+    seen: bytearray  # people known, by number, whom the file holds
+    last_line: dict[str, int] = field(default_factory=dict)  # of every key that stands, or may stand, on several lines
+    unreadable: set[str] = field(default_factory=set)  # keys, as far as they can be told, of lines that do not read
+    managers: set[str] = field(default_factory=set)
+    records: int = 0
+    with_key: int = 0
+    stops_in_a_record: bool = False  # the last line has too few cells
+    whole_lines: bool = True  # the last line has an end
+    sha256: str = ""
+
+    def note(self, keys: Sequence[str], lines: Sequence[int]) -> None:
+        """These keys stand on these lines."""
+        places, most = self.places, _PLACES_A_BYTE * len(self.places) - 1
+        for key, line, code in zip(keys, lines, map(hash, keys), strict=True):
+            at, bit = (code & most) >> 3, _BITS[code & 7]
+            if not places[at] & bit:
+                places[at] |= bit
+            elif key:
+                self.last_line[key] = line
+        self.with_key += len(keys) - keys.count("")
+
+
+def source_hash(source: Source) -> str:
+    """The hash of what a source says, but for where its app is."""
+    said = source.model_dump(mode="json", by_alias=True, exclude={"app", "endpoint"})
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+
+def places_for(size: int) -> bytearray:
+    """Places for the keys of a drop of this many bytes: a power of two."""
+    return bytearray(1 << max(10, min(size // _DROP_BYTES_A_BYTE, _MOST_BYTES // 2).bit_length()))
+
+
+def seed_of(table: Table, source: Source) -> bytes:
+    """What goes into the fingerprint of every line, since what a line means depends on more than the line."""
+    told = (MAPPING_VERSION, table.header, table.encoding, table.delimiter, source_hash(source))
+    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=FINGERPRINT_BYTES).digest()
+
 
 PROTECTED = Fault(
     "", "the key is protected in the source file: it is never disabled", "disable it in Entra by hand if it must be"

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.model.changes import EXAMPLES, Action, Tally
-from shared.model.plan import Tripped
+from shared.model.plan import EXAMPLES, Action, Tally, Tripped
 from shared.sources.source import Gates
 
 SHOWN_ATTRIBUTES = 4

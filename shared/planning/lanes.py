@@ -15,9 +15,8 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from shared.model import scim
-from shared.model.changes import Action
 from shared.model.limits import MAX_OPERATIONS
-from shared.model.plan import NOT_SENT, Lane
+from shared.model.plan import NOT_SENT, Action, Lane
 from shared.model.runs import Chunk, Writer, mark_of
 from shared.run_folder.folder import people_lines
 

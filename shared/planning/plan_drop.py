@@ -30,11 +30,10 @@ from shared.model.plan import (
 )
 from shared.model.runs import Artefacts, Run
 from shared.planning.drop_order import check_name, holds_everybody
-from shared.planning.first_pass import survey
+from shared.planning.first_pass import source_hash, survey
 from shared.planning.lanes import ChunkCutter
 from shared.planning.second_pass import NullsFlow, SecondPass
 from shared.planning.spool import Spool
-from shared.planning.survey import source_hash
 from shared.planning.todays_source import parts_of
 from shared.run_folder.folder import PEOPLE_COLUMNS
 from shared.sources.source import Source

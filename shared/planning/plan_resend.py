@@ -18,9 +18,21 @@ import msgspec
 
 from shared.known_people.people import People
 from shared.model import formats
-from shared.model.changes import Action, Change, Tally
 from shared.model.csv_cells import csv_line
-from shared.model.plan import PEOPLE, PLAN, REQUESTS, REVERT, HashedWriter, Lane, Plan, encode_plan, plan_hash
+from shared.model.plan import (
+    PEOPLE,
+    PLAN,
+    REQUESTS,
+    REVERT,
+    Action,
+    Change,
+    HashedWriter,
+    Lane,
+    Plan,
+    Tally,
+    encode_plan,
+    plan_hash,
+)
 from shared.model.runs import Artefacts, Chunk, Figures, Receipt, Run
 from shared.planning.compare import compare, is_protected
 from shared.planning.gates import Facts, judge

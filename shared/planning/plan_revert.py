@@ -13,9 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from shared.known_people.people import KnownPerson, People
-from shared.model.changes import EXAMPLES, Action, Change
 from shared.model.csv_cells import csv_line
-from shared.model.plan import NOT_SENT, REVERT_COLUMNS, Lane, Listed, Plan, Tripped
+from shared.model.plan import EXAMPLES, NOT_SENT, REVERT_COLUMNS, Action, Change, Lane, Listed, Plan, Tripped
 from shared.model.runs import DISABLE, Receipt, Revert, Run, Writer
 from shared.planning.compare import compare, is_protected
 from shared.planning.lanes import Planned

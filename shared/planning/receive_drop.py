@@ -17,11 +17,11 @@ from shared.files.records import Drop
 from shared.model.errors import Damaged, DropChanged, DropError, Missing, StaleRun
 from shared.model.plan import REQUESTS, Plan
 from shared.model.runs import FINISHED, DropVersion, Run, RunState, new_run
-from shared.planning.claims import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.decide import resend_in_doubt
 from shared.planning.drop_order import holds_everybody
 from shared.planning.plan_drop import plan_drop
 from shared.planning.plan_resend import plan_resend
+from shared.planning.planner import Claim, ClaimedDrop, ClaimedFiles
 from shared.planning.planner import Planner as Planner
 from shared.planning.turns import WAITING, candidates, is_unfolded, make_way, open_drop, overtaken_by, why_held_beside
 from shared.run_folder.folder import RunFolder

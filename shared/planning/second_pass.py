@@ -17,15 +17,14 @@ import msgspec
 from shared.files.records import Fault
 from shared.known_people.people import KnownPerson, People
 from shared.mapping.mapping import Rejection
-from shared.model.changes import Action, Change, Tally
 from shared.model.csv_cells import csv_line
-from shared.model.plan import Lane, Tripped
+from shared.model.plan import Action, Change, Lane, Tally, Tripped
 from shared.model.runs import Figures, Writer
 from shared.planning.compare import absent_user, is_protected, zeros_lost
+from shared.planning.first_pass import Survey
 from shared.planning.gates import Facts, judge
 from shared.planning.lanes import ChunkCutter, Planned
 from shared.planning.spool import Newcomers, Page, Refused, Told, rejected_line
-from shared.planning.survey import Survey
 from shared.run_folder.folder import ABSENT_COLUMNS
 from shared.sources.source import Source
 

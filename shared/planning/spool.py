@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from shared.mapping.mapping import Rejection
-from shared.model.changes import Action
 from shared.model.csv_cells import csv_line
+from shared.model.plan import Action
 from shared.planning.lanes import Planned, PlannedColumns
 
 IN_MEMORY = 4 * 1024 * 1024  # a small drop never touches the disk

@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from shared.known_people.people import People, PeopleStore
-from shared.model.changes import Action
 from shared.model.errors import Damaged, Missing
-from shared.model.plan import NOT_SENT, PEOPLE, Plan
+from shared.model.plan import NOT_SENT, PEOPLE, Action, Plan
 from shared.model.runs import ENDED_ON_THE_WAY, Answer, Artefacts, Chunk, Receipt, Run
 from shared.run_folder.folder import PlannedPerson, RunFolder
 

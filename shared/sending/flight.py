@@ -23,9 +23,8 @@ from shared.model.plan import Plan
 from shared.model.runs import Answer, Receipt, Run
 from shared.planning.todays_source import newly_protected, why_not_further
 from shared.run_folder.folder import RunFolder
-from shared.sending.pacing import Booking, pause_after
 from shared.sending.parts import Part
-from shared.sending.replies import Reply, Verdict
+from shared.sending.replies import Booking, Reply, Verdict, pause_after
 from shared.sending.send_run import BLOCKED_FOR, Lease, Receipts, Sender, Stop, save_on_the_way
 from shared.sending.stops import SendingStop, holding
 

@@ -17,9 +17,8 @@ from shared.model.endpoint import Endpoint
 from shared.model.errors import StaleRun, StorageError
 from shared.model.runs import Artefacts, Ledger, Receipt, Run
 from shared.model.times import Clock
-from shared.sending.pacing import Pacer
 from shared.sending.quota import Quota
-from shared.sending.replies import Reply
+from shared.sending.replies import Pacer, Reply
 from shared.sending.stops import Stops
 from shared.sources.source import Source
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.collecting.checkpoint import Gap, LogFault, Unrecognised
-from shared.model.changes import Action
 from shared.model.endpoint import Endpoint
 from shared.model.errors import Damage, Damaged, RollcallError
 from shared.model.job import SynchronizationJob
-from shared.model.plan import Plan
+from shared.model.plan import Action, Plan
 from shared.model.runs import FINISHED, TO_SEND, Answer, Ledger, ListedArtefacts, Receipt, Run, RunState
 from shared.run_folder.folder import RunFolder
 from shared.sending.parts import calls_left

@@ -19,8 +19,8 @@ from shared.model.runs import FINISHED, Answer, DropVersion, Receipt, Run, RunSt
 from shared.run_folder.folder import RunFolder
 from shared.sending.apply_accepted import uploads_of
 from shared.sending.parts import Part, parts_to_close
+from shared.stores.alert_table import DamageTable, Noted
 from shared.stores.container import RunFiles
-from shared.stores.damage_table import DamageTable, Noted
 from shared.stores.ledger import TableLedger
 from shared.stores.people_store import PeopleBlobs
 from shared.stores.state_format import MARKER, StateFormat

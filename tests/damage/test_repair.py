@@ -181,7 +181,7 @@ def test_a_receipt_of_a_newer_release_stops_neither_alerts_nor_pages(tmp_path: P
 def test_another_release_leaves_the_notes_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     this = damaged(tmp_path / "sources", planned, "state known-people/SOURCE.db", "cut")
     with monkeypatch.context() as other:
-        other.setattr("shared.stores.damage_table.RELEASE", "0.0.9")
+        other.setattr("shared.stores.alert_table.RELEASE", "0.0.9")
         assert [each["repair"] for each in repair(this)[1]] == [""]
     this.pass_time(1)
     assert not this.rollcall.house.health()["healthy"]

@@ -8,9 +8,8 @@ from pathlib import Path
 import httpx
 from azure.storage.queue import QueueServiceClient
 
-from emulator.environment import write_settings
 from emulator.feed import Feed, employees, encoded
-from emulator.stack import Stack
+from emulator.stack import Stack, write_settings
 from shared.model.runs import RunState
 from tests.e2e.test_host_log import stack_with, until
 

@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 
-from emulator.feed import Feed, Row, employees, encoded
-from emulator.feed_contractors import contractors
-from emulator.feed_faults import spoiled
+from emulator.feed import Feed, Row, contractors, employees, encoded, spoiled
 from shared.model.runs import OUTCOMES
 
 SECONDS = 180

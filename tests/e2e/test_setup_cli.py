@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator.environment import process_environment
 from emulator.processes import start
+from emulator.stack import process_environment
 
 ROLLCALL = Path(sys.executable).with_name("rollcall")
 SECONDS = 120

@@ -28,9 +28,8 @@ import httpx
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 
-from emulator.environment import process_environment
 from emulator.processes import ROOT
-from emulator.stack import Stack, Wanted
+from emulator.stack import Stack, Wanted, process_environment
 from shared.app import SENDING_LEASE
 from shared.model.errors import LedgerError
 from shared.model.runs import FINISHED, TO_SEND, Answer, Run, RunState, hash_of, run_id_of

@@ -19,9 +19,8 @@ from shared.files.records import Drop
 from shared.model.errors import StaleRun, StorageError
 from shared.model.plan import PLAN, PLANNED_FILES
 from shared.model.runs import DropVersion, Run, RunState
-from shared.planning.claims import LONGEST
 from shared.planning.decide import cancel
-from shared.planning.planner import Planner
+from shared.planning.planner import LONGEST, Planner
 from shared.planning.receive_drop import receive_drop, sweep
 from shared.planning.spool import Page, Spool
 from shared.stores.memory import MemoryContainer, MemoryTable

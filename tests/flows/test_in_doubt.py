@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.known_people.people import MOST_UNKNOWNS
-from shared.known_people.people_db import IN_DOUBT
+from shared.known_people.people import IN_DOUBT, MOST_UNKNOWNS
 from shared.model.errors import StaleRun
 from shared.model.runs import Answer, Run, RunState
 from shared.planning.decide import cancel

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.collecting.open_runs import FEW
-from shared.known_people.people_db import FAILED
+from shared.known_people.people import FAILED
 from shared.model.runs import Run, RunState
 from shared.stores.outcome_table import OutcomeTable
 from shared.stores.table import Query

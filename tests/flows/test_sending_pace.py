@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from shared.model.endpoint import Endpoint
 from shared.model.limits import UPLOAD_CALLS, UPLOAD_WINDOW
 from shared.model.runs import RunState
-from shared.sending.pacing import Pacer
-from shared.sending.replies import Reply
+from shared.sending.replies import Pacer, Reply
 from tests.support.clock import FakeClock
 from tests.support.graph import Identity
 from tests.support.house import scripted

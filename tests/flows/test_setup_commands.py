@@ -15,11 +15,11 @@ import pytest
 from azure.core.credentials import AccessToken
 from typer.testing import CliRunner, Result
 
+from cli.console import CommandError
 from cli.environment import Surroundings
-from cli.errors import CommandError
 from cli.main import app
-from emulator.environment import process_environment
 from emulator.processes import start
+from emulator.stack import process_environment
 from shared.app import House
 from shared.model.plan import KEYS
 from shared.model.runs import RunState

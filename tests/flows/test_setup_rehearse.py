@@ -16,7 +16,7 @@ from shared.mapping.mapping import Mapping, Person
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import Refused, Throttled
 from shared.provisioning_app.rehearse import Rehearsal, follow, send
-from shared.sending.pacing import Pacer
+from shared.sending.replies import Pacer
 from tests.unit.provisioning_app.office import Office
 
 CSV = b"id,status,name,title,hired\nA1,Active,Ada,Clerk,2024-03-01\n"

@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.known_people.people import People
-from shared.known_people.people_db import FAILED
+from shared.known_people.people import FAILED, People
 from shared.model import formats
 from shared.model.errors import ConfigurationError, Damaged, NewerState, StorageError
 from shared.model.plan import PLAN, REQUESTS

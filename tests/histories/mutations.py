@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from shared.collecting import outcomes
 from shared.known_people.people import People
-from shared.model import changes
+from shared.model import plan as changes
 from shared.planning import compare
 from shared.planning.plan_revert import Reversal, What, _Judged
 from shared.sending.quota import Quota

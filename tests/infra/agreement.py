@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from emulator.host.errors import ConfigurationError
 from emulator.host.timers import parse_schedule
+from emulator.host.wire import ConfigurationError
 from shared.settings import Settings
 from tests.infra.predicted import short
 from tests.infra.project import Project

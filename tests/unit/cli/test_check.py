@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.console import CommandError
 from cli.environment import Surroundings
-from cli.errors import CommandError
 from cli.main import app
 from emulator.feed import Feed, employees, encoded
 from shared.app import House

@@ -10,8 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from cli.mapping.suggest import Suggested, sample_of, suggest
-from emulator.feed import Feed, employees, encoded
-from emulator.feed_contractors import contractors
+from emulator.feed import Feed, contractors, employees, encoded
 from shared.files.records import read_records
 from shared.mapping.mapping import Rejection, mapping_of
 from shared.sources.source import read_source

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.feed import Feed, employees, encoded
-from emulator.feed_faults import spoiled
+from emulator.feed import Feed, employees, encoded, spoiled
 from tests.support.desk import Desk, Row, as_csv, people
 from tests.unit.cli.conftest import Rollcall
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from emulator.environment import app_settings, process_environment, write_settings
+from emulator.stack import app_settings, process_environment, write_settings
 from shared.settings import Settings
 
 STORAGE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=b;BlobEndpoint=http://127.0.0.1:1/a;"

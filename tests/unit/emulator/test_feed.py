@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.feed import EMPLOYEE_COLUMNS, Feed, Row, employees, encoded
-from emulator.feed_contractors import contractors
-from emulator.feed_faults import FAULTS, spoiled
+from emulator.feed import EMPLOYEE_COLUMNS, FAULTS, Feed, Row, contractors, employees, encoded, spoiled
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Rejection
 from shared.sources.source import Source, read_sources

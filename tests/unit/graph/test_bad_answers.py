@@ -29,7 +29,7 @@ from shared.model.job import job_of
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
 from shared.provisioning_app.schema import decoded, object_mapping, source_attributes
 from shared.provisioning_app.tenant import JobPlace, Tenant
-from shared.sending.pacing import Pacer
+from shared.sending.replies import Pacer
 from tests.support.clock import MORNING, FakeClock
 from tests.support.graph import Identity, endpoint
 

@@ -14,8 +14,7 @@ from shared.graph.client import GraphClient, Patience, error_of, object_in
 from shared.graph.tokens import Tokens
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import GraphError, NotSignedIn, Refused, Throttled, Unreachable, UntrustedHost
-from shared.sending.pacing import Pacer
-from shared.sending.replies import Reply, Verdict
+from shared.sending.replies import Pacer, Reply, Verdict
 from tests.support.clock import FakeClock
 from tests.unit.graph.test_bad_answers import JOB, PLACE, WINDOW, Answer, Client, Giving, body, raises
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from emulator.host.blobs import FoundBlob
-from emulator.host.errors import AccountUnreachable
 from emulator.host.timers import ScheduleStatus
-from emulator.host.wire import Trigger, TypedData
+from emulator.host.wire import AccountUnreachable, Trigger, TypedData
 from emulator.host.worker import Failure, Invocation
 
 MORNING = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)

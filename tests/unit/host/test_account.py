@@ -10,8 +10,8 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 from emulator.host.account import POISON_QUEUE, Account, AccountContainer, AccountMonitor
-from emulator.host.errors import AccountUnreachable, ConfigurationError
 from emulator.host.timers import ScheduleStatus
+from emulator.host.wire import AccountUnreachable, ConfigurationError
 from emulator.storage import Azurite
 from tests.unit.host.doubles import MORNING
 

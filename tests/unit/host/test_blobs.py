@@ -6,8 +6,7 @@ import pytest
 
 from emulator.host.blobs import BlobTrigger, Delivery, PathPattern
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import AccountUnreachable, ConfigurationError
-from emulator.host.wire import Trigger
+from emulator.host.wire import AccountUnreachable, ConfigurationError, Trigger
 from tests.unit.host.doubles import Functions, Shelf
 
 ONCE = Delivery("DropStorage", tries=3, parallelism=2)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emulator.host.configuration import HostJson, expand, read_settings
-from emulator.host.errors import ConfigurationError
+from emulator.host.wire import ConfigurationError
 
 
 def write(folder: Path, document: object) -> Path:

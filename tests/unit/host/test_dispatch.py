@@ -5,8 +5,7 @@ import pytest
 
 from emulator.host import wire
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import HostStopping, WaitedTooLong
-from emulator.host.wire import Trigger
+from emulator.host.wire import HostStopping, Trigger, WaitedTooLong
 from emulator.host.worker import Failure, Invocation
 from tests.unit.host.doubles import MORNING, Functions
 

@@ -6,9 +6,16 @@ import httpx
 import pytest
 
 from emulator.host.dispatch import Dispatcher
-from emulator.host.errors import ConfigurationError, PortTaken, UnknownFunction
 from emulator.host.http import HttpServer, HttpTrigger, Keys, Verbs, application, http_paths
-from emulator.host.wire import Message, RpcHttpCookie, Trigger, TypedData
+from emulator.host.wire import (
+    ConfigurationError,
+    Message,
+    PortTaken,
+    RpcHttpCookie,
+    Trigger,
+    TypedData,
+    UnknownFunction,
+)
 from emulator.host.worker import Binding, Function, Invocation
 from tests.unit.host.doubles import MORNING, Functions
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.host.configuration import parse_time_span
-from emulator.host.errors import ConfigurationError
 from emulator.host.timers import parse_schedule
+from emulator.host.wire import ConfigurationError
 from tests.unit.host.doubles import MORNING
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulator.host import wire
-from emulator.host.errors import AppAlreadyLoaded, IndexingFailed, UnknownFunction
+from emulator.host.wire import AppAlreadyLoaded, IndexingFailed, UnknownFunction
 from emulator.host.worker import Worker
 
 HEAD = "import azure.functions as func\napp = func.FunctionApp()\n"

@@ -9,8 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.known_people.people import DamagedPeople, KnownPerson, People, attribute_hashes, fingerprint
-from shared.known_people.people_db import FAILED, IN_DOUBT, OUT_OF_ORDER
+from shared.known_people.people import (
+    FAILED,
+    IN_DOUBT,
+    OUT_OF_ORDER,
+    DamagedPeople,
+    KnownPerson,
+    People,
+    attribute_hashes,
+    fingerprint,
+)
 from shared.model import formats
 from shared.model.errors import NewerState
 

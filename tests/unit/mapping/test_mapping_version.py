@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from emulator.feed import Feed, employees, encoded
-from emulator.feed_contractors import contractors
+from emulator.feed import Feed, contractors, employees, encoded
 from shared.files.records import read_records
 from shared.mapping.mapping import Person, mapping_of
-from shared.planning.survey import MAPPING_VERSION
+from shared.planning.first_pass import MAPPING_VERSION
 from shared.sources.source import read_source
 
 FEEDS = {"employees": employees, "contractors": contractors}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model.changes import EXAMPLES, Action, Change, Tally
+from shared.model.plan import EXAMPLES, Action, Change, Tally
 
 
 def test_everybody_is_counted_by_action() -> None:

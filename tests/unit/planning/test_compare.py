@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from shared.known_people.people import People
-from shared.model.changes import Action
+from shared.model.plan import Action
 from shared.planning.compare import absent_user, compare, is_protected, zeros_lost
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.model.changes import Action, Change, Tally
-from shared.model.plan import Tripped
+from shared.model.plan import Action, Change, Tally, Tripped
 from shared.planning.gates import Facts, exceeds, judge
 from shared.sources.source import Gates
 

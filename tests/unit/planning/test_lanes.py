@@ -7,9 +7,8 @@ import json
 import msgspec
 import pytest
 
-from shared.model.changes import Action
 from shared.model.limits import MAX_OPERATIONS
-from shared.model.plan import Lane
+from shared.model.plan import Action, Lane
 from shared.planning.lanes import ChunkCutter, Planned
 from shared.run_folder.folder import read_people
 

@@ -14,8 +14,8 @@ import pytest
 from shared.model.errors import DropError
 from shared.model.plan import Plan, decode_plan, plan_hash
 from shared.model.runs import Answer, Receipt, Run, new_run
+from shared.planning.first_pass import source_hash
 from shared.planning.plan_drop import plan_drop
-from shared.planning.survey import source_hash
 from shared.run_folder.folder import read_people
 from shared.sending.apply_accepted import apply_accepted
 from shared.sources.source import Source

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.console import Misused
 from cli.environment import Surroundings
-from cli.errors import Misused
 from cli.setup import apply
 from cli.setup.commands import app
 from cli.setup.office import Office, Options

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.errors import CommandError
-from cli.setup.folder import Folder
-from cli.setup.source_file import file_of, with_endpoint, write_endpoint
+from cli.console import CommandError
+from cli.setup.source_file import Folder, file_of, with_endpoint, write_endpoint
 from shared.provisioning_app.apply import Note
 from shared.sources.source import read_source
 from tests.support.clock import MORNING

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sending.pacing import LONGEST_BACKOFF, pause_after
-from shared.sending.replies import Reply, Verdict
+from shared.sending.replies import LONGEST_BACKOFF, Reply, Verdict, pause_after
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 
