@@ -2,6 +2,9 @@
 
 Enters: how many people, which day, a seed. Leaves: rows, streamed, so that a million people are possible. Every figure
 is a function of (seed, person, day); nothing is kept but a few rows.
+
+The contractors feed tells only what has changed: day 1 holds everybody, a later day those who began, changed or ended.
+`spoiled` makes files go wrong, each kind of trouble by its name. `days` writes the files of the demo.
 """
 
 from __future__ import annotations

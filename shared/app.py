@@ -359,13 +359,17 @@ class House:
         from shared.console.console import Console
         from shared.console.people_view import Memory
         from shared.stores.console_secrets import door
-        from shared.stores.log_reads import LogReads
 
         reads, pages = self.status, self.reporter.pages
-        book = LogReads(self.log, self.outcomes, self.endpoints.all)
-        memory = Memory(reads, self.people.open, book.evidence, book.person)
+        outcome_of = self.outcomes.one
+        memory = Memory(
+            reads=reads,
+            people=self.people.open,
+            evidence=lambda run, key: outcome_of(run.run_id, key, run.figures.sent),
+            log=self.log,
+        )
         entry = door(self.settings, self.storage.state, self.clock.now, self.damages)
-        return Console(entry, pages, reads, memory, self.alerts, book, self.endpoints.today)
+        return Console(entry, pages, reads, memory, self.alerts, self.log, self.endpoints.today)
 
 
 def new_id() -> str:

@@ -2,6 +2,8 @@
 
 In Azure these are protobuf messages on a gRPC channel. The library never imports protobuf: it takes a
 module of message classes as an argument, and any object with the same attributes will do (platform.md 1.2).
+
+Also every way the local host can refuse to start or to serve: `HostError` and what is below it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from shared.alerting.findings import Severity
 from shared.alerting.raise_alerts import Alert, AlertStore
 from shared.console.access import Door, Principal, Refusal, comes_from_us
 from shared.console.exchange import CSS, SCRIPT, SVG, Request, Response, attachment, see_other
-from shared.console.log_view import ACTIONS, STATUSES, LogBook, log_page, read_filters
+from shared.console.log_view import ACTIONS, STATUSES, KeptLog, log_page, read_filters
 from shared.console.people_view import Memory, person_view
 from shared.console.rendering import Pages
 from shared.console.report import FILES, run_view
@@ -46,7 +46,7 @@ class Console:
     reads: StatusReads
     memory: Memory
     alerts: AlertStore
-    log: LogBook
+    log: KeptLog
     source: Callable[[str], Source]  # by name, as its file is now; raises ConfigurationError
 
 
@@ -162,7 +162,7 @@ class _Visit:
     def log(self) -> Response:
         names = self._source_names()
         filters = read_filters(self.request.query, names, self.console.reads.now())
-        found = log_page(self.console.log, filters)
+        found = log_page(self.console.log, self.console.reads.endpoints().get(filters.source), filters)
         return self._page("log.html", found=found, filters=filters, sources=names, statuses=STATUSES, actions=ACTIONS)
 
     def alerts(self) -> Response:

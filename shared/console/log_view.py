@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
 from shared.collecting.advice import Advice, advice_for
 from shared.collecting.entries import LogEntry, LogLine
+from shared.model.endpoint import Endpoint
+from shared.model.errors import Damaged, Missing
 
 PAGE = 50
 MOST = 20_000  # entries that are read for a page
@@ -72,14 +75,20 @@ class LogPage:
     cut: bool = False  # the day holds more than is read for a page
 
 
-class LogBook(Protocol):
-    """Where the log is kept."""
+class KeptLog(Protocol):
+    """Where the logs of jobs are kept."""
 
-    def day(self, source: str, day: date, *, failures: bool) -> Iterable[LogLine]:
-        """The entries of a source on one UTC day in short, all of them or those that failed somebody."""
+    def lines(self, job_id: str, day: date) -> Iterable[LogLine]:
+        """The entries of one UTC day in short."""
 
-    def whole(self, line: LogLine) -> LogEntry | None:
-        """The whole entry; None when it was forgotten meanwhile."""
+    def failures(self, job_id: str, since: datetime, until: datetime) -> Iterable[LogLine]:
+        """The entries from `since` to before `until` that failed or skipped a person, in short."""
+
+    def entry(self, line: LogLine) -> LogEntry:
+        """The whole entry of a line. Raises Missing when it was forgotten meanwhile; Damaged."""
+
+    def by_person(self, job_id: str, key: str) -> Iterable[LogEntry]:
+        """Every entry about one person."""
 
 
 def read_filters(query: Mapping[str, str], sources: Iterable[str], now: datetime) -> Filters:
@@ -102,19 +111,27 @@ def read_filters(query: Mapping[str, str], sources: Iterable[str], now: datetime
     )
 
 
-def log_page(book: LogBook, filters: Filters) -> LogPage:
-    """The page that the filters ask for, newest first. Failures are looked up by themselves, so they are always all."""
-    if not filters.source:
+def log_page(log: KeptLog, endpoint: Endpoint | None, filters: Filters) -> LogPage:
+    """The page that the filters ask for, newest first; an empty one for a source without an endpoint. Failures are
+    looked up apart from others, so they are always all.
+    """
+    if endpoint is None:
         return LogPage((), 0, 1, ())
-    read = list(islice(book.day(filters.source, filters.day, failures=filters.status == "failure"), MOST + 1))
+    start = datetime.combine(filters.day, time(), UTC)
+    failures = log.failures(endpoint.job_id, start, start + timedelta(days=1))
+    read = list(islice(failures if filters.status == "failure" else log.lines(endpoint.job_id, filters.day), MOST + 1))
     codes = Counter(line.code for line in read[:MOST] if line.code)
     found = [line for line in read[:MOST] if filters.matches(line)]
     found.sort(key=lambda line: (line.at, line.id), reverse=True)
-    start = (filters.page - 1) * PAGE
-    entries = (book.whole(line) for line in found[start : start + PAGE])
-    shown = tuple(entry_view(entry) for entry in entries if entry is not None)
+    first = (filters.page - 1) * PAGE
+    shown = tuple(view for line in found[first : first + PAGE] for view in _views(log, line))
     ranked = tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0])))
     return LogPage(shown, len(found), max(1, -(-len(found) // PAGE)), ranked, len(read) > MOST)
+
+
+def _views(log: KeptLog, line: LogLine) -> Iterator[EntryView]:
+    with suppress(Missing, Damaged):  # it was forgotten meanwhile, or does not read
+        yield entry_view(log.entry(line))
 
 
 def entry_view(entry: LogEntry) -> EntryView:

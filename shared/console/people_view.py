@@ -7,9 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.collecting.entries import LogEntry
 from shared.collecting.outcomes import Evidence
-from shared.console.log_view import EntryView, entry_view
+from shared.console.log_view import EntryView, KeptLog, entry_view
 from shared.known_people.people import KnownPerson, People
 from shared.model.errors import Damaged
 from shared.model.runs import Run
@@ -68,7 +67,7 @@ class Memory:
     reads: StatusReads
     people: Callable[[str], AbstractContextManager[People]]
     evidence: Callable[[Run, str], Evidence | None]  # by run and key
-    entries: Callable[[str, str], Iterable[LogEntry]]  # by source and key
+    log: KeptLog
 
 
 def person_view(memory: Memory, source: str, key: str, before: str = "") -> PersonView:
@@ -81,7 +80,9 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
     versions = tuple(version for run in looked_at for version in _version(memory, run, key))
     with memory.people(source) as people:
         known = people.get(key)
-    entries = sorted(memory.entries(source, key), key=lambda entry: entry.at, reverse=True)
+    endpoint = memory.reads.endpoints().get(source)
+    found = memory.log.by_person(endpoint.job_id, key) if endpoint else ()
+    entries = sorted(found, key=lambda entry: entry.at, reverse=True)
     older = looked_at[-1].run_id if len(runs) > RUNS_LOOKED_AT else ""
     was_sent = known is not None or any(version.was_sent for version in versions)
     under_way = run_under_way(memory.reads.ledger, memory.reads.artefacts, source, key)

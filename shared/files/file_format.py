@@ -2,6 +2,8 @@
 
 The surest sign goes first: what the file says of itself, then what the source file states unless the bytes contradict
 it, and only then a guess. So `rejected.csv`, which is UTF-8 with commas, reads again in every source.
+
+What is no CSV is refused by what it is, from its first bytes: a picture, a PDF, an old workbook, a web page, JSON.
 """
 
 from __future__ import annotations

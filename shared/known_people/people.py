@@ -9,6 +9,22 @@ The next drop sends a person again, whatever it holds, when
   or an older record was processed after a newer one (`OUT_OF_ORDER`). Gates count the worse case until it is certain.
 Two runs in a row without an answer end the sending again: it would use up the quota. A person whose creation failed is
 forgotten, but for the run that sent them: no older record follows it.
+
+The people are kept in a SQLite file:
+
+| table | what it holds |
+|---|---|
+| `people` | one row a person: fingerprints of the last accepted record, its run, what the log said, what is in doubt |
+| `records` | the last two accepted records of each person, compressed; 0 is the newest |
+| `doubts` | records that Entra may have taken after the last accepted one, each with its run |
+| `earlier` | runs that sent a person, and had no certain answer when the next record was sent: one may still come |
+| `rows` | the fingerprint of the line of the file that a person's record came from |
+| `forgotten` | people whose creation failed: they are not known, but no older record follows the one that failed |
+| `drops` | the content of the drops that were sent to their end |
+| `attributes`, `meta` | names of attributes by number; the dictionary of the compression |
+
+`PRAGMA user_version` holds the version of the format. Release 0.1 wrote version 1 without saying so: no records, and an
+empty fingerprint for a person who is sent again.
 """
 
 from __future__ import annotations

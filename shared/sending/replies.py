@@ -1,6 +1,8 @@
 """Replies of the upload API, judged. Enters: a status and a few headers. Leaves: what the sender does next. Pure.
 
 The table is `entra-api.md` A6. Only the status and `error.code` are trusted; of the texts only the word "bucket".
+
+Also when the next call may be made, and how long to wait after trouble; the caller holds the clock.
 """
 
 from __future__ import annotations

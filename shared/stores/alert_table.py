@@ -1,4 +1,8 @@
-"""Alerts in a table: partition `open` while one holds or is untold, `over` afterwards."""
+"""Alerts in a table: partition `open` while one holds or is untold, `over` afterwards.
+
+Partition `damaged`, row the place: what was found damaged, and where to look whether it still is. A row stays until that
+version of the thing is gone.
+"""
 
 from __future__ import annotations
 

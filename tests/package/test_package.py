@@ -22,7 +22,7 @@ from scripts.package import DEPLOYED, INSTALLED, PYTHON, PackageError, build, in
 from tests.infra.function_app import FunctionApp
 
 KINDS = (".py", ".yaml", ".json", ".txt", ".html", ".css", ".js", ".svg")  # of files that may be deployed
-DRIVER = ("errors.py", "wire.py", "worker.py")  # of emulator/host: how Azure's worker is driven
+DRIVER = ("wire.py", "worker.py")  # of emulator/host: how Azure's worker is driven
 
 
 @pytest.fixture(scope="module")
