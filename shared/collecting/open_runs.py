@@ -5,8 +5,8 @@ the buckets. A settled run is opened when an entry about one of its people comes
 written meanwhile is read again, and what was learned here is added to it: of two readings neither loses what the other
 one found. A bucket that does not read is lost, until what it said is learned again.
 
-Changes that accidental-deletion prevention held back are sent again once the job is out of quarantine, and a whole cycle
-after that brought no final entry. Entra carries a held change out itself when an administrator allows it.
+Changes that accidental-deletion prevention held back are sent again once the job is out of quarantine, and a whole
+cycle after that brought no final entry. Entra carries a held change out itself when an administrator allows it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The plan: what a run will send, as it stands in `plan.json`. Its presence in the run's folder is the commit. Pure.
 
-A `Change` is what a drop would change of one person, against what Entra was sent last; the figures of a plan count them.
+A `Change` is what a drop would change of one person, against what Entra was sent last; the figures of a plan count
+them.
 """
 
 from __future__ import annotations

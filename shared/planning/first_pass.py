@@ -4,8 +4,8 @@ Enters: batches, and records that do not read. Leaves: a page of the spool for e
 whole file. A line that stands in the file as it stood when its person was last accepted is neither mapped nor compared
 again: its fingerprint, taken together with header, format and source file, says enough.
 
-`Survey` is what is noted of the whole drop meanwhile: who stands in it, on which line last, and who manages others. That
-is known only when the whole file was read; pass 2 asks then.
+`Survey` is what is noted of the whole drop meanwhile: who stands in it, on which line last, and who manages others.
+That is known only when the whole file was read; pass 2 asks then.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What planning needs: its ports. `receive_drop` is the story, `turns` says whose turn it is.
 
-A claim says that one planner works on a run. It is short, and its planner renews it between two steps of its work; one
-that was killed, or stands still, does not. A trigger that finds the claim over takes the run, and plans it into files of
-its own. Each renewal is conditional on the version of the run's row that this planner wrote last. So a planner that
-stood still learns at its next step that it has lost the run. It looks before each file appears, and right before
-plan.json does. Steps are measured with the clock that counts suspension. The end of a claim is time of day: processes
-share it.
+A claim says that one planner works on a run. It is short, and its planner renews it between two steps of its work;
+one that was killed, or stands still, does not. A trigger that finds the claim over takes the run, and plans it into
+files of its own. Each renewal is conditional on the version of the run's row that this planner wrote last. So a
+planner that stood still learns at its next step that it has lost the run. It looks before each file appears, and
+right before plan.json does. Steps are measured with the clock that counts suspension. The end of a claim is time of
+day: processes share it.
 """
 
 from __future__ import annotations

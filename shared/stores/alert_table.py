@@ -1,7 +1,7 @@
 """Alerts in a table: partition `open` while one holds or is untold, `over` afterwards.
 
-Partition `damaged`, row the place: what was found damaged, and where to look whether it still is. A row stays until that
-version of the thing is gone.
+Partition `damaged`, row the place: what was found damaged, and where to look whether it still is. A row stays until
+that version of the thing is gone.
 """
 
 from __future__ import annotations
