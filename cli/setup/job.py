@@ -10,6 +10,7 @@ from cli import console
 from cli.console import Misused, counted
 from cli.setup.office import Office
 from shared.app import House
+from shared.model.job import JobState
 from shared.model.runs import AWAITING_OUTCOMES, Run, RunState
 from shared.planning.decide import resend as resend_run
 from shared.provisioning_app.tenant import JobPlace
@@ -24,7 +25,7 @@ def status(office: Office, *, as_json: bool) -> int:
     found = office.find()
     job = office.tenant.job(found.place)
     told = words(job)
-    runs = found.schedule == "Active" and not told.quarantine
+    runs = job.state is JobState.RUNNING
     if as_json:
         console.print_json({"source": office.source.source, "job": found.place.job_id, "runs": runs, "words": told})
         return DONE if runs else NOT_DONE

@@ -35,8 +35,9 @@ def rehearse(office: Office, key: str, file: Path | None, minutes: float, *, as_
     """Send the person and follow the log. 0: provisioned, 1: failed, 3: no answer in time."""
     person = person_of(office, key, file)
     found = office.find()
-    if found.schedule != "Active":
-        raise CommandError(f"the job is {found.schedule}, so nobody would be provisioned: rollcall setup start")
+    if not found.is_started:
+        state = found.job.state if found.job else "not there"
+        raise CommandError(f"the job is {state}, so nobody would be provisioned: rollcall setup start")
     told = (f"a real account is made or changed, as the next drop would: {key}", "one call of the tenant's daily quota")
     if not office.agreed(f"send {key} to {found.app.display_name if found.app else 'the app'}", told):
         return FAILED

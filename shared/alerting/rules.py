@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.alerting.findings import Finding, Severity, Watch
 from shared.model.errors import Damage
+from shared.model.job import JobState
 from shared.model.runs import AWAITING_OUTCOMES, ENDED_ON_THE_WAY, TO_SEND, RunState
 from shared.planning.gates import exceeds
 from shared.settings import can_do_without, named_in
@@ -271,10 +272,10 @@ def job_stopped(watch: Watch, source: SourceStatus) -> Iterator[Finding]:
         meaning, remedy = quarantine_words(job.quarantine)
         title = f"The job of {source.name} is in quarantine"
         yield _of_source(source, "quarantine", Severity.CRITICAL, title, meaning, remedy)
-    elif job.schedule not in ("Active", ""):
+    elif job.state is not JobState.RUNNING and job.schedule:
         yield _of_source(
             source, "paused", Severity.WARNING, f"The job of {source.name} does not run",
-            f"its schedule is {job.schedule}; what is uploaded waits", "start provisioning",
+            f"it is {job.state}; what is uploaded waits", "start provisioning",
         )  # fmt: skip
 
 
@@ -448,8 +449,8 @@ def _usual_reason(source: SourceStatus) -> str:
         return "The state of the job could not be read."
     if job.quarantine:
         return f"The job is in quarantine ({job.quarantine.reason or 'no reason given'})."
-    if job.schedule not in ("Active", ""):
-        return f"The job is {job.schedule.lower()}."
+    if job.state is not JobState.RUNNING and job.schedule:
+        return f"The job is {job.state}."
     return "The job runs; for Active Directory, see that the provisioning agent is up."
 
 

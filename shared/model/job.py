@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from shared.model.errors import Refused
@@ -38,6 +39,17 @@ class Cycle:
     error: str = ""
 
 
+class JobState(StrEnum):
+    """What a provisioning job does."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    PAUSED = "paused"  # uploads are taken and pile up
+    QUARANTINED = "quarantined"
+    DISABLED = "disabled"  # by Entra, after it failed for long
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class SynchronizationJob:
     """One provisioning job."""
@@ -53,13 +65,22 @@ class SynchronizationJob:
     id: str = ""
 
     @property
-    def state(self) -> str:
-        """In one word: running, paused, quarantined, not started."""
+    def state(self) -> JobState:
+        """In one word, from both places where Graph says it. Where they differ, the job does not run."""
         if self.quarantine:
-            return "quarantined"
+            return JobState.QUARANTINED
+        if "Paused" in (self.schedule, self.code):
+            return JobState.PAUSED
         if self.schedule == "Active":
-            return "running"
-        return "paused" if "Paused" in (self.schedule, self.code) else "not started"
+            return JobState.RUNNING
+        if self.code in ("NotConfigured", ""):
+            return JobState.NOT_STARTED
+        return JobState.DISABLED if self.schedule == "Disabled" else JobState.UNKNOWN
+
+    @property
+    def is_started(self) -> bool:
+        """Whether its schedule runs, in quarantine or not."""
+        return self.schedule == "Active" and self.code != "Paused"
 
 
 def job_of(raw: Mapping[str, Any]) -> SynchronizationJob:

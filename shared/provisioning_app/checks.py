@@ -153,7 +153,7 @@ def _app(facts: Facts) -> Iterator[Check]:
 
 
 def _job(job: SynchronizationJob) -> Check:
-    fault = "" if job.schedule == "Active" else f"it is {job.schedule or 'in no known state'}"
+    fault = "" if job.is_started else f"it is {job.state}"
     remedy = "rollcall setup start"
     if job.quarantine:
         meaning, remedy = quarantine_words(job.quarantine)

@@ -40,9 +40,9 @@ class Found:
         return JobPlace(self.app.id, self.job.id)
 
     @property
-    def schedule(self) -> str:
-        """The state of the job's schedule: Active, Disabled, Paused; "" where there is no job."""
-        return self.job.schedule if self.job else ""
+    def is_started(self) -> bool:
+        """Whether there is a job, and its schedule runs."""
+        return self.job is not None and self.job.is_started
 
 
 def find(wanted: Wanted, tenant: Tenant, app_id: str = "") -> Found:

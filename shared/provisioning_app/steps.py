@@ -111,8 +111,8 @@ def _schema(wanted: Wanted, found: Found, parse: Parse) -> Iterator[Step]:
 
 
 def _start(found: Found) -> Iterator[Step]:
-    if found.schedule != "Active":
-        was = f"it is {found.schedule or 'not there yet'}"
+    if not found.is_started:
+        was = f"it is {found.job.state if found.job else 'not there yet'}"
         yield Step(Act.START, "start provisioning", "Start provisioning", (was,))
     elif found.job and found.job.quarantine and not found.job.cycle:
         details = (

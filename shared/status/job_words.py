@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.model.job import Cycle, Quarantine, SynchronizationJob
+from shared.model.job import Cycle, JobState, Quarantine, SynchronizationJob
 
 _QUARANTINE = {
     "EncounteredBaseEscrowThreshold": (
@@ -37,11 +37,11 @@ _QUARANTINE = {
     "IngestionInterrupted": ("uploads stopped half way", "send the open runs again, then `rollcall setup restart`"),
 }
 _STATES = {
-    "NotConfigured": "made, never started",
-    "NotRun": "started, has not run yet",
-    "Active": "listens",
-    "Paused": "stopped: uploads are taken and pile up, nobody is provisioned",
-    "Quarantine": "in quarantine",
+    JobState.NOT_STARTED: "made, never started",
+    JobState.RUNNING: "listens",
+    JobState.PAUSED: "stopped: uploads are taken and pile up, nobody is provisioned",
+    JobState.QUARANTINED: "in quarantine",
+    JobState.DISABLED: "disabled: Entra gave up on it",
 }
 SCOPES = {
     "Escrows": "what failed is forgotten instead of tried again",
@@ -71,9 +71,11 @@ class JobWords:
 def words(job: SynchronizationJob) -> JobWords:
     """What is to be said of a job."""
     meaning, remedy = quarantine_words(job.quarantine) if job.quarantine else ("", "")
-    shown = _STATES.get(job.code, job.code or "unknown")
-    if job.schedule == "Disabled" and job.code not in ("NotConfigured", ""):
-        shown, remedy = "disabled: Entra gave up on it", remedy or "`rollcall setup start`"
+    shown = _STATES.get(job.state, job.code or "unknown")
+    if job.state is JobState.RUNNING and job.code == "NotRun":
+        shown = "started, has not run yet"
+    if job.state is JobState.DISABLED or (job.quarantine and job.schedule == "Disabled"):  # after weeks of quarantine
+        shown, remedy = _STATES[JobState.DISABLED], remedy or "`rollcall setup start`"
     return JobWords(
         shown,
         meaning,
@@ -108,16 +110,16 @@ def names_in(scope: str) -> tuple[str, ...]:
 
 def consequences(verb: str, job: SynchronizationJob | None, scope: str = "") -> tuple[str, ...]:
     """What start, stop or restart will do to pending uploads and escrows, before it is done (B5)."""
-    state = job.schedule if job else ""
     if verb == "stop":
         told = ["nobody is provisioned until it is started again", "uploads are still taken and pile up"]
         return (*told, "a job that is stopped for very long refuses uploads in the end (bucket full)")
     if verb == "start":
-        waiting = "what was uploaded meanwhile is processed" if state == "Paused" else "it begins to listen"
+        is_paused = job is not None and job.state is JobState.PAUSED
+        waiting = "what was uploaded meanwhile is processed" if is_paused else "it begins to listen"
         return (waiting, "a job without a notification e-mail would go into quarantine at once")
     purge = (
         "a cycle that is running finishes what it took; anything else that was uploaded may be lost"
-        if state == "Active"
+        if job and job.is_started
         else "everything that was uploaded and no cycle has taken yet is lost: the job does not run"
     )
     return (purge, *(f"{name}: {SCOPES[name]}" for name in names_in(scope)), _AFTER)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model.job import SynchronizationJob, job_of
+from shared.model.job import JobState, SynchronizationJob, job_of
 from shared.status.job_words import SCOPES, consequences, names_in, scope_fault, words
+from tests.unit.alerting.world import rules, watched
 
 
 def job(state: str = "Active", code: str = "Active", **status: object) -> SynchronizationJob:
@@ -82,3 +83,28 @@ def test_a_scope_that_the_service_knows_is_good(scope: str) -> None:
 @pytest.mark.parametrize("scope", ["escrows", "Everything", "Full; x", "None"])
 def test_another_scope_is_refused_before_anything_is_asked(scope: str) -> None:
     assert "known are" in scope_fault(scope)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "code", "state"),
+    [
+        ("Active", "Active", JobState.RUNNING),
+        ("Active", "NotRun", JobState.RUNNING),
+        ("Active", "Quarantine", JobState.QUARANTINED),
+        ("Active", "Paused", JobState.PAUSED),
+        ("Paused", "Active", JobState.PAUSED),
+        ("Paused", "Paused", JobState.PAUSED),
+        ("Disabled", "NotConfigured", JobState.NOT_STARTED),
+        ("Disabled", "Active", JobState.DISABLED),
+        ("", "Newfangled", JobState.UNKNOWN),
+    ],
+)
+def test_console_command_and_alert_say_the_same_of_a_job(schedule: str, code: str, state: JobState) -> None:
+    """Graph says the state in two places, which may differ."""
+    found = job(schedule, code)
+    alerted = set(rules(watched(job=found)))
+    assert found.state is state
+    assert found.is_started == (state is JobState.RUNNING or state is JobState.QUARANTINED)
+    assert ("listens" in words(found).state or "has not run yet" in words(found).state) == (state is JobState.RUNNING)
+    silent = state is JobState.RUNNING or not schedule
+    assert alerted == (set() if silent else {"quarantine"} if state is JobState.QUARANTINED else {"paused"})
