@@ -18,13 +18,13 @@ from cli.drops import fetch, must_be_source
 from shared.app import House
 from shared.collecting.advice import advice_for
 from shared.collecting.outcomes import Evidence
-from shared.model.errors import Damaged, UnknownRun
+from shared.model.errors import UnknownRun
 from shared.model.plan import Plan
 from shared.model.runs import FINISHED, TO_SEND, Answer, Receipt, Run, RunState
 from shared.planning.next_drop import expected, run_under_way
 from shared.run_folder.folder import RunFolder
 from shared.sending.stops import SendingStop, holding
-from shared.status.people import TROUBLES, PersonAnswer, answers_so_far
+from shared.status.people import TROUBLES, PersonAnswer, answers_so_far, version_of
 
 LAST = "last"
 NO_RUNS = "no runs yet; drop a file with `rollcall drop FILE --source NAME`"
@@ -59,7 +59,7 @@ def forecast(house: House, runs: Iterable[Run], stops: tuple[SendingStop, ...] =
         return
     budget = house.budget()
     yield f"quota     {budget.used:,} of {budget.limit:,} calls in 24 hours are made, {budget.left():,} left"
-    for status in house.status.to_send():
+    for status in house.status.queue().values():
         run_id, is_stopped = status.run.run_id, holding(stops, status.run.source)
         done_at = status.done_at(budget, house.clock.now())
         when = "waits until sending is resumed" if is_stopped else f"done by {done_at:%Y-%m-%d %H:%M} UTC"
@@ -192,8 +192,8 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
     run = _run_of(house, known.run_id) if known and known.run_id else _last_run_with(house, key, source)
     if run is None and known is None:
         raise CommandError(f"Entra was never told of {key} by the source {source}")
-    user, damage = _sent(house, run, key) if run else (None, "")
-    found = house.outcomes.of(run.run_id).get(key) if run else None
+    found = house.outcome_of(run, key) if run else None
+    version = version_of(house.files, run, key, house.outcome_of) if run else None
     log = found or Evidence(key)
     following = expected(known, run_under_way(house.ledger, house.files, source, key))
     answer: dict[str, Any] = {
@@ -209,8 +209,8 @@ def person(house: House, key: str, source: str, *, as_json: bool) -> None:
         "absences": known.absences if known else None,
         "will_be_sent_again": following.sends_again,
         "next": following.what,
-        "user": user,
-        "damage": damage,
+        "user": version.user if version else None,
+        "damage": version.damage if version else "",
     }
     if as_json:
         console.print_json(answer)
@@ -238,16 +238,6 @@ def _print_person(answer: dict[str, Any], following: str) -> None:
         screen.print("what was sent is not kept any more")
     else:
         screen.print(msgspec.json.format(msgspec.json.encode(answer["user"]), indent=2).decode())
-
-
-def _sent(house: House, run: Run, key: str) -> tuple[Any, str]:
-    """The SCIM user that was sent, None where the files are gone or the person is not in it; and what is damaged."""
-    folder = RunFolder(house.files, run)
-    try:
-        found = folder.planned(key)
-        return folder.user(*found) if found else None, ""
-    except Damaged as error:
-        return None, str(error)
 
 
 def _run_of(house: House, run_id: str) -> Run | None:

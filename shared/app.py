@@ -24,6 +24,7 @@ from shared.alerting.rules import settings as settings_findings
 from shared.clock import SystemClock
 from shared.collecting.checkpoint import Reach
 from shared.collecting.collect_logs import Collected, Collector, collect_logs
+from shared.collecting.outcomes import Evidence
 from shared.collecting.retention import Retention, forget_old
 from shared.files.records import Drop
 from shared.graph.endpoints import Endpoints
@@ -142,6 +143,10 @@ class House:
 
                 write_reports(self.reporter, to_report)
             return collected
+
+    def outcome_of(self, run: Run, key: str) -> Evidence | None:
+        """What the log has said of one person of a run."""
+        return self.outcomes.one(run.run_id, key, run.figures.sent)
 
     def budget(self) -> Budget:
         """The calls the tenant has made and has left, as of now."""
@@ -361,13 +366,7 @@ class House:
         from shared.stores.console_secrets import door
 
         reads, pages = self.status, self.reporter.pages
-        outcome_of = self.outcomes.one
-        memory = Memory(
-            reads=reads,
-            people=self.people.open,
-            evidence=lambda run, key: outcome_of(run.run_id, key, run.figures.sent),
-            log=self.log,
-        )
+        memory = Memory(reads=reads, people=self.people.open, evidence=self.outcome_of, log=self.log)
         entry = door(self.settings, self.storage.state, self.clock.now, self.damages)
         return Console(entry, pages, reads, memory, self.alerts, self.log, self.endpoints.today)
 

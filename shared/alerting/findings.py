@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,7 +60,8 @@ class Watch:
 def watch(reads: StatusReads) -> Watch:
     """Everything, at this moment. What was found damaged on the way is part of it."""
     endpoints, known = reads.endpoints(), reads.sources()
-    sources = [reads.source(source, endpoints.get(name), _runs(reads, source)) for name, source in known.items()]
+    queue = reads.queue()
+    sources = [reads.source(source, endpoints.get(name), _runs(reads, source, queue)) for name, source in known.items()]
     stops, faults = reads.stops.all(), reads.source_faults()
     rejected = reads.ledger.runs(states=[RunState.REJECTED])
     strays = [RunStatus(run) for run in rejected if run.drop.folder not in known]
@@ -68,7 +69,7 @@ def watch(reads: StatusReads) -> Watch:
     return Watch(sources, budget, now, stops, faults, reads.damages(), strays, reads.setting_faults)
 
 
-def _runs(reads: StatusReads, source: Source) -> list[RunStatus]:
+def _runs(reads: StatusReads, source: Source, queue: Mapping[str, RunStatus]) -> list[RunStatus]:
     runs = reads.ledger.runs(source.source)
     looked_at = [run for run in runs[:-NEWEST] if run.state not in FINISHED] + runs[-NEWEST:]
-    return [reads.run(run, sent=TO_SEND) for run in looked_at]
+    return [reads.run(run, queue, sent=TO_SEND) for run in looked_at]

@@ -7,7 +7,7 @@ Who asks is found out first, for every page. Nothing of a person is ever in an a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,13 +20,12 @@ from shared.console.log_view import ACTIONS, STATUSES, KeptLog, log_page, read_f
 from shared.console.people_view import Memory, person_view
 from shared.console.rendering import Pages
 from shared.console.report import FILES, run_view
-from shared.model.endpoint import Endpoint
 from shared.model.errors import LedgerError, Missing, RollcallError, UnknownRun
 from shared.model.runs import AWAITING_OUTCOMES, TO_SEND, RunState
 from shared.planning.decide import approve, cancel
 from shared.sending.stops import ALL, holding, resume, stop_sending
 from shared.sources.source import Source, no_such_source
-from shared.status.reads import SourceStatus, StatusReads
+from shared.status.reads import RunStatus, SourceStatus, StatusReads
 
 LARGEST_DOWNLOAD = 32 * 1024 * 1024
 STATIC = {"style.css": CSS, "progress.js": SCRIPT, "icon.svg": SVG}
@@ -116,8 +115,8 @@ class _Visit:
         return self.told(404, "There is no such page", "The address leads nowhere. The overview shows what there is.")
 
     def overview(self, status: int = 200, fault: str = "") -> Response:
-        reads, endpoints = self.console.reads, self.console.reads.endpoints()
-        views = [self._seen(source, endpoints.get(name)) for name, source in sorted(reads.sources().items())]
+        reads, queue = self.console.reads, self.console.reads.queue()
+        views = [self._seen(source, queue) for _, source in sorted(reads.sources().items())]
         return self._page("overview.html", status, views=views, budget=reads.budget(), live=True, fault=fault)
 
     def source(self, name: str, status: int = 200, fault: str = "") -> Response:
@@ -126,7 +125,7 @@ class _Visit:
         if source is None:
             text = f"{no_such_source(name, self._source_names())}. The overview shows every source there is."
             return self.told(404, "There is no such source", text[0].upper() + text[1:])
-        view = self._seen(source, reads.endpoints().get(name))
+        view = self._seen(source, reads.queue())
         shown = {"budget": reads.budget(), "most": RUNS_LISTED, "live": True, "fault": fault}
         return self._page("source.html", status, view=view, **shown)
 
@@ -246,11 +245,11 @@ class _Visit:
     def _source_names(self) -> list[str]:
         return sorted(self.console.reads.sources())
 
-    def _seen(self, source: Source, endpoint: Endpoint | None) -> SourceStatus:
+    def _seen(self, source: Source, queue: Mapping[str, RunStatus]) -> SourceStatus:
         """A source with all its runs; of those under way, how far they are."""
         reads = self.console.reads
-        runs = (reads.run(run, TO_SEND, AWAITING_OUTCOMES) for run in reads.ledger.runs(source.source))
-        return reads.source(source, endpoint, runs)
+        runs = (reads.run(run, queue, TO_SEND, AWAITING_OUTCOMES) for run in reads.ledger.runs(source.source))
+        return reads.source(source, reads.endpoints().get(source.source), runs)
 
     def _open_alerts(self) -> list[Alert]:
         """The worst first, then the latest."""

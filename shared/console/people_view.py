@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from shared.collecting.outcomes import Evidence
 from shared.console.log_view import EntryView, KeptLog, entry_view
 from shared.known_people.people import KnownPerson, People
-from shared.model.errors import Damaged
 from shared.model.runs import Run
-from shared.model.scim import flattened, plain
 from shared.planning.next_drop import Expected, expected, run_under_way
-from shared.run_folder.folder import PlannedPerson, RunFolder
+from shared.status.people import PersonVersion, version_of
 from shared.status.reads import StatusReads
 
 RUNS_LOOKED_AT = 25
-
-
-@dataclass(frozen=True)
-class Version:
-    """What one run planned for the person, and what came of it."""
-
-    run: Run
-    person: PlannedPerson | None = None  # None where it cannot be said
-    evidence: Evidence | None = None
-    sent: tuple[tuple[str, str], ...] = ()  # attribute and value, flat
-    damage: str = ""  # why it cannot be said what was planned
-
-    @property
-    def outcome(self) -> str:
-        """What came of it; "" while nothing is known."""
-        return self.evidence.outcome if self.evidence else "" if self.person and self.person.chunk else "unchanged"
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether the run has begun to send."""
-        return bool(self.person and self.person.chunk and self.run.sending_at)
 
 
 @dataclass(frozen=True)
@@ -48,7 +24,7 @@ class PersonView:
     source: str
     key: str
     known: KnownPerson | None
-    versions: tuple[Version, ...]  # newest first
+    versions: tuple[PersonVersion, ...]  # newest first
     entries: tuple[EntryView, ...]  # newest first
     looked_at: int  # runs
     older: str  # the run to look on from, "" where there are no more
@@ -77,7 +53,8 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
         ids = [run.run_id for run in runs]
         runs = runs[ids.index(before) + 1 :] if before in ids else []
     looked_at = runs[:RUNS_LOOKED_AT]
-    versions = tuple(version for run in looked_at for version in _version(memory, run, key))
+    found_in = (version_of(memory.reads.artefacts, run, key, memory.evidence) for run in looked_at)
+    versions = tuple(version for version in found_in if version)
     with memory.people(source) as people:
         known = people.get(key)
     endpoint = memory.reads.endpoints().get(source)
@@ -88,23 +65,3 @@ def person_view(memory: Memory, source: str, key: str, before: str = "") -> Pers
     under_way = run_under_way(memory.reads.ledger, memory.reads.artefacts, source, key)
     following = expected(known, under_way) if was_sent or under_way else None
     return PersonView(source, key, known, versions, tuple(map(entry_view, entries)), len(looked_at), older, following)
-
-
-def _version(memory: Memory, run: Run, key: str) -> Iterator[Version]:
-    folder = RunFolder(memory.reads.artefacts, run)
-    version = Version(run)
-    try:
-        if found := folder.planned(key):
-            plan, person = found
-            version = Version(run, person, memory.evidence(run, key))
-            user = folder.user(plan, person) if person.chunk else None  # from the very bytes that were planned
-            yield replace(version, sent=tuple(_shown(user or {})))
-    except Damaged as error:
-        yield replace(version, damage=str(error))
-
-
-def _shown(user: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Attributes and values of a user, one line each, under the names that mapping pages show."""
-    for name, found in flattened(user):
-        value = plain(found)
-        yield name, "(empty)" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)

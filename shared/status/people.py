@@ -1,4 +1,5 @@
 """The people of a run with their answers: from outcome.csv once it is settled, before that from what the log has said.
+Also what one run planned for one person, and what happened.
 
 Columns of outcome.csv are found by their names, so a file of an earlier version reads, too.
 """
@@ -6,13 +7,16 @@ Columns of outcome.csv are found by their names, so a file of an earlier version
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.collecting.advice import Advice, advice_for
 from shared.collecting.outcomes import Evidence
+from shared.model.errors import Damaged
 from shared.model.plan import OUTCOME, PEOPLE
 from shared.model.runs import Artefacts, Run
-from shared.run_folder.folder import RunFolder
+from shared.model.scim import flattened, plain
+from shared.run_folder.folder import PlannedPerson, RunFolder
 
 TROUBLES = ("failed", "skipped", "unknown", "held_by_entra", "deleted", "not_sent")
 _UNKNOWN = Advice(
@@ -61,3 +65,50 @@ def answers_so_far(
         for person in list(folder.people()):
             log = found.get(person.key, nothing)
             yield PersonAnswer(person.key, str(person.line), person.action, log.outcome, log.code, log.reason)
+
+
+@dataclass(frozen=True)
+class PersonVersion:
+    """What one run planned for a person, and what happened."""
+
+    run: Run
+    person: PlannedPerson | None = None  # None where it cannot be said
+    evidence: Evidence | None = None
+    user: Any = None  # the SCIM user, from the very bytes that were planned; None where it is gone, or nothing is sent
+    damage: str = ""  # why it cannot be said what was planned
+
+    @property
+    def outcome(self) -> str:
+        """What happened; "" while nothing is known."""
+        if self.evidence or self.person is None:
+            return self.evidence.outcome if self.evidence else ""
+        return "" if self.person.chunk else "unchanged"
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether the run has begun to send."""
+        return bool(self.person and self.person.chunk and self.run.sending_at)
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """Attributes and values of the user as text, under the names that mapping pages show."""
+        pairs = ((name, plain(value)) for name, value in flattened(self.user or {}))
+        return [(name, "(empty)" if value in (None, "") else _text(value)) for name, value in pairs]
+
+
+def version_of(
+    artefacts: Artefacts, run: Run, key: str, evidence: Callable[[Run, str], Evidence | None]
+) -> PersonVersion | None:
+    """What this run planned for a person; None where its folder is gone, or does not hold the person."""
+    folder, version = RunFolder(artefacts, run), None
+    try:
+        if (found := folder.planned(key)) is None:
+            return None
+        version = PersonVersion(run, found[1], evidence(run, key))
+        return replace(version, user=folder.user(*found) if found[1].chunk else None)
+    except Damaged as error:
+        return replace(version or PersonVersion(run, evidence=evidence(run, key)), damage=str(error))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

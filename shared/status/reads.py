@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -131,21 +131,28 @@ class StatusReads:
     unread_since: dict[str, datetime] = field(default_factory=dict)  # by job id: jobs that could not be read
 
     def run(
-        self, run: Run, planned: Collection[RunState] = RunState, sent: Collection[RunState] = RunState
+        self,
+        run: Run,
+        queue: Mapping[str, RunStatus] | None = None,
+        planned: Collection[RunState] = RunState,
+        sent: Collection[RunState] = RunState,
     ) -> RunStatus:
         """The run with its plan in the states `planned`, and with its receipts in the states `sent`; with both while it
-        is to be sent. Where something of it does not read, it is left out; it is among the damages.
+        is to be sent. Where something of it does not read, it is left out; it is among the damages. Pass `queue` where
+        several runs are asked for.
         """
-        found = (each for each in self.to_send() if each.run.run_id == run.run_id) if run.state in TO_SEND else iter(())
-        return next(found, None) or self._looked_at(run, run.state in planned, run.state in sent)
+        if run.state in TO_SEND and (found := (self.queue() if queue is None else queue).get(run.run_id)):
+            return found
+        return self._looked_at(run, run.state in planned, run.state in sent)
 
-    def to_send(self) -> Iterator[RunStatus]:
-        """Each run that is to be sent, oldest first."""
-        before = 0
+    def queue(self) -> dict[str, RunStatus]:
+        """Each run that is to be sent, by its id, oldest first."""
+        before, found = 0, dict[str, RunStatus]()
         for run in self.ledger.runs(states=TO_SEND):
             status = replace(self._looked_at(run, True, True), calls_before=before)
+            found[run.run_id] = status
             before += status.calls_left
-            yield status
+        return found
 
     def _looked_at(self, run: Run, planned: bool, sent: bool) -> RunStatus:
         has_plan = planned and (run.planned_at is not None or run.state is RunState.HELD)

@@ -273,7 +273,7 @@ def test_a_wrong_method_is_refused_with_the_right_one(scene: Scene) -> None:
 
 
 def test_storage_that_does_not_answer_is_a_page_that_says_so(scene: Scene) -> None:
-    def fails(*_: object) -> list[Run]:
+    def fails(*_: object, **__: object) -> list[Run]:
         raise StorageError("the tables do not answer")
 
     scene.desk.rollcall.house.ledger.__dict__["runs"] = fails

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.alerting.findings import watch
 from shared.model.plan import PLAN
-from shared.model.runs import Answer, DropVersion, Figures, Receipt, Run, RunState, new_run
+from shared.model.runs import Answer, DropVersion, Figures, ListedArtefacts, Receipt, Run, RunState, new_run
 from shared.sending.quota import Budget
 from shared.status.people import answers_so_far
 from shared.status.reads import RunStatus
@@ -58,7 +61,7 @@ def waiting(tmp_path: Path) -> Sending:
 
 def test_the_calls_of_earlier_runs_come_first(waiting: Sending) -> None:
     house, now, budget = waiting.rollcall.house, waiting.clock.now(), waiting.rollcall.house.budget()
-    first, second = house.status.to_send()
+    first, second = house.status.queue().values()
     assert (first.calls_left, second.calls_left) == (3, 3)
     assert second.done_at(budget, now) - now > timedelta(hours=23) > first.done_at(budget, now) - now
     assert house.status.run(second.run) == second
@@ -66,11 +69,39 @@ def test_the_calls_of_earlier_runs_come_first(waiting: Sending) -> None:
 
 def test_a_run_whose_plan_is_gone_needs_no_calls_that_are_known(waiting: Sending) -> None:
     house = waiting.rollcall.house
-    first, _ = house.status.to_send()
+    first, _ = house.status.queue().values()
     house.storage.runs.delete(house.files.path(first.run, PLAN))
-    lost, other = house.status.to_send()
+    lost, other = house.status.queue().values()
     assert (lost.plan, lost.calls_left) == (None, 0)
     assert (other.calls_before, other.calls_left) == (0, 3)
+
+
+@pytest.mark.parametrize("sources", [2, 6])
+def test_looking_at_every_source_reads_each_plan_once(tmp_path: Path, sources: int) -> None:
+    sending = scripted(tmp_path / "sources")
+    for number in range(sources):
+        sending.rollcall.add_source(f"s{number}")
+        sending.clock.advance(seconds=1)
+        sending.rollcall.drop(3, source=f"s{number}")
+    house, read = sending.rollcall.house, list[str]()
+    files = Counting(house.files, read)
+    watch(replace(house.watcher, artefacts=files))
+    assert len([name for name in read if name == PLAN]) == sources
+
+
+@dataclass
+class Counting:
+    """The files of runs, and the names of those that were read."""
+
+    files: ListedArtefacts
+    read_names: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.files, name)
+
+    def read(self, run: Run, name: str) -> Iterator[bytes]:
+        self.read_names.append(name)
+        return self.files.read(run, name)
 
 
 def test_a_run_that_waits_is_not_done_before_it_may_go_on() -> None:
