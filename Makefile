@@ -5,7 +5,7 @@ export PYTHON
 
 BIN := .venv/bin
 PACKAGES := shared cli emulator function_app.py
-FUZZED := $(addprefix tests/unit/,files/test_archives_any_bytes.py files/test_records_any_bytes.py mapping/test_columns.py mapping/test_rules.py test_sources.py model/test_csv_cells.py)
+FUZZED := $(addprefix tests/unit/,files/test_archives_any_bytes.py files/test_records_any_bytes.py mapping/test_batches.py mapping/test_rules.py test_sources.py model/test_csv_cells.py)
 CODE := $(wildcard $(PACKAGES) tests bench infra/*.py) $(wildcard scripts/*.py)
 
 help: ## list the verbs

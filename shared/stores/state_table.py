@@ -54,11 +54,20 @@ class Lacks(Exception):
 class StateTable:
     """A table as Rollcall uses it: what is written is stamped with the version, what is read is checked and decoded.
 
-    `store` is its field of Storage, `name` what the account calls it.
+    `store` is its field of Storage, `name` what the account calls it. Tables of release 0.1 have no versions.
     """
 
-    def __init__(self, table: Table, store: str = "", name: str = "", damages: Damages | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        store: str = "",
+        name: str = "",
+        damages: Damages | None = None,
+        *,
+        has_versions: bool = True,
+    ) -> None:
         self._table = table
+        self._has_versions = has_versions
         self._store = store
         self._name = name or store
         self._damages = damages or NotNoted()
@@ -134,35 +143,34 @@ class StateTable:
 
     def insert(self, entity: Entity) -> str:
         """Add an entity and return its ETag. Raises Present."""
-        return self._table.insert(_stamped(entity))
+        return self._table.insert(self._with_version(entity))
 
     def replace(self, entity: Entity, etag: str) -> str:
         """Write an entity if its ETag is this one, and return the new one. Raises Changed, Missing."""
-        return self._table.replace(_stamped(entity), etag)
+        return self._table.replace(self._with_version(entity), etag)
 
     def upsert(self, entities: Iterable[Entity]) -> None:
         """Write entities whatever was there."""
-        self._table.upsert(map(_stamped, entities))
+        self._table.upsert(map(self._with_version, entities))
 
     def insert_missing(self, entities: Iterable[Entity]) -> None:
         """Add those entities that are not there yet."""
-        self._table.insert_missing(map(_stamped, entities))
+        self._table.insert_missing(map(self._with_version, entities))
 
     def delete(self, keys: Iterable[tuple[str, str]]) -> None:
         """Take entities out."""
         self._table.delete(keys)
+
+    def _with_version(self, entity: Entity) -> Entity:
+        return {**entity, VERSION: formats.FORMAT} if self._has_versions else entity
 
 
 AnyTable = Table | StateTable
 
 
 def state_table(table: AnyTable) -> StateTable:
-    """The table as one of the state; what is damaged there is noted only where it is one already."""
-    return table if isinstance(table, StateTable) else StateTable(table)
-
-
-def _stamped(entity: Entity) -> Entity:
-    return {**entity, VERSION: formats.FORMAT}
+    """The table as one of the state. One that is not one yet notes no damage, and writes no version."""
+    return table if isinstance(table, StateTable) else StateTable(table, has_versions=False)
 
 
 def _checked(row: Row) -> Row:

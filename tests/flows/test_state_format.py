@@ -17,7 +17,9 @@ from shared.model.runs import Answer, Run, RunState
 from shared.stores.ledger import TableLedger
 from shared.stores.state_format import MARKER, Marker
 from shared.stores.state_restore import restore
+from shared.stores.state_table import VERSION
 from shared.stores.storage import Storage
+from shared.stores.table import Query
 from tests.support import state_0_1
 from tests.support.desk import Desk, Directory, people
 from tests.support.graph import Identity, entry
@@ -196,6 +198,8 @@ def test_restoring_sends_everybody_again_who_changed_since(made: Desk) -> None:
     assert not list(storage(made).state.versions("known-people/"))
     assert list(storage(made).state.versions("replaced/"))
     assert before
+    old_tables = (storage(made).old_runs_table, storage(made).old_chunks_table)
+    assert not [row for table in old_tables for row in table.rows(Query()) if VERSION in row.entity]
 
 
 def test_after_restoring_the_newer_release_migrates_again_and_loses_nobody(made: Desk) -> None:
