@@ -34,15 +34,15 @@ def house() -> House:
 
 @cache
 def _built() -> House:
-    from shared import app as wiring
+    from shared import app as rollcall_app
 
-    return wiring.live(os.environ)
+    return rollcall_app.live(os.environ)
 
 
 def _alert_about_settings(faults: tuple[str, ...], raised: AlertStore) -> None:
-    from shared import app as wiring
+    from shared import app as rollcall_app
 
-    wiring.alert_about_settings(os.environ, faults, raised)
+    rollcall_app.alert_about_settings(os.environ, faults, raised)
 
 
 reported = Reported(_alert_about_settings)

@@ -25,7 +25,7 @@ from emulator import storage
 from emulator.npm import LocalError
 from emulator.processes import ROOT, Process, start
 from emulator.tenant import Sources, Tenant
-from shared import app as wiring
+from shared import app as rollcall_app
 
 # What a person's shell may hold that would lead a local process to a real tenant or account
 _FOREIGN = (
@@ -193,9 +193,9 @@ class Stack:
             self.start_host()
 
     @cached_property
-    def house(self) -> wiring.House:
+    def house(self) -> rollcall_app.House:
         """The house over the stack's storage, for reading the books."""
-        return wiring.live(self.settings)
+        return rollcall_app.live(self.settings)
 
     @property
     def console(self) -> str:

@@ -368,7 +368,15 @@ class House:
         reads, pages = self.status, self.reporter.pages
         memory = Memory(reads=reads, people=self.people.open, evidence=self.outcome_of, log=self.log)
         entry = door(self.settings, self.storage.state, self.clock.now, self.damages)
-        return Console(entry, pages, reads, memory, self.alerts, self.log, self.endpoints.today)
+        return Console(
+            door=entry,
+            pages=pages,
+            reads=reads,
+            memory=memory,
+            alerts=self.alerts,
+            log=self.log,
+            source=self.endpoints.today,
+        )
 
 
 def new_id() -> str:

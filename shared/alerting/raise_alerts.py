@@ -1,4 +1,4 @@
-"""The fourth story: what the rules find becomes alerts. Each is raised once, kept up to date, and resolved once.
+"""What the rules find becomes alerts. Each is raised once, kept up to date, and resolved once.
 
 An alert is stored before anybody is told, with what each channel is still to be told; so a channel that is down, or a
 process that is killed, is caught up with at the next tick, and no channel waits for another. Each channel hears of an

@@ -1,1 +1,1 @@
-"""The third story: the provisioning log is read, kept, and joined to the people of runs."""
+"""The provisioning log is read, kept, and joined to the people of runs."""

@@ -34,7 +34,7 @@ from shared.model.job import SynchronizationJob
 from shared.model.runs import ENDED_ON_THE_WAY, Artefacts, Ledger, Run, RunState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Collector:
     """Everything collecting needs, and nothing else."""
 

@@ -21,7 +21,7 @@ MOST = 2_000  # entries, and outcomes, of one call
 KEPT_RUNS = 10  # of every source, however old: what is known of a feed that drops once a year
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Retention:
     """Everything forgetting needs, and nothing else."""
 

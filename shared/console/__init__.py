@@ -1,1 +1,1 @@
-"""The fifth story: what happened is shown. The console's pages and the report of a run. Pure: ports and requests in."""
+"""What happened is shown: the console's pages and the report of a run."""

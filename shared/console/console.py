@@ -36,7 +36,7 @@ LONGEST_REASON = 1_000
 _NO_FILE = ("There is no such file", "The page of the run shows the files it has.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Console:
     """Everything the console needs, and nothing else."""
 

@@ -1,4 +1,4 @@
-"""Sources and their endpoints by name, as the stories ask for them."""
+"""Sources and their endpoints by name, as the steps ask for them."""
 
 from __future__ import annotations
 

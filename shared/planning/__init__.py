@@ -1,1 +1,1 @@
-"""The first story: a drop becomes a plan. Pure but for the ports it is given."""
+"""A drop becomes a plan. Nothing is sent here."""

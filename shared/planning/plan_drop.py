@@ -1,4 +1,4 @@
-"""The first story: a drop becomes a plan. Nothing is sent here.
+"""A drop becomes a plan. Nothing is sent here.
 
 pass 1  the drop is read once: who is in it, what each record tells, how that differs from what Entra was last told
 pass 2  over what pass 1 has kept: the record of each key that counts, into lanes

@@ -1,4 +1,4 @@
-"""What planning needs: its ports. `receive_drop` is the story, `turns` says whose turn it is.
+"""What planning needs: its ports. `receive_drop` plans drops, `turns` says whose turn it is.
 
 A claim says that one planner works on a run. It is short, and its planner renews it between two steps of its work;
 one that was killed, or stands still, does not. A trigger that finds the claim over takes the run, and plans it into
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.files.records import Drop
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planner:
     """Everything planning needs, and nothing else."""
 
@@ -41,7 +41,7 @@ class Planner:
     elapsed: Callable[[], float]  # seconds since some moment; never set, and counts suspension
     claim: timedelta = timedelta(seconds=30)  # a planner that has not renewed it for so long counts as lost
     tell: Callable[[Run], object] = lambda run: None  # hears of each run that is entered by a sweep, planned or ended
-    versions: Callable[[str], Iterable[DropVersion]] = field(kw_only=True)  # the drops that lie under a prefix now
+    versions: Callable[[str], Iterable[DropVersion]]  # the drops that lie under a prefix now
 
 
 LOOKED_AT = frozenset({RunState.RECEIVED, RunState.PLANNING})  # the runs that `left_behind` needs

@@ -1,1 +1,1 @@
-"""The second story: planned runs are sent, and every answer is kept."""
+"""Planned runs are sent, and every answer is kept."""

@@ -1,6 +1,6 @@
-"""Replies of the upload API, judged. Enters: a status and a few headers. Leaves: what the sender does next. Pure.
+"""Replies of Microsoft Graph, judged: an upload's by the table of `entra-api.md` A6, any other's by its status.
 
-The table is `entra-api.md` A6. Only the status and `error.code` are trusted; of the texts only the word "bucket".
+Only the status and `error.code` are trusted; of the texts only the word "bucket".
 
 Also when the next call may be made, and how long to wait after trouble; the caller holds the clock.
 """

@@ -64,7 +64,7 @@ class EntraClock:
         return None if ahead is None else now.timestamp() - (ahead + elapsed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sender:
     """Everything sending needs, and nothing else."""
 

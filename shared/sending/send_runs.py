@@ -1,4 +1,4 @@
-"""The second story: planned runs are sent, chunk by chunk, at the pace Entra permits; every answer is kept.
+"""Planned runs are sent, chunk by chunk, at the pace Entra permits; every answer is kept.
 
     one sender at a time (a lease), oldest run first, leavers' lane first within a run
     202                       chunk accepted, receipt kept

@@ -1,4 +1,4 @@
-"""Twins of the Azure adapters, in memory: the same behaviour, proven by the same contract tests. Thread-safe."""
+"""Blobs and tables in memory: they behave as those of Azure, and pass the same contract tests. Thread-safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of entities, seen as little as Rollcall needs of it: the port that the Azure adapter and its twin both meet.
+"""A table of entities, seen as little as Rollcall needs of it: the port of Azure and of memory.
 
 What the service refuses and the local emulator does not (`platform.md` 5.3) is refused here, for both.
 """

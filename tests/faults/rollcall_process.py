@@ -6,12 +6,12 @@ import os
 import sys
 import time
 
-from shared import app as wiring
+from shared import app as rollcall_app
 from shared.model.errors import RollcallError
 
 
 def main() -> None:
-    house = wiring.live(os.environ)
+    house = rollcall_app.live(os.environ)
     print("ready", flush=True)
     while True:
         for story in (house.sweep, house.send_runs, house.collect_logs):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared import app as wiring
+from shared import app as rollcall_app
 from shared.files.records import Drop
 from shared.model.errors import StaleRun, StorageError
 from shared.model.plan import PLAN, PLANNED_FILES
@@ -33,7 +33,7 @@ from tests.support.desk import Desk, desk, people
 from tests.support.graph import no_answer, status
 
 CLAIM = 30  # seconds
-House = wiring.House
+House = rollcall_app.House
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def instance(made: Desk, meanwhile: Callable[[], object] = lambda: None) -> Inst
     house = made.rollcall.house
     stores = {name: Wired(wire, name, getattr(house.storage, name)) for name in Storage.__dataclass_fields__}
     storage: Any = Storage(**stores)
-    other = wiring.assemble(house.settings, storage, house.connect, house.tokens, made.clock, lambda: 0.5)
+    other = rollcall_app.assemble(house.settings, storage, house.connect, house.tokens, made.clock, lambda: 0.5)
     return Instance(other, wire)
 
 
@@ -244,7 +244,7 @@ def test_a_planner_whose_run_was_taken_by_a_clock_that_is_ahead_writes_no_plan(t
         made.put(people(1, start=5))
         house, before = made.rollcall.house, dict[str, str]()
         ahead: Any = Ahead(made.clock)
-        other = wiring.assemble(house.settings, house.storage, house.connect, house.tokens, ahead, lambda: 0.5)
+        other = rollcall_app.assemble(house.settings, house.storage, house.connect, house.tokens, ahead, lambda: 0.5)
 
         def others_act() -> None:
             other.sweep()
@@ -538,7 +538,7 @@ def test_a_tick_with_nothing_to_do_reads_the_runs_twice(made: Desk) -> None:
     counts = {name: Counting(getattr(storage, name), "rows") for name in vars(storage) if name.endswith("_table")}
     stores: Any = replace(storage, **counts)
     house = made.rollcall.house
-    wiring.assemble(house.settings, stores, house.connect, house.tokens, made.clock, lambda: 0.5).send_runs()
+    rollcall_app.assemble(house.settings, stores, house.connect, house.tokens, made.clock, lambda: 0.5).send_runs()
     assert sum(each.count for each in counts.values()) == 2
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared import app as wiring
+from shared import app as rollcall_app
 from shared.app import House
 from shared.model.errors import SettingsError, StorageError
 from shared.settings import Settings, environment_for_alerts
@@ -42,7 +42,7 @@ class Heard:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     made = Heard()
-    monkeypatch.setattr(wiring, "_client", made.client)
+    monkeypatch.setattr(rollcall_app, "_client", made.client)
     return made
 
 
@@ -70,11 +70,11 @@ def no_storage(*_: object) -> House:
 def test_people_are_told_once_though_storage_cannot_be_used(
     heard: Heard, monkeypatch: pytest.MonkeyPatch, faulty: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(wiring, "live", no_storage)
+    monkeypatch.setattr(rollcall_app, "live", no_storage)
     environ = environment(**HOOKS | {"ALERT_TEAMS_URL": REFERENCE} | faulty)
     faults, told = faults_of(environ), AlertTable(MemoryTable())
     for _ in range(3):
-        wiring.alert_about_settings(environ, faults, told)
+        rollcall_app.alert_about_settings(environ, faults, told)
     assert {host for host, _ in heard.told} == {"slack.example", "hook.example"}
     keys = [json.loads(body)["key"] for host, body in heard.told if host == "hook.example"]
     assert sorted(keys) == sorted(f"setting|{name}" for name in {"ALERT_TEAMS_URL", *faulty})
@@ -82,9 +82,9 @@ def test_people_are_told_once_though_storage_cannot_be_used(
 
 
 def test_a_webhook_whose_key_was_not_resolved_gets_nothing(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "live", no_storage)
+    monkeypatch.setattr(rollcall_app, "live", no_storage)
     environ = environment(**HOOKS | {"ALERT_WEBHOOK_KEY": REFERENCE, "DAILY_CALLS": "abc"})
-    wiring.alert_about_settings(environ, faults_of(environ), AlertTable(MemoryTable()))
+    rollcall_app.alert_about_settings(environ, faults_of(environ), AlertTable(MemoryTable()))
     assert {host for host, _ in heard.told} == {"slack.example", "teams.example"}
 
 

@@ -27,7 +27,7 @@ from unittest.mock import patch
 
 from azure.core.credentials import AccessToken
 
-from shared import app as wiring
+from shared import app as rollcall_app
 from shared.app import House as House
 from shared.graph.tokens import Tokens
 from shared.model import formats
@@ -208,12 +208,14 @@ class World:
         client = WiredClient(process.wire, self.tenant.answer)
         wired: dict[str, Any] = {name: Wired(process.wire, name, port) for name, port in self._stores.items()}
         tokens = Tokens(lambda: identity, clock.now)
-        return wiring.assemble(self._settings, Storage(**wired), lambda: client, tokens, clock, self._chance.random)
+        return rollcall_app.assemble(
+            self._settings, Storage(**wired), lambda: client, tokens, clock, self._chance.random
+        )
 
     def _trouble(self, trouble: Trouble, number: int) -> None:
         self.happened[type(trouble).__name__] += 1
         if isinstance(trouble, LoseLease):
-            self._state.break_lease(wiring.SENDING_LEASE)
+            self._state.break_lease(rollcall_app.SENDING_LEASE)
         elif isinstance(trouble, Meanwhile):
             self._suspended += 1
             self.act_meanwhile(trouble, number)

@@ -14,7 +14,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, get_type_hints
 
-from shared import app as wiring
+from shared import app as rollcall_app
 
 _SETTING = re.compile(r"%(\w+)%")
 
@@ -108,13 +108,13 @@ def _type(node: ast.expr, known: dict[str, Any]) -> Any:
         return get_type_hints(owner).get(node.attr) if isinstance(owner, type) else None
     method = node.func if isinstance(node, ast.Call) else None
     if isinstance(method, ast.Attribute) and ast.unparse(method.value) == "house()":
-        return get_type_hints(getattr(wiring.House, method.attr), localns=_imported()).get("return")
+        return get_type_hints(getattr(rollcall_app.House, method.attr), localns=_imported()).get("return")
     return None
 
 
 def _imported() -> dict[str, Any]:
-    """What `wiring` imports by name, also for its hints only."""
-    return _imports(ast.parse(inspect.getsource(wiring)))
+    """What `rollcall_app` imports by name, also for its hints only."""
+    return _imports(ast.parse(inspect.getsource(rollcall_app)))
 
 
 def _imports(tree: ast.Module) -> dict[str, Any]:
