@@ -22,9 +22,8 @@ from shared.graph.log import GraphLog
 from shared.graph.upload import GraphUpload
 from shared.mapping.mapping import Mapping, Person, Rejection
 from shared.model.limits import LOG_CALLS, LOG_WINDOW
-from shared.provisioning_app.preview import Effect, texts_of
-from shared.provisioning_app.preview import preview as effects_of
-from shared.provisioning_app.rehearse import Rehearsal, follow, send
+from shared.provisioning_app.one_person import Effect, Rehearsal, follow, send, texts_of
+from shared.provisioning_app.one_person import preview as effects_of
 from shared.provisioning_app.schema import decoded
 from shared.sending.replies import Pacer
 

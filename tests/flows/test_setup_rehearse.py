@@ -15,7 +15,7 @@ from shared.graph.upload import GraphUpload
 from shared.mapping.mapping import Mapping, Person
 from shared.model.endpoint import TrustedHosts
 from shared.model.errors import Refused, Throttled
-from shared.provisioning_app.rehearse import Rehearsal, follow, send
+from shared.provisioning_app.one_person import Rehearsal, follow, send
 from shared.sending.replies import Pacer
 from tests.unit.provisioning_app.office import Office
 

@@ -7,7 +7,7 @@ import json
 from shared.files.records import read_records
 from shared.mapping.mapping import Mapping, Person
 from shared.provisioning_app.found import find
-from shared.provisioning_app.preview import Effect, preview, texts_of
+from shared.provisioning_app.one_person import Effect, preview, texts_of
 from shared.provisioning_app.schema import decoded
 from tests.unit.provisioning_app.office import FILE, ON_PREMISES, Office
 
