@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.known_people.people import People
 from shared.model.errors import NotPossible
 from shared.model.runs import DISABLE, Revert, Run, RunState
 from shared.planning.decide import cancel, replan, resend, revert
@@ -322,8 +323,12 @@ def test_a_record_that_is_found_to_have_failed_after_it_was_sent_again_was_not_t
     first = made.settle(made.sent(people(3), "a.csv"))
     bad = made.sent(titled(3, "Boss"), "b.csv")
     again = sent_again(made, bad, ["p0001"])
-    made.rollcall.house.people.update("employees", lambda known: known.answered(bad.run_id, [("p0001", "failed")]))
+    made.rollcall.house.people.update("employees", lambda known: _fail(known, bad, "p0001"))
     assert listed(made, asked(made, again)) == {"p0001": ("reverted", first.run_id)}
+
+
+def _fail(known: People, run: Run, key: str) -> None:
+    known.answered(run.run_id, [(key, "failed")])
 
 
 def sent_again(made: Desk, old: Run, keys: list[str]) -> Run:
