@@ -10,6 +10,8 @@ The next drop sends a person again, whatever it holds, when
 Two runs in a row without an answer end the sending again: it would use up the quota. A person whose creation failed is
 forgotten, but for the run that sent them: no older record follows it.
 
+Where the last record was sent twice, the column `more` of `people` names the run that sent it before.
+
 The people are kept in a SQLite file:
 
 | table | what it holds |
@@ -395,6 +397,13 @@ class People(PeopleDb):
         rows = self._db.execute("SELECT run_id, record FROM records WHERE key = ? ORDER BY position", (key,))
         return [(str(run_id), self._unpacked_record(record)) for run_id, record in rows.fetchall()]
 
+    def sent_before(self, key: str) -> str:
+        """The run that sent the last accepted record once before, and of which the log did not say that it failed; ""
+        where that record was accepted once.
+        """
+        (run_id,) = self._db.execute("SELECT more FROM people WHERE key = ?", (key,)).fetchone() or (None,)
+        return "" if run_id is None or self.has_failed(key, run_id.decode()) else run_id.decode()
+
     def has_record(self, key: str) -> bool:
         """Whether the last accepted record is kept. It is not for people whom release 0.1 sent."""
         return self._db.execute("SELECT 1 FROM records WHERE key = ?", (key,)).fetchone() is not None
@@ -703,8 +712,11 @@ class People(PeopleDb):
         """This record is the last accepted one; the one before it is kept, too, unless it is of the same run."""
         newest = self.records(key)[:1]
         if newest and newest[0][1] == user:  # the same again: the one before it stays as it is
+            if newest[0][0] != run_id and not self.has_failed(key, newest[0][0]):
+                self._db.execute("UPDATE people SET more = ? WHERE key = ?", (newest[0][0].encode(), key))
             self._db.execute("UPDATE records SET run_id = ? WHERE key = ? AND position = 0", (run_id, key))
             return
+        self._db.execute("UPDATE people SET more = NULL WHERE key = ?", (key,))
         self._db.execute(
             "INSERT OR REPLACE INTO records SELECT key, 1, run_id, record FROM records"
             " WHERE key = ? AND position = 0 AND run_id <> ?",

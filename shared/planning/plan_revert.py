@@ -46,7 +46,7 @@ REASONS = {
     What.THERE_BEFORE: "sent first by the run, but Entra had the account before; it stays as it is",
     What.NOT_CERTAIN: "sent first by the run, and the log does not say that it created the account; it stays as it is",
     What.CHANGED_SINCE: "the last record is another run's, or may be; the account stays as it is",
-    What.SAME: "Entra has the record of before; nothing is sent",
+    What.SAME: "the record of before is the one that Entra accepted last; nothing is sent",
     What.NO_RECORD: "the record of before is not kept, or not certain; the account stays as it is",
     What.NO_ACCOUNT: "Entra did not create the account; there is nothing to revert",
     What.PROTECTED: "the record of before would disable a protected person; the account stays as it is",
@@ -150,6 +150,8 @@ class Reversal:
         if _is_first(person, known, records):
             what = What.THERE_BEFORE if known.outcome in _THERE_BEFORE else What.CREATED
             return _Judged(what, records[0][1])
+        if before := self._people.sent_before(key):  # the run sent once more what stood there: it changed nothing
+            return _Judged(What.SAME, run_id=before)
         if not records[1:] or self._people.has_failed(key, records[1][0]):
             return _Judged(What.NO_RECORD)
         return _Judged(What.REVERTED, records[1][1], records[1][0])

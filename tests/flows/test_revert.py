@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from shared.known_people.people import People
 from shared.model.errors import NotPossible
 from shared.model.runs import DISABLE, Revert, Run, RunState
-from shared.planning.decide import cancel, replan, revert
+from shared.planning.decide import cancel, replan, resend, revert
 from tests.flows.test_in_doubt import lose_the_answer
 from tests.support.desk import Desk, Row, desk, people
 from tests.support.graph import FORBIDDEN, entry
@@ -283,6 +284,61 @@ def test_the_same_record_sent_again_is_reverted_to_the_one_before_it(made: Desk)
     made.settle(made.sent(titled(3, "Boss"), "b.csv"), failed=["p0001"])
     again = made.settle(made.sent(titled(3, "Boss"), "c.csv"))
     assert whats(made, asked(made, again))["p0001"] == "reverted"
+
+
+@pytest.mark.parametrize("answer", ["none", "before it is sent again", "after it was sent again"])
+def test_who_was_only_sent_the_same_record_again_stays_disabled(made: Desk, answer: str) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    left = made.sent([replace(people(1)[0], status="Left"), *people(1, 2)], "b.csv")
+    if answer == "before it is sent again":
+        made.settle(left)
+    again = sent_again(made, left, ["p0001", "p0003"])
+    if answer == "after it was sent again":
+        made.settle(left)
+    assert last_sent(made, "p0001")["active"] is last_sent(made, "p0003")["active"] is False
+    run = asked(made, again)
+    assert listed(made, run) == dict.fromkeys(["p0001", "p0003"], ("same", left.run_id))
+    assert run.figures.sent == 0
+
+
+def test_a_run_after_a_second_sending_of_the_same_record_is_reverted_to_that(made: Desk) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    again = sent_again(made, made.settle(made.sent(titled(3, "Boss"), "b.csv")), ["p0001"])
+    run = asked(made, made.sent(titled(3, "Chief"), "c.csv"))
+    assert listed(made, run)["p0001"] == ("reverted", again.run_id)
+    sent(made, run)
+    assert last_sent(made, "p0001")["title"] == "Boss"
+
+
+def test_sent_again_after_it_failed_once_of_two_times_it_was_there_before(made: Desk) -> None:
+    made.settle(made.sent(people(3), "a.csv"))
+    bad = made.settle(made.sent(titled(3, "Boss"), "b.csv"))
+    again = made.settle(sent_again(made, bad, ["p0001"]), failed=["p0001"])
+    third = made.settle(made.sent(titled(3, "Boss"), "c.csv"))
+    assert (made.actions(third)["p0001"], again.state) == ("again", RunState.SETTLED)
+    assert listed(made, asked(made, third)) == {"p0001": ("same", bad.run_id)}
+
+
+def test_a_record_that_is_found_to_have_failed_after_it_was_sent_again_was_not_there_before(made: Desk) -> None:
+    first = made.settle(made.sent(people(3), "a.csv"))
+    bad = made.sent(titled(3, "Boss"), "b.csv")
+    again = sent_again(made, bad, ["p0001"])
+    made.rollcall.house.people.update("employees", lambda known: _fail(known, bad, "p0001"))
+    assert listed(made, asked(made, again)) == {"p0001": ("reverted", first.run_id)}
+
+
+def _fail(known: People, run: Run, key: str) -> None:
+    known.answered(run.run_id, [(key, "failed")])
+
+
+def sent_again(made: Desk, old: Run, keys: list[str]) -> Run:
+    """What `rollcall resend` does; it is sent to its end."""
+    made.clock.advance(seconds=1)
+    run = resend(made.rollcall.house.ledger, made.rollcall.house.files, old.run_id, tuple(keys), made.clock.now())
+    made.sweep()
+    made.send()
+    assert made.run(run).state is RunState.SENT
+    return made.run(run)
 
 
 def test_who_was_not_sent_is_not_looked_at(made: Desk) -> None:

@@ -17,6 +17,7 @@ from tests.histories.actions import (
     LoseLease,
     Meanwhile,
     Resend,
+    Revert,
     SetClock,
     Setup,
     Spot,
@@ -30,6 +31,23 @@ from tests.histories.run import run
 from tests.histories.world import product_in_small
 
 NAMED: dict[str, History] = {
+    # reverts
+    "people who left are sent again, and that run is reverted": History(
+        Setup(seed=6316),
+        (
+            Drop("full"),
+            Step("send"),
+            Drop("full", edits=(Edit("e07", "status", "Left"), Edit("e05", "vanish"))),
+            Step("send"),
+            Resend(0, ("e05", "e07")),
+            Step("sweep"),
+            Step("send"),
+            Revert(0),
+            Step("sweep"),
+            Approve(),
+            Step("send"),
+        ),
+    ),
     # what is in doubt
     "answers are lost, and a newer drop that says what was accepted before follows": History(
         Setup(seed=630),
