@@ -16,7 +16,7 @@ from emulator.entra.wire import ControlError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dials:
-    """The emulator's dials. Times are seconds. Sources are sections of entra-api.md."""
+    """The emulator's dials. Times are seconds. Sources are sections of docs/entra.md."""
 
     # the tenant
     tenant_id: str = "6d1f0c52-8a3e-4b7c-9d21-5e0f7a9b3c48"

@@ -81,7 +81,7 @@ def content_of(record: bytes) -> Content:
 
 
 def _stripped(name: str) -> str:
-    """An attribute's name as the steps of the log spell it (`entra-api.md` D5)."""
+    """An attribute's name as the steps of the log spell it (`docs/entra.md` D5)."""
     return name.replace(".", "").replace(":", "")
 
 
