@@ -1,4 +1,4 @@
-"""The expression language of attribute mappings (docs/entra.md C5, S14). Enters: text. Leaves: a function from a record
+"""The expression language of attribute mappings (docs/entra.md C5). Enters: text. Leaves: a function from a record
 to a value.
 
     Join(" ", [name.givenName], Replace([userName], , "(?<Suffix>@(.)*)", "Suffix", "", , ))

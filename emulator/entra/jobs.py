@@ -111,7 +111,7 @@ def pause(job: Job) -> None:
 
 
 def works(app: App, job: Job, dials: Dials, now: datetime) -> bool:
-    """Does the job take part in a cycle now? Without an active agent nothing happens on premises (docs/entra.md B11)."""
+    """Does the job take part in a cycle now? On premises it needs an active agent (docs/entra.md B11)."""
     if job.schedule != "Active" or not due(job, now):
         return False
     if not has_recipients(app):

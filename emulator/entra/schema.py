@@ -1,7 +1,7 @@
 """The synchronizationSchema of a fresh job and its attributes (docs/entra.md C1, C3, C3b, C4). Enters: a target.
 Leaves: Graph's JSON.
 
-The mapping tables follow C3 and C3b; ids, versions and metadata are the emulator's own (J: unconfirmed).
+The mapping tables follow C3 and C3b; ids, versions and metadata are the emulator's own (docs/entra.md J).
 """
 
 from __future__ import annotations

@@ -560,7 +560,7 @@ class Tenant:
         return CloudTarget(self.dials.verified_domains) if target == "entra" else OnPremisesTarget()
 
     def add_app(self, display_name: str, target: Target, owner: str | None = None) -> App:
-        """A provisioning app without a job, as instantiating the gallery template leaves it (B2, step 1)."""
+        """A provisioning app without a job, as instantiating the gallery template leaves it (docs/entra.md B2)."""
         if target not in TEMPLATES:
             raise ControlError(f"There is no target '{target}'. Targets: {', '.join(TEMPLATES)}.")
         app = App(

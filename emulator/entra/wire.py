@@ -124,7 +124,7 @@ def json_response(status: int, payload: Any, headers: Mapping[str, str] | None =
 
 
 def error_response(error: GraphError, now: datetime, request_id: str, client_request_id: str) -> Response:
-    """Graph's error body (docs/entra.md A6, S10). A 429 carries Graph's own doubled spelling."""
+    """Graph's error body (docs/entra.md A6). A 429 carries Graph's own doubled spelling."""
     inner: Json = {
         "date": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "request-id": request_id,

@@ -3,7 +3,7 @@
 Enters: a path and a body. Leaves: JSON, or a GraphError that says what was being done, what to do, and the request id.
 A POST is tried again only after 429 or 503 with nothing done: who knows whether the one before was taken.
 
-Facts: `docs/entra.md` B2 (permissions, roles, replication), C6 (schema), E (grants).
+Facts: docs/entra.md B2 (permissions, roles, replication), C6 (schema), E (grants).
 """
 
 from __future__ import annotations

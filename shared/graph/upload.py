@@ -1,4 +1,4 @@
-"""The upload API of provisioning jobs (`docs/entra.md` A1 to A6). Never tried again here: the sender decides."""
+"""The upload API of provisioning jobs (docs/entra.md A1 to A6). Never tried again here: the sender decides."""
 
 from __future__ import annotations
 

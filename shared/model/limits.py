@@ -1,6 +1,6 @@
 """The limits of the services, each written once, with its source and date.
 
-Where Microsoft's pages contradict each other the stricter figure stands (`docs/entra.md` section I).
+Where Microsoft's pages contradict each other the stricter figure stands (docs/entra.md I).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a source file asks of a job's schema, edited into it. Enters: a schema. Leaves: another, and what changed. Pure.
 
-Only what the file asks for is touched; everything else stays as it was read (`docs/entra.md` C6).
+Only what the file asks for is touched; everything else stays as it was read (docs/entra.md C6).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A tenant as the person who sets up may read and change it: templates, apps, jobs, secrets, schema, grants.
 
-Enters: ids. Leaves: values, or GraphError. Facts: `docs/entra.md` B, C, E. v1.0, except for the agents: only beta has
-them (docs/entra.md B11). Schemas and secrets stay the JSON they came as, so that they can be put back whole (docs/entra.md C6: round-trip raw JSON
-only). What has another shape than Graph documents is refused, and never taken for nothing there. Graph is a port.
+Enters: ids. Leaves: values, or GraphError. Facts: docs/entra.md B, C, E. v1.0, except for the agents: only beta has
+them (docs/entra.md B11). Schemas and secrets stay the JSON they came as, so that they can be put back whole
+(docs/entra.md C6). What has another shape than Graph documents is refused, and never taken for nothing there. Graph is
+a port.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Agents:
-    """The provisioning agents on premises: machine and status of each, and the domains they registered (docs/entra.md B11)."""
+    """The agents on premises: machine and status of each, and the domains they registered (docs/entra.md B11)."""
 
     agents: tuple[tuple[str, str], ...]
     domains: tuple[str, ...]
@@ -140,7 +141,7 @@ class Tenant:
         return (found[0], True) if found else (known, False)
 
     def principals(self, template_id: str) -> list[Principal]:
-        """The apps made from a template. Where Graph does not filter by it (docs/entra.md B1: not confirmed), all are looked at."""
+        """The apps made from a template. Where Graph does not filter by it, all are looked at (docs/entra.md B1)."""
         query = f"?$select={_FIELDS}&$count=true&$filter={_equals('applicationTemplateId', template_id)}"
         doing = "looking for the provisioning app"
         try:
@@ -162,7 +163,7 @@ class Tenant:
             raise
 
     def instantiate(self, template_id: str, display_name: str) -> Principal:
-        """Make an app. The answer names the ids `id` in one page of Microsoft's, `objectId` in another (section I)."""
+        """Make an app. The answer names the ids `id` or `objectId` (docs/entra.md I)."""
         path = f"/v1.0/applicationTemplates/{quote(template_id)}/instantiate"
         doing = "making the provisioning app"
         made = self.graph.send("POST", path, {"displayName": display_name}, doing)
@@ -180,7 +181,7 @@ class Tenant:
         self.graph.send("PATCH", _app(identity), {"tags": list(tags)}, "marking the app as the source's")
 
     def job_templates(self, identity: str) -> list[str]:
-        """The ids of the app's synchronization templates, the default one first: discovered, never guessed (docs/entra.md B1)."""
+        """The ids of the app's synchronization templates, the default first: never guessed (docs/entra.md B1)."""
         rows = self._pages(f"{_app(identity)}/synchronization/templates", "reading the app's job templates")
         return [str(row["id"]) for row in sorted(rows, key=lambda row: not row.get("default")) if row.get("id")]
 
@@ -191,7 +192,7 @@ class Tenant:
         return [_job_of(row, doing) for row in rows]
 
     def create_job(self, identity: str, template_id: str) -> Json:
-        """Make the app's job. 201 by the text, 200 by the example (section I): any success will do."""
+        """Make the app's job. 201 by the text, 200 by the example (docs/entra.md I): any success will do."""
         path = f"{_app(identity)}/synchronization/jobs"
         return self.graph.send("POST", path, {"templateId": template_id}, "making the provisioning job")
 

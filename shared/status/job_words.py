@@ -1,6 +1,6 @@
 """A provisioning job in words: state, quarantine with its cure, last cycle, what a command does to it. Pure.
 
-Facts: `docs/entra.md` B4 to B8.
+Facts: docs/entra.md B4 to B8.
 """
 
 from __future__ import annotations

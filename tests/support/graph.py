@@ -202,7 +202,7 @@ def keys_of(body: bytes) -> list[str]:
 
 
 def entry(key: str, at: datetime, action: str = "create", outcome: str = "success", **changes: Any) -> Json:
-    """A log entry as Graph writes it (`docs/entra.md` D3)."""
+    """A log entry as Graph writes it (docs/entra.md D3)."""
     error = (
         {"errorCode": changes.pop("code", ""), "reason": changes.pop("reason", "")} if outcome == "failure" else None
     )

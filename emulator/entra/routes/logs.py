@@ -259,7 +259,7 @@ def _written(call: Call, entries: list[Entry]) -> list[Json]:
 
 
 def _check_minimum(call: Call, found: Filter) -> None:
-    """A window that begins before the retention, as the sibling reports refuse it (docs/entra.md D1). Raises GraphError 400.
+    """A window from before the retention, as the sibling reports refuse it (docs/entra.md D1). Raises GraphError 400.
 
     They name the midnight before, as .NET writes a time. "400-iso" names the second, in ISO 8601.
     """

@@ -117,7 +117,7 @@ def _check_tenant(call: Call, app: App, token: Token) -> None:
 
 
 def _check_permission(app: App, token: Token) -> None:
-    """A2. Raises GraphError 403."""
+    """Who may upload (docs/entra.md A2). Raises GraphError 403."""
     if token.delegated:
         granted = "SynchronizationData-User.Upload" in token.scopes and "User Administrator" in token.user_roles
     else:
