@@ -39,7 +39,7 @@ _FOREIGN = (
     "WEBSITE_",
 )
 LOOPBACK = "127.0.0.1,localhost"
-DAILY_CALLS = 6000  # of a tenant with Entra ID Governance (entra-api.md A7), so that 300,000 people fit into a day
+DAILY_CALLS = 6000  # of a tenant with Entra ID Governance (docs/entra.md A7), so that 300,000 people fit into a day
 
 # As quick as a person at a laptop wants it; everything else is as in Azure
 QUICK = {

@@ -103,7 +103,7 @@ def _program(environ: Mapping[str, str]) -> list[str]:
 
 
 def _options(folder: Path | None, ports: Ports) -> list[str]:
-    """The flags that work together, from platform.md 5.1."""
+    """The flags that work together, from docs/platform.md 5.1."""
     kept = ["--inMemoryPersistence"] if folder is None else ["--location", str(folder.resolve())]
     hosts = [part for name in ("blob", "queue", "table") for part in (f"--{name}Host", "127.0.0.1")]
     numbers = ["--blobPort", ports.blob, "--queuePort", ports.queue, "--tablePort", ports.table]

@@ -17,7 +17,7 @@ from shared.model.errors import SourceError
 from shared.sources.source import Source, read_source
 
 SECONDS = 30.0
-NOTIFIED = "hr-ops@contoso.com"  # a job without an address goes into quarantine (entra-api.md B7)
+NOTIFIED = "hr-ops@contoso.com"  # a job without an address goes into quarantine (docs/entra.md B7)
 _ENDPOINT = re.compile(r"""^["']?endpoint["']?[ \t]*:.*(?:\n[ \t]+\S.*)*""", re.MULTILINE)
 _BUILT_IN = re.compile(r"urn:ietf:params:scim:schemas:(?:core|extension:enterprise):", re.IGNORECASE)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,75 @@ _OF_A_MACHINE = re.compile(
 def test_no_page_speaks_of_one_machine(path: Path) -> None:
     found = _OF_A_MACHINE.search(path.read_text(encoding="utf-8"))
     assert found is None, found
+
+
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+FACTS = r"docs/(?P<page>entra|platform)\.md"
+_CODE = r"(?:[A-J]\d{0,2}b?|\d\.\d{1,2})(?![\w.]\w)"
+CITED = re.compile(rf"{FACTS}\s+(?P<codes>{_CODE}(?:(?:,\s+(?:and\s+)?|\s+and\s+|\s+to\s+|-){_CODE})*)")
+_BARE = re.compile(r"\([A-E]\d{1,2}[a-z]?(?=\)|,|:|'s)")
+_OUTSIDE = re.compile(
+    r"\.\./shared/(?:bicep|cases|data|hooks|reference)|entra-api\.md|(?<!docs/)platform\.md|DESIGN\.md|(?<![\w/-])(?:field|names|style)\.md"
+)
+_PAGES_OF_FACTS = {f"docs/{name}.md" for name in ("entra", "platform")}
+
+
+def tree() -> dict[str, str]:
+    """Every text file of the repository, by its path."""
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    kinds = {".bicep", ".json", ".md", ".ps1", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml", ""}
+    paths = [name for name in found.split("\0") if name and Path(name).suffix in kinds and "tests/data/" not in name]
+    return {name: (ROOT / name).read_text(encoding="utf-8") for name in paths if (ROOT / name).is_file()}
+
+
+def codes_of_facts(name: str) -> set[str]:
+    return set(re.findall(r"^##+ ([A-J]\d{0,2}b?|\d(?:\.\d+)?)\.? ", page(f"{name}.md"), re.MULTILINE))
+
+
+def cited() -> Iterator[tuple[str, str, str]]:
+    """The file, the page and the code of every citation."""
+    for name, text in tree().items():
+        if name in _PAGES_OF_FACTS or name == "tests/test_docs.py":
+            continue
+        for found in CITED.finditer(text):
+            for code in re.findall(_CODE, found["codes"]):
+                yield name, found["page"], code
+
+
+def test_every_cited_fact_has_its_heading() -> None:
+    found = list(cited())
+    assert len(found) > 150
+    assert [each for each in found if each[2] not in codes_of_facts(each[1])] == []
+
+
+def test_every_citation_names_a_fact() -> None:
+    """But for those who speak of the page as a whole, each on its own line here."""
+    whole = {"emulator/entra/__init__.py", "emulator/entra/dials.py"}
+    files = {name: text for name, text in tree().items() if not name.endswith(".md") and name != "tests/test_docs.py"}
+    loose = [name for name, text in files.items() if len(re.findall(FACTS, text)) != len(CITED.findall(text))]
+    assert set(loose) <= whole
+
+
+def test_every_fact_has_a_source_a_day_and_a_word_for_how_sure_it_is() -> None:
+    sure = ("documented", "seen", "inferred", "unknown", "source", "run")
+    for name in ("entra", "platform"):
+        for row in rows(page(f"{name}.md")):
+            if len(row) >= 4 and row[-1] != "sure":
+                assert row[-3], row
+                assert re.fullmatch(r"2026-\d\d(-\d\d)?", row[-2]), row
+                assert row[-1].startswith(sure), row
+
+
+def test_nothing_looks_for_files_outside_the_repository() -> None:
+    """But for CI, which takes a compiler that lies there."""
+    allowed = {".ci/run", "tests/test_docs.py"}
+    assert [name for name, text in tree().items() if name not in allowed and _OUTSIDE.search(text)] == []
+
+
+def test_no_comment_cites_a_bare_code() -> None:
+    code = {name: text for name, text in tree().items() if name.startswith(("cli/", "emulator/", "infra/", "shared/"))}
+    assert {name: _BARE.findall(text) for name, text in code.items() if _BARE.search(text)} == {}
 
 
 if __name__ == "__main__":

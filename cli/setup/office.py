@@ -162,7 +162,7 @@ class Office:
         )
 
     def endpoint_at(self, place: JobPlace) -> str:
-        """The upload address of a job (A1)."""
+        """The upload address of a job (docs/entra.md A1)."""
         path = f"/v1.0/servicePrincipals/{place.principal_id}/synchronization/jobs/{place.job_id}/bulkUpload"
         return self.origin + path
 

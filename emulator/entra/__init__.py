@@ -1,7 +1,7 @@
 """The Entra emulator: Graph, API-driven inbound provisioning and the App Service identity endpoint, in memory.
 
 It imports nothing of `shared` or `cli`: it is the second opinion. Enters: requests, through an httpx transport or
-a server on the loopback address. Leaves: the answers that entra-api.md documents.
+a server on the loopback address. Leaves: the answers that docs/entra.md documents.
 """
 
 from __future__ import annotations

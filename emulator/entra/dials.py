@@ -16,7 +16,7 @@ from emulator.entra.wire import ControlError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dials:
-    """The emulator's dials. Times are seconds. Sources are sections of entra-api.md."""
+    """The emulator's dials. Times are seconds. Sources are sections of docs/entra.md."""
 
     # the tenant
     tenant_id: str = "6d1f0c52-8a3e-4b7c-9d21-5e0f7a9b3c48"
@@ -53,7 +53,7 @@ class Dials:
     escrow_most_total: int = 60_000
     ad_agents: Literal["active", "inactive", "none"] = "active"
     disable_action: Literal["disable", "update"] = "disable"  # D6: both exist
-    leave_scope: Literal["disable", "delete"] = "disable"  # FAQ: who leaves the scoping filter; A11: both exist
+    leave_scope: Literal["disable", "delete"] = "disable"  # who leaves the scoping filter; A11: both exist
     staged_action: Literal["stagedDelete", "StagedDelete", "StagedAction"] = "stagedDelete"  # B8: all three are named
     staged_status: Literal["skipped", "success", "warning"] = "skipped"  # B8: unknown which
 

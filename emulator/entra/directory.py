@@ -1,5 +1,5 @@
 """The two targets: users in memory, found by id or by the value of any attribute, and what each target refuses
-(entra-api.md A13, D7, F and Graph's user resource).
+(docs/entra.md A13, D7, F and Graph's user resource).
 
 A user is a dict from the target's attribute names to texts (several values are a list); `objectId` is its id.
 """
@@ -113,7 +113,7 @@ _SPOKEN_DATE = re.compile(r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}:\d{2} [AP]M")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the target refused: errorCode and reason of the log (D3, D7)."""
+    """Why the target refused: errorCode and reason of the log (docs/entra.md D3, D7)."""
 
     code: str
     reason: str

@@ -1,4 +1,4 @@
-"""One cycle of a job, and each operation on its way through it (entra-api.md A8-A13, B6-B8). Enters: what is staged.
+"""One cycle of a job, and each operation on its way through it (docs/entra.md A8-A13, B6-B8). Enters: what is staged.
 Leaves: users created, changed or left alone, entries logged, and failures among the escrows.
 
 Operations are taken in order, then failures whose time has come; a dial shuffles both. Managers that turn up are
@@ -65,7 +65,7 @@ class Person:
             self._export(*self._held)
 
     def stage_delete(self) -> None:
-        """Log a disable or a delete that was one too many, and do not carry it out (B8)."""
+        """Log a disable or a delete that was one too many, and do not carry it out (docs/entra.md B8)."""
         if self._held:
             user, before, changed, _event = self._held
             changes, dials = _changes(user, changed), self.cycle.tenant.dials
@@ -103,7 +103,7 @@ class Person:
         return ()
 
     def _out_of_scope(self) -> None:
-        """Who leaves the scope is disabled or deleted, unless the job's secrets forbid it (A11)."""
+        """Who leaves the scope is disabled or deleted, unless the job's secrets forbid it (docs/entra.md A11)."""
         cycle, user = self.cycle, self._user()
         mappings, cloud = cycle.job.mappings, cycle.job.target == "entra"
         deletes = cycle.tenant.dials.leave_scope == "delete"
@@ -453,7 +453,7 @@ class Cycle:
         )
 
     def _worded(self, action: str, status: str) -> tuple[str, str]:
-        """Action and status, some of those that went well in words no client knows (B8)."""
+        """Action and status, some of those that went well in words no client knows (docs/entra.md B8)."""
         dials, rng = self.tenant.dials, self.tenant.rng
         if action not in _ORDINARY or status != "success":
             return action, status
@@ -465,7 +465,7 @@ class Cycle:
 
 
 def _received(record: Record, dials: Dials) -> dict[str, Any]:
-    """What the import step shows of a record (A4, D6)."""
+    """What the import step shows of a record (docs/entra.md A4, D6)."""
     names = ("externalId",) if dials.import_details == "externalId" else tuple(record.source)
     received: dict[str, Any] = {name: record.source.get(name) for name in names if name != "id"}
     if dials.echo_source_id:

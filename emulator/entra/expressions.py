@@ -1,4 +1,4 @@
-"""The expression language of attribute mappings (entra-api.md C5, S14). Enters: text. Leaves: a function from a record
+"""The expression language of attribute mappings (docs/entra.md C5). Enters: text. Leaves: a function from a record
 to a value.
 
     Join(" ", [name.givenName], Replace([userName], , "(?<Suffix>@(.)*)", "Suffix", "", , ))
@@ -278,7 +278,7 @@ _PARAMETER_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def source_json(expression: str) -> dict[str, Any]:
-    """An expression as Graph's attributeMappingSource (C1). Raises ExpressionError."""
+    """An expression as Graph's attributeMappingSource (docs/entra.md C1). Raises ExpressionError."""
     return node_json(parse(expression))
 
 

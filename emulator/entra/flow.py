@@ -1,4 +1,4 @@
-"""From a record to the values its target should have (entra-api.md C4, A8, A9, A12). Enters: one operation's data and
+"""From a record to the values its target should have (docs/entra.md C4, A8, A9, A12). Enters: one operation's data and
 a job's mappings. Leaves: target attribute -> value.
 
 Only declared attributes take part; of `emails`, `addresses` and `phoneNumbers` only elements of type work, and a mobile
@@ -82,7 +82,7 @@ class Record:
     source: dict[str, str | None]
 
     def has_container_of(self, attribute: str) -> bool:
-        """Is the complex object around `attribute` there (A9: only then an omitted child clears)?"""
+        """Is the complex object around `attribute` there (docs/entra.md A9: only then an omitted child clears)?"""
         if attribute.startswith("urn:"):
             return attribute.rpartition(":")[0] in self.data
         head = re.split(r"[.\[]", attribute, maxsplit=1)[0]

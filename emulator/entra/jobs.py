@@ -1,4 +1,4 @@
-"""A job's life: started, paused, restarted, put aside and tried again (entra-api.md B4, B5, B7, B8). Enters: a job and
+"""A job's life: started, paused, restarted, put aside and tried again (docs/entra.md B4, B5, B7, B8). Enters: a job and
 a verb. Leaves: the job changed, or written as Graph's JSON.
 
 Restarting an API-driven job purges what waits in its bucket. A cycle that is running finishes what it took.
@@ -20,7 +20,7 @@ NO_ADDRESS = "EncounteredQuarantineException"
 
 
 def notification_settings(app: App) -> Json:
-    """What SyncNotificationSettings says (B3); empty when it says nothing readable."""
+    """What SyncNotificationSettings says (docs/entra.md B3); empty when it says nothing readable."""
     try:
         settings = json.loads(app.secrets.get("SyncNotificationSettings") or "{}")
     except ValueError:
@@ -98,7 +98,7 @@ _NOT_SCHEDULED = "P10675199DT2H48M5.4775807S"
 
 
 def start(app: App, job: Job, now: datetime) -> None:
-    """Listen. Without a notification address the job is put aside at once (B7)."""
+    """Listen. Without a notification address the job is put aside at once (docs/entra.md B7)."""
     job.schedule = "Active"
     if job.quarantine is None and not has_recipients(app):
         put_aside(job, NO_ADDRESS, _NO_ADDRESS, now)
@@ -111,7 +111,7 @@ def pause(job: Job) -> None:
 
 
 def works(app: App, job: Job, dials: Dials, now: datetime) -> bool:
-    """Does the job take part in a cycle now? Without an active agent nothing happens on premises (B11)."""
+    """Does the job take part in a cycle now? On premises it needs an active agent (docs/entra.md B11)."""
     if job.schedule != "Active" or not due(job, now):
         return False
     if not has_recipients(app):
@@ -121,7 +121,7 @@ def works(app: App, job: Job, dials: Dials, now: datetime) -> bool:
 
 
 def set_notification(app: App, recipients: str) -> None:
-    """The notification address, as SyncNotificationSettings keeps it (B3)."""
+    """The notification address, as SyncNotificationSettings keeps it (docs/entra.md B3)."""
     app.secrets["SyncNotificationSettings"] = json.dumps(
         {
             "Enabled": True,
@@ -133,7 +133,7 @@ def set_notification(app: App, recipients: str) -> None:
 
 
 def job_json(app: App, job: Job, interval: float) -> Json:
-    """Graph's synchronizationJob (B4)."""
+    """Graph's synchronizationJob (docs/entra.md B4)."""
     scheduled = job.schedule != "Disabled"
     steady = iso(job.steady_since) if job.steady_since else _NEVER
     return {

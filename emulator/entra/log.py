@@ -1,4 +1,4 @@
-"""The provisioning log (entra-api.md D3-D6). Enters: what a cycle did. Leaves: entries, found quickly, and their JSON.
+"""The provisioning log (docs/entra.md D3-D6). Enters: what a cycle did. Leaves: entries, found quickly, and their JSON.
 
 Entries are small facts; the JSON of a provisioningObjectSummary is written when an entry is read.
 """
@@ -23,7 +23,7 @@ Change = tuple[str, str | None, str | None]
 
 
 class Event(Enum):
-    """What an entry tells, which decides its steps (D4)."""
+    """What an entry tells, which decides its steps (docs/entra.md D4)."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -130,7 +130,7 @@ _STATUSES = frozenset({"success", "warning", "failure", "skipped"})
 
 def entry_json(entry: Entry, beta: bool, every_member: bool = True) -> Json:
     """One provisioningObjectSummary; beta has two deprecated duplicates more. Unless `every_member` is set, an action
-    or a status that a client does not know is `unknownFutureValue` (B8)."""
+    or a status that a client does not know is `unknownFutureValue` (docs/entra.md B8)."""
     origin = entry.origin
     action = entry.action if every_member or entry.action in _ACTIONS else UNKNOWN
     status = entry.status if every_member or entry.status in _STATUSES else UNKNOWN
@@ -165,7 +165,7 @@ def entry_json(entry: Entry, beta: bool, every_member: bool = True) -> Json:
 
 @cache
 def stripped(name: str) -> str:
-    """An attribute's name as step details spell it: without dots and colons (D5)."""
+    """An attribute's name as step details spell it: without dots and colons (docs/entra.md D5)."""
     return name.replace(".", "").replace(":", "")
 
 

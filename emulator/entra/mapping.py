@@ -1,4 +1,4 @@
-"""A job's schema, found good and made ready to run (entra-api.md C1, C2, C6, C8). Enters: synchronizationSchema JSON.
+"""A job's schema, found good and made ready to run (docs/entra.md C1, C2, C6, C8). Enters: synchronizationSchema JSON.
 Leaves: compiled attribute mappings and scoping filters, or GraphError 400.
 
 PUT replaces everything, so a fragment is refused; so are unknown enum values and properties, a target mapped twice,
@@ -219,7 +219,7 @@ def check_schema(body: Json, current: Json, target: Target) -> Json:
 
 
 def custom_security_attributes(schema: Json) -> bool:
-    """Does the schema map custom security attributes (A14)?"""
+    """Does the schema map custom security attributes (docs/entra.md A14)?"""
     mappings = schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"]
     return any(each["targetAttributeName"].startswith("CustomSecurityAttributes.") for each in mappings)
 
@@ -355,7 +355,7 @@ def _compiled(expression: str, name: str) -> Compiled:
 
 
 def _check_tree(source: Json, compiled: Compiled) -> None:
-    """A function must come with its parsed tree (C1): that is what parseExpression is for."""
+    """A function must come with its parsed tree (docs/entra.md C1): that is what parseExpression is for."""
     tree = compiled.tree
     incomplete = tree.arguments and not source.get("parameters")
     misnamed = tree.kind == "Function" and source.get("name") != tree.name

@@ -1,7 +1,7 @@
-"""The synchronizationSchema of a fresh job and its attributes (entra-api.md C1, C3, C3b, C4). Enters: a target.
+"""The synchronizationSchema of a fresh job and its attributes (docs/entra.md C1, C3, C3b, C4). Enters: a target.
 Leaves: Graph's JSON.
 
-The mapping tables follow C3 and C3b; ids, versions and metadata are the emulator's own (J: unconfirmed).
+The mapping tables follow C3 and C3b; ids, versions and metadata are the emulator's own (docs/entra.md J).
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def attribute_mapping(
     matching_priority: int = 0,
     default: str | None = None,
 ) -> Json:
-    """One attributeMapping (C1)."""
+    """One attributeMapping (docs/entra.md C1)."""
     return {
         "defaultValue": default,
         "exportMissingReferences": False,
@@ -159,7 +159,7 @@ def attribute_mapping(
 
 
 def attribute_definition(name: str, kind: str = "String", **more: Any) -> Json:
-    """One attributeDefinition (C6)."""
+    """One attributeDefinition (docs/entra.md C6)."""
     return {
         "anchor": False, "caseExact": False, "defaultValue": None, "flowNullValues": False, "multivalued": False,
         "mutability": "ReadWrite", "name": name, "required": False, "type": kind, "apiExpressions": [],
@@ -168,7 +168,7 @@ def attribute_definition(name: str, kind: str = "String", **more: Any) -> Json:
 
 
 def add_custom_attribute(schema: Json, name: str, target: str | None) -> None:
-    """Declare a source attribute as the portal does, and map it when a target is given (C6)."""
+    """Declare a source attribute as the portal does, and map it when a target is given (docs/entra.md C6)."""
     declared = source_directory(schema)["objects"][0]["attributes"]
     if all(each["name"] != name for each in declared):
         declared.append(attribute_definition(name))

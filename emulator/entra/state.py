@@ -343,7 +343,7 @@ def principal_json(principal: Principal) -> Json:
 
 
 def app_principal_json(app: App) -> Json:
-    """Graph's servicePrincipal of a provisioning app; it carries its template's id (B1)."""
+    """Graph's servicePrincipal of a provisioning app; it carries its template's id (docs/entra.md B1)."""
     return _service_principal(app.service_principal_id, app.app_id, app.display_name, app.visible_at) | {
         "applicationTemplateId": app.template_id,
         "appOwnerOrganizationId": app.tenant_id,
@@ -423,7 +423,7 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Escrow:
-    """A failed record that the service keeps and tries again in cycle number `due` (A8, B6)."""
+    """A failed record that the service keeps and tries again in cycle number `due` (docs/entra.md A8, B6)."""
 
     staged: Staged
     attempts: int
@@ -432,7 +432,7 @@ class Escrow:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A person whose manager could not be resolved yet (A10)."""
+    """A person whose manager could not be resolved yet (docs/entra.md A10)."""
 
     manager: str
     change_id: str
@@ -440,7 +440,7 @@ class Awaited:
 
 @dataclass(slots=True)
 class Execution:
-    """What one cycle did (B4's synchronizationTaskExecution)."""
+    """What one cycle did (docs/entra.md B4's synchronizationTaskExecution)."""
 
     activity_id: str
     began: datetime
@@ -499,7 +499,7 @@ class App:
 
     @property
     def template_id(self) -> str:
-        """The gallery template it was made from (B1)."""
+        """The gallery template it was made from (docs/entra.md B1)."""
         return TEMPLATES[self.target]
 
     @property
@@ -560,7 +560,7 @@ class Tenant:
         return CloudTarget(self.dials.verified_domains) if target == "entra" else OnPremisesTarget()
 
     def add_app(self, display_name: str, target: Target, owner: str | None = None) -> App:
-        """A provisioning app without a job, as instantiating the gallery template leaves it (B2, step 1)."""
+        """A provisioning app without a job, as instantiating the gallery template leaves it (docs/entra.md B2)."""
         if target not in TEMPLATES:
             raise ControlError(f"There is no target '{target}'. Targets: {', '.join(TEMPLATES)}.")
         app = App(
@@ -577,7 +577,7 @@ class Tenant:
         return app
 
     def add_job(self, app: App) -> Job:
-        """The app's job: Disabled and NotConfigured (B4)."""
+        """The app's job: Disabled and NotConfigured (docs/entra.md B4)."""
         schema = default_schema(app.target, self.new_id, self.dials.ad_domain, self.dials.ad_default_ou)
         tenant32 = app.tenant_id.replace("-", "")
         job_id = f"{JOB_PREFIX[app.target]}.{tenant32}.{self.new_id()}"

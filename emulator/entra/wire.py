@@ -26,7 +26,7 @@ class EmulatorError(Exception):
 
 
 class GraphError(EmulatorError):
-    """A refusal in Graph's words: HTTP status, error.code and error.message (entra-api.md A6)."""
+    """A refusal in Graph's words: HTTP status, error.code and error.message (docs/entra.md A6)."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -124,7 +124,7 @@ def json_response(status: int, payload: Any, headers: Mapping[str, str] | None =
 
 
 def error_response(error: GraphError, now: datetime, request_id: str, client_request_id: str) -> Response:
-    """Graph's error body (entra-api.md A6, S10). A 429 carries Graph's own doubled spelling."""
+    """Graph's error body (docs/entra.md A6). A 429 carries Graph's own doubled spelling."""
     inner: Json = {
         "date": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "request-id": request_id,
@@ -142,5 +142,5 @@ def http_date(now: datetime) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """UTC with second precision, as the provisioning log writes it (entra-api.md D3)."""
+    """UTC with second precision, as the provisioning log writes it (docs/entra.md D3)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -40,7 +40,7 @@ class Account:
     def connect(cls, connection: str, settings: Mapping[str, str]) -> Account:
         """Read `connection` (a connection string), or `connection__blobServiceUri` and its siblings.
 
-        A blob trigger's account needs both services: its poison queue is there (platform.md 3.2). Nothing
+        A blob trigger's account needs both services: its poison queue is there (docs/platform.md 3.2). Nothing
         is sent yet. Raises ConfigurationError naming the settings that are missing.
         """
         try:

@@ -3,7 +3,8 @@
 A scan by name and ETag stands in for Event Grid; delivery, tries and poison are the platform's.
 
 Enters: a path pattern and a container. Leaves: at least one invocation for each version of each blob, or a poison
-message after the last try (platform.md 3.3). A blob deleted meanwhile is dropped silently; a changed one runs anyway.
+message after the last try. A blob deleted meanwhile is dropped silently; a changed one runs anyway
+(docs/platform.md 3.3).
 The path is looked at only where the trigger polls. With Event Grid, the subscription alone says which blobs it gets.
 """
 

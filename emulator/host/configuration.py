@@ -30,7 +30,7 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class HostJson:
-    """The parts of host.json that this host obeys; the defaults are the platform's (platform.md 3.3, 3.4)."""
+    """The parts of host.json that this host obeys; the defaults are the platform's (docs/platform.md 3.3, 3.4)."""
 
     function_timeout: timedelta | None = timedelta(minutes=30)  # None: no limit
     blob_parallelism: int = 8

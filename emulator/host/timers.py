@@ -81,7 +81,7 @@ def parse_schedule(text: str) -> Schedule:
 
 log = logging.getLogger("host")
 
-MONITORED_FROM = timedelta(minutes=1)  # the platform remembers the last run only of timers this slow (platform.md 3.5)
+MONITORED_FROM = timedelta(minutes=1)  # the last run is remembered only of timers this slow (docs/platform.md 3.5)
 LONGEST_NAP = 60.0  # seconds; a laptop that slept through a slot notices within this time
 
 

@@ -1,7 +1,7 @@
 """The messages that the worker library reads and builds, and what each trigger hands over. Pure.
 
 In Azure these are protobuf messages on a gRPC channel. The library never imports protobuf: it takes a
-module of message classes as an argument, and any object with the same attributes will do (platform.md 1.2).
+module of message classes as an argument, and any object with the same attributes will do (docs/platform.md 1.2).
 
 Also every way the local host can refuse to start or to serve: `HostError` and what is below it.
 """

@@ -1,6 +1,6 @@
 """What a failure means and what to do, in the language of HR. Enters: an error or skip code of the log. Pure.
 
-The codes are those of `entra-api.md` D7, A8 and A13. A code that is not here is shown as Entra gave it, with its
+The codes are those of docs/entra.md D7, A8 and A13. A code that is not here is shown as Entra gave it, with its
 reason. `docs/errors.md` holds the same advice for people; a test keeps the two together.
 """
 

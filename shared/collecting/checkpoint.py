@@ -1,6 +1,6 @@
 """The checkpoint of a log, the window of the next reading, and the stretches that are read once more. Pure.
 
-Entries surface late and out of order (`entra-api.md` D2). So every reading stops short of now, and what was read is
+Entries surface late and out of order (docs/entra.md D2). So every reading stops short of now, and what was read is
 read again: each stretch of the log once at least when it is older than the overlap, and until then as often as a small
 share of the calls permits. A log of few entries fits into one call, and is read whole every time. The checkpoint moves
 only after everything read is stored and joined, and never backwards.
@@ -16,7 +16,7 @@ from typing import Protocol
 
 _LEAST = timedelta(seconds=1)  # Graph's times are whole seconds, and our filters are cut to milliseconds
 _SECOND = timedelta(seconds=1)
-BACK = timedelta(days=29)  # nothing older is asked for: some of Graph's reports refuse what is older than 30 (D1)
+BACK = timedelta(days=29)  # nothing older is asked for: some reports refuse what is older than 30 (docs/entra.md D1)
 SHARE = 10  # a collect takes fewer calls for what is known than one of so many that reading it first took
 FEW = 3  # calls that one stretch may take without being read in parts
 MOST = 300  # stretches that are kept

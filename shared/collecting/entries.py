@@ -1,6 +1,6 @@
 """Log entries: a provisioningObjectSummary as Graph sends it, and what it says of a person. Pure.
 
-Shapes and quirks: `entra-api.md` D3 to D6. The whole entry is kept beside what is read from it; nothing is dropped.
+Shapes and quirks: docs/entra.md D3 to D6. The whole entry is kept beside what is read from it; nothing is dropped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which of a person's records a log entry answers. Pure.
 
 Several records of one person may be in Entra's queue at once: one of yesterday's run and one of today's. An entry names
-none of them for certain, so the evidence is weighed in this order (`docs/entra.md`, The provisioning log):
+none of them for certain, so the evidence is weighed in this order (docs/entra.md D3 to D5):
 
 1. entries of one change belong together: retries and manager follow-ups share its `changeId`;
 2. the mark that each record carries as its `id`, where the log shows it; another `id` is another client's upload;
@@ -81,7 +81,7 @@ def content_of(record: bytes) -> Content:
 
 
 def _stripped(name: str) -> str:
-    """An attribute's name as the steps of the log spell it (`entra-api.md` D5)."""
+    """An attribute's name as the steps of the log spell it (docs/entra.md D5)."""
     return name.replace(".", "").replace(":", "")
 
 

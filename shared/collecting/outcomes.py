@@ -26,7 +26,7 @@ _REASON = 1_000  # characters; the whole of it stands in the log entry
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING_TO_DO = frozenset({"redundantexport", "redundantimport"})
 _STATUSES = frozenset({"success", "warning", "failure", "skipped"})
-_HELD = frozenset({"stageddelete", "stagedaction"})  # by accidental-deletion prevention (entra-api.md B8)
+_HELD = frozenset({"stageddelete", "stagedaction"})  # by accidental-deletion prevention (docs/entra.md B8)
 _ACTIONS = frozenset({"create", "update", "delete", "disable", "other"}) | _HELD
 
 

@@ -168,7 +168,7 @@ def object_in(body: bytes, reply: Reply, what: str) -> Json:
 
 
 def reply_of(response: httpx.Response, now: datetime) -> Reply:
-    """What a Graph response says; `innerError` and unknown bodies are no concern of ours (A6)."""
+    """What a Graph response says; `innerError` and unknown bodies are no concern of ours (docs/entra.md A6)."""
     code = message = ""
     if not response.is_success:
         try:
@@ -198,7 +198,7 @@ def _decoded(body: bytes) -> Json:
 
 
 def _seconds(text: str | None, now: datetime) -> float | None:
-    """Retry-After: seconds, also with decimals (A6), or a date; never more than a day."""
+    """Retry-After: seconds, also with decimals (docs/entra.md A6), or a date; never more than a day."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A provisioning job, read over Graph (`entra-api.md` B4, C1). Needs Synchronization.Read.All."""
+"""A provisioning job, read over Graph (docs/entra.md B4, C1). Needs Synchronization.Read.All."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provisioning log (`entra-api.md` D1 to D3). Enters: a job and a window. Leaves: pages of entries.
+"""The provisioning log (docs/entra.md D1 to D3). Enters: a job and a window. Leaves: pages of entries.
 
 It is read at the pace that Graph permits, and `nextLink` is followed on trusted hosts only. One value that is no entry
 hides no other: it is left out, and the page says so.

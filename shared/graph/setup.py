@@ -3,7 +3,7 @@
 Enters: a path and a body. Leaves: JSON, or a GraphError that says what was being done, what to do, and the request id.
 A POST is tried again only after 429 or 503 with nothing done: who knows whether the one before was taken.
 
-Facts: `entra-api.md` B2 (permissions, roles, replication), C6 (schema), E (grants).
+Facts: docs/entra.md B2 (permissions, roles, replication), C6 (schema), E (grants).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from shared.graph.client import GraphClient, Json, Patience, object_in
 from shared.sending.replies import Reply, Verdict
 
-REPLICATION_SECONDS = 180.0  # a new app is known everywhere after 20 to 60 s (B2)
+REPLICATION_SECONDS = 180.0  # a new app is known everywhere after 20 to 60 s (docs/entra.md B2)
 REPLICATION_PAUSE = 5.0
 _TRIES = 6
 _PASSING = (Verdict.THROTTLED, Verdict.UNAVAILABLE, Verdict.BUCKET_FULL)

@@ -1,4 +1,4 @@
-"""The upload API of provisioning jobs (`entra-api.md` A1 to A6). Never tried again here: the sender decides."""
+"""The upload API of provisioning jobs (docs/entra.md A1 to A6). Never tried again here: the sender decides."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from shared.graph.client import GraphClient
 from shared.model.endpoint import Endpoint
 from shared.sending.replies import Reply, Verdict
 
-SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (A3)
-_TAKEN = 202  # what Graph answers when it has taken a bulk request (A5)
+SCIM_JSON = "application/scim+json"  # mandatory for bulkUpload (docs/entra.md A3)
+_TAKEN = 202  # what Graph answers when it has taken a bulk request (docs/entra.md A5)
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def _map(rule: Rule, named: Mapping[str, str | bool], attribute: Attribute, bad:
 
 
 def _date(pattern: str, zone: ZoneInfo, bad: Bad) -> Step:
-    """ISO 8601 with time and offset: Entra does not take a date alone (entra-api.md A13).
+    """ISO 8601 with time and offset: Entra does not take a date alone (docs/entra.md A13).
 
     An hour that the clocks skip keeps the offset from before; of an hour that comes twice, it is the first.
     """

@@ -73,7 +73,7 @@ def _name(name: str) -> str:
 
 
 def _member(name: str, column: Column, is_literal: bool, *, is_reference: bool = False) -> Part:
-    """The name, and the values. A manager is an object with the other person's externalId (entra-api.md A10)."""
+    """The name, and the values. A manager is an object with the other person's externalId (docs/entra.md A10)."""
     texts, before, after = column.texts, _name(name), ""
     if is_literal and texts is not None:
         before, after = (before + '{"value":"', '"}') if is_reference else (before + '"', '"')

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.model.errors import UntrustedHost
 
-# The hosts Microsoft's own client accepts (entra-api.md A1), each with the scope of its tokens
+# The hosts Microsoft's own client accepts (docs/entra.md A1), each with the scope of its tokens
 GRAPH_HOSTS = {
     host: f"https://{host}/.default"
     for host in (

@@ -1,6 +1,6 @@
 """A provisioning job: Graph's `synchronizationJob`, read once for alerts, collecting, console and set-up. Pure.
 
-Also whether it clears what a record leaves out (*Flow null values*). Facts: `entra-api.md` A9, B4, B7.
+Also whether it clears what a record leaves out (*Flow null values*). Facts: docs/entra.md A9, B4, B7.
 """
 
 from __future__ import annotations

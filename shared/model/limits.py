@@ -1,13 +1,13 @@
 """The limits of the services, each written once, with its source and date.
 
-Where Microsoft's pages contradict each other the stricter figure stands (`entra-api.md` section I).
+Where Microsoft's pages contradict each other the stricter figure stands (docs/entra.md I).
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-# bulkUpload: API-driven inbound provisioning concepts, 2025-07-24 and the newest copy (entra-api.md A7)
+# bulkUpload: API-driven inbound provisioning concepts, 2025-07-24 and the newest copy (docs/entra.md A7)
 MAX_OPERATIONS = 50  # operations in one bulk request
 UPLOAD_CALLS = 40  # calls ...
 UPLOAD_WINDOW = timedelta(seconds=5)  # ... in any such window
@@ -15,10 +15,10 @@ DAILY_WINDOW = timedelta(hours=24)
 DAILY_CALLS = 2_000  # calls a tenant has in 24 hours with Entra ID P1 or P2
 DAILY_CALLS_GOVERNANCE = 6_000  # the same with Entra ID Governance
 
-# "please wait ... and retry": pause 5 to 10 minutes (inbound-provisioning-api-issues, 2025; entra-api.md A6)
+# "please wait ... and retry": pause 5 to 10 minutes (inbound-provisioning-api-issues, 2025; docs/entra.md A6)
 BUCKET_FULL_PAUSE = timedelta(minutes=5)
 
-# Provisioning log: identity and access reports limits, 2026 copy of throttling-limits (entra-api.md D2)
+# Provisioning log: identity and access reports limits, 2026 copy of throttling-limits (docs/entra.md D2)
 LOG_CALLS = 5
 LOG_WINDOW = timedelta(seconds=10)
 
@@ -26,13 +26,13 @@ LOG_WINDOW = timedelta(seconds=10)
 # forgotten would be taken for a missed one
 MISSED_DAYS = 30
 
-# Table storage data model, 2025 (platform.md 5.3: Azurite enforces only the first)
+# Table storage data model, 2025 (docs/platform.md 5.3: Azurite enforces only the first)
 PROPERTY_CHARACTERS = 32_000  # a string property holds 64 KiB of UTF-16: 32,768 characters, less a margin
 ENTITY_BYTES = 1_000_000  # an entity holds 1 MiB, less a margin for names and system properties
 BATCH_ENTITIES = 100  # entities in one transaction, all of one partition
 BATCH_BYTES = 3_500_000  # a transaction's body holds 4 MiB, less a margin
 
-# Longest values of the targets of the default mapping: Microsoft Graph `user` resource, v1.0, 2026 (C3)
+# Longest values of the targets of the default mapping: Microsoft Graph `user` resource, v1.0, 2026 (docs/entra.md C3)
 ATTRIBUTE_LENGTHS = {
     "displayName": 256,
     "name.givenName": 64,

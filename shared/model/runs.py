@@ -280,7 +280,7 @@ class Receipt:
 
 
 def mark_of(run_id: str, chunk: int) -> str:
-    """The `id` that the records of a chunk carry: Entra ignores it, and its log may show it (`entra-api.md` A4)."""
+    """The `id` that the records of a chunk carry: Entra ignores it, and its log may show it (docs/entra.md A4)."""
     return f"{hash_of(run_id)}-{chunk}"
 
 

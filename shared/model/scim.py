@@ -1,6 +1,6 @@
 """The words of SCIM (RFC 7643, RFC 7644) as Entra's API-driven provisioning speaks them. Pure.
 
-Enters: attribute names as Entra's mapping page shows them (`entra-api.md` C4). Leaves: where each one stands in
+Enters: attribute names as Entra's mapping page shows them (docs/entra.md C4). Leaves: where each one stands in
 a user resource, and bulk requests as bytes.
 """
 
@@ -34,9 +34,9 @@ TYPED = {
     "addresses": ("formatted", "streetAddress", "locality", "region", "postalCode", "country"),
 }
 ENTERPRISE = ("employeeNumber", "costCenter", "organization", "division", "department", "manager")
-TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job's source list declares it (A12)
+TYPES = ("work", "mobile")  # Entra processes `work`; `mobile` where the job declares it (docs/entra.md A12)
 
-PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as the primary one (A4, A12)
+PRIMARY = ("emails", "addresses")  # whose `work` element Microsoft's samples mark as primary (docs/entra.md A4, A12)
 
 NO_VALUES = frozenset({"schemas", "id"})  # `id` is the mark of the run that sent it: it says nothing of the person
 _MARK = b'{"id":"'  # how a marked user begins
@@ -76,7 +76,7 @@ class Attribute:
 
     @property
     def is_reference(self) -> bool:
-        """The value is another person's externalId (A10)."""
+        """The value is another person's externalId (docs/entra.md A10)."""
         return self.name == MANAGER
 
     @property
@@ -99,8 +99,9 @@ class UnknownAttribute(ValueError):
 
 
 def attribute(name: str) -> Attribute:
-    """The attribute of that name (C4: `userName`, `name.givenName`, `emails[type eq "work"].value`, `{URN}:{part}`).
+    """The attribute of that name (docs/entra.md C4).
 
+    Names: `userName`, `name.givenName`, `emails[type eq "work"].value`, `{URN}:{part}`.
     Raises UnknownAttribute with a sentence that says what to write instead.
     """
     if name in SINGULAR:
@@ -184,12 +185,12 @@ Operation = dict[str, Any]
 
 
 def operation(bulk_id: str, user: dict[str, Any] | msgspec.Raw) -> Operation:
-    """The one kind of operation Entra takes: POST /Users, for creating, updating and disabling alike (A4)."""
+    """The one kind of operation Entra takes: POST /Users, to create, update and disable alike (docs/entra.md A4)."""
     return {"method": "POST", "bulkId": bulk_id, "path": "/Users", "data": user}
 
 
 def bulk_request(operations: Sequence[Operation]) -> bytes:
-    """A bulk request as JSON on one line, at most 50 operations (A7)."""
+    """A bulk request as JSON on one line, at most 50 operations (docs/entra.md A7)."""
     body = {"schemas": [BULK_REQUEST], "Operations": operations, "failOnErrors": None}
     return msgspec.json.encode(body)
 
@@ -197,7 +198,7 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
 def bulk_request_of(bulk_ids: Iterable[str], users: Iterable[bytes], mark: str) -> bytes:
     """The same bulk request as `bulk_request` makes of `operation`s, from bulkIds and encoded users.
 
-    Each user gets the mark as its `id`, which Entra ignores and may show in its log (A4).
+    Each user gets the mark as its `id`, which Entra ignores and may show in its log (docs/entra.md A4).
     """
     ids = map(msgspec.json.encode, bulk_ids)
     data = b',"path":"/Users","data":%b%b",' % (_MARK, mark.encode())

@@ -45,7 +45,7 @@ def is_protected(key: str, protected: Sequence[str]) -> bool:
 def absent_user(people: People, known: KnownPerson) -> dict[str, Any]:
     """The user that disables an absent person: the complete record that Entra has, or may have, but inactive.
 
-    Every request holds the complete record (`entra-api.md` A8). Where it is not kept, since release 0.1 sent it and it
+    Every request holds the complete record (docs/entra.md A8). Where it is not kept, since release 0.1 sent it and it
     has not changed since, only what is known is sent, and nothing guessed.
     """
     records = [doubt.record for doubt in people.doubts(known.key)] + [body for _, body in people.records(known.key)]

@@ -1,4 +1,4 @@
-"""An app's settings, which Graph keeps as its secrets collection (`entra-api.md` B3). Pure.
+"""An app's settings, which Graph keeps as its secrets collection (docs/entra.md B3). Pure.
 
 PUT replaces the whole collection, and GET shows secret values masked. So what is to be kept is put back as it was read,
 and a collection with a masked value is never put back: the mask would become the value.
@@ -36,7 +36,7 @@ class Notification:
 
     @property
     def reaches_somebody(self) -> bool:
-        """Whether the job may be started: without it, it goes into quarantine (B7)."""
+        """Whether the job may be started: without it, it goes into quarantine (docs/entra.md B7)."""
         return self.enabled and bool(self.recipients)
 
 

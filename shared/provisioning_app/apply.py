@@ -21,7 +21,7 @@ from shared.provisioning_app.steps import Act, Step, clicks, plan
 from shared.provisioning_app.tenant import JobPlace, Json, Principal, Tenant
 from shared.provisioning_app.wanted import Wanted
 
-REPLICATION = timedelta(seconds=90)  # by then an app that was made is in the tenant's lists (B2: 20 to 60 s)
+REPLICATION = timedelta(seconds=90)  # by then a new app is in the tenant's lists (docs/entra.md B2: 20 to 60 s)
 PAUSE = 5.0
 RECENT = timedelta(minutes=10)
 
@@ -30,8 +30,8 @@ RECENT = timedelta(minutes=10)
 class Note:
     """An app was asked for; `principal_id` is "" as long as no answer came.
 
-    Between asking for an app and finding it in the tenant's lists lies up to a minute of replication (`entra-api.md`
-    B2). With the note, breaking off never makes a second one.
+    Between asking for an app and finding it in the tenant's lists lies up to a minute of replication
+    (docs/entra.md B2). With the note, breaking off never makes a second one.
     """
 
     asked_at: datetime
@@ -220,7 +220,7 @@ class _Work:
         self.found = replace(self.found, settings=tuple(put))
 
     def _choose_domain(self) -> None:
-        """Try what Microsoft documents for cloud sync; Test connection says whether it took (B11: not confirmed)."""
+        """Try what is documented for cloud sync; Test connection says whether it took (docs/entra.md B11)."""
         try:
             self._save_settings(with_domain=True)
         except GraphError as error:

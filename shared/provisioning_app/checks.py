@@ -1,7 +1,7 @@
 """`setup doctor`: what a check is; the caller, the file, the app and its job, the grants, the app's own books. Pure.
 
 Enters: `Facts`. Leaves: checks. One that could not be made is `unknown`, with the reason; only `failed` makes the
-command fail. Facts of the service: `entra-api.md` B2, B7, B8, B11, E.
+command fail. Facts of the service: docs/entra.md B2, B7, B8, B11, E.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`setup doctor`: the attribute mappings. Enters: a schema and what the feed sends. Leaves: checks. Pure.
 
-Facts: `entra-api.md` A9 (nulls), A12 (types), C2, C3; section F (mail, user principal name, active).
+Facts: docs/entra.md A9 (nulls), A12 (types), C2, C3, F (mail, user principal name, active).
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def _without_odata(schema: Json) -> Json:
 
 
 def fitted(backup: Json, current: Json) -> Json:
-    """A backup, with the ids of the job it is restored into: directories and rules are found by name (C6).
+    """A backup, with the ids of the job it is restored into; directories, rules are found by name (docs/entra.md C6).
 
     Raises ConfigurationError where the backup is of an app with another target.
     """

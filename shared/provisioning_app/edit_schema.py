@@ -1,6 +1,6 @@
 """What a source file asks of a job's schema, edited into it. Enters: a schema. Leaves: another, and what changed. Pure.
 
-Only what the file asks for is touched; everything else stays as it was read (`entra-api.md` C6).
+Only what the file asks for is touched; everything else stays as it was read (docs/entra.md C6).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def asked_for(wanted: Wanted) -> tuple[str, ...]:
 
 
 def attribute_definition(name: str, kind: str) -> Json:
-    """An attribute for a directory's list (C6)."""
+    """An attribute for a directory's list (docs/entra.md C6)."""
     return {
         "anchor": False, "caseExact": False, "defaultValue": None, "flowNullValues": False, "multivalued": False,
         "mutability": "ReadWrite", "name": name, "required": False, "type": kind, "apiExpressions": [],
@@ -101,7 +101,7 @@ def _new(target: str, asked: AppMapping, source: Json) -> Json:
 
 
 def _add_target(schema: Json, target: str, kind: str) -> None:
-    """Entra's own attributes are all listed; extensions and Active Directory's may not be yet (C7)."""
+    """Entra's own attributes are all listed; extensions and Active Directory's may not be yet (docs/entra.md C7)."""
     attributes = target_attributes(schema)
     known = {str(each.get("name")) for each in attributes}
     if target in known:

@@ -1,4 +1,4 @@
-"""Which app roles of Graph the app's identity shall hold: exactly three (`entra-api.md` E). Pure."""
+"""Which app roles of Graph the app's identity shall hold: exactly three (docs/entra.md E). Pure."""
 
 from __future__ import annotations
 

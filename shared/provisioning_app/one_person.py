@@ -94,7 +94,7 @@ def _with_default(row: MappingRow, value: str | None, note: str) -> Effect:
 PAUSE = 5.0
 SLOWLY = 30.0
 FIRST = 120.0  # seconds: so long it is looked often
-AFTERWARDS = 2  # looks after the answer: a manager is set by an entry of its own (D4)
+AFTERWARDS = 2  # looks after the answer: a manager is set by an entry of its own (docs/entra.md D4)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A job's schema as JSON: where things stand in it, and what a mapping says (`entra-api.md` C1). Pure.
+"""A job's schema as JSON: where things stand in it, and what a mapping says (docs/entra.md C1). Pure.
 
 The source directory is found by the name the rule gives, never by its place or by the object's name.
 """

@@ -92,7 +92,7 @@ def _domain(wanted: Wanted, found: Found) -> Iterator[Step]:
 
 
 def clicks(wanted: Wanted, found: Found) -> tuple[str, ...]:
-    """What is left to do by hand, click by click (`entra-api.md` B11)."""
+    """What is left to do by hand, click by click (docs/entra.md B11)."""
     name = found.app.display_name if found.app else wanted.display_name
     return (
         f"entra.microsoft.com: Enterprise applications, {name}, Provisioning, Connectivity (Admin Credentials)",

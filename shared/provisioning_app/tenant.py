@@ -1,8 +1,9 @@
 """A tenant as the person who sets up may read and change it: templates, apps, jobs, secrets, schema, grants.
 
-Enters: ids. Leaves: values, or GraphError. Facts: `entra-api.md` B, C, E. v1.0, except for the agents: only beta has
-them (B11). Schemas and secrets stay the JSON they came as, so that they can be put back whole (C6: round-trip raw JSON
-only). What has another shape than Graph documents is refused, and never taken for nothing there. Graph is a port.
+Enters: ids. Leaves: values, or GraphError. Facts: docs/entra.md B, C, E. v1.0, except for the agents: only beta has
+them (docs/entra.md B11). Schemas and secrets stay the JSON they came as, so that they can be put back whole
+(docs/entra.md C6). What has another shape than Graph documents is refused, and never taken for nothing there. Graph is
+a port.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from shared.model.job import SynchronizationJob, job_of
 
 Json = dict[str, Any]
 
-# The gallery's names and ids (B1). Names are looked for first; the ids are the fall-back
+# The gallery's names and ids (docs/entra.md B1). Names are looked for first; the ids are the fall-back
 TEMPLATES = {
     "entra": ("API-driven provisioning to Microsoft Entra ID", "40d8f01e-b0d7-4b4f-938b-05190712e598"),
     "active-directory": (
@@ -25,7 +26,7 @@ TEMPLATES = {
         "ec7c5431-5d84-453f-80d3-e3385e284eef",
     ),
 }
-# The delegated permissions that each work needs (B2, B11, E)
+# The delegated permissions that each work needs (docs/entra.md B2, B11, E)
 SETTING_UP = ("Application.ReadWrite.All", "Synchronization.ReadWrite.All")
 _READING = ("Application.Read.All", "Synchronization.Read.All")
 NEEDS = {
@@ -61,7 +62,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What the service says of an expression (C9). `tree` is None where it does not read it."""
+    """What the service says of an expression (docs/entra.md C9). `tree` is None where it does not read it."""
 
     tree: Json | None
     error: str = ""
@@ -80,7 +81,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Agents:
-    """The provisioning agents on premises: machine and status of each, and the domains they registered (B11)."""
+    """The agents on premises: machine and status of each, and the domains they registered (docs/entra.md B11)."""
 
     agents: tuple[tuple[str, str], ...]
     domains: tuple[str, ...]
@@ -140,7 +141,7 @@ class Tenant:
         return (found[0], True) if found else (known, False)
 
     def principals(self, template_id: str) -> list[Principal]:
-        """The apps made from a template. Where Graph does not filter by it (B1: not confirmed), all are looked at."""
+        """The apps made from a template. Where Graph does not filter by it, all are looked at (docs/entra.md B1)."""
         query = f"?$select={_FIELDS}&$count=true&$filter={_equals('applicationTemplateId', template_id)}"
         doing = "looking for the provisioning app"
         try:
@@ -162,7 +163,7 @@ class Tenant:
             raise
 
     def instantiate(self, template_id: str, display_name: str) -> Principal:
-        """Make an app. The answer names the ids `id` in one page of Microsoft's, `objectId` in another (section I)."""
+        """Make an app. The answer names the ids `id` or `objectId` (docs/entra.md I)."""
         path = f"/v1.0/applicationTemplates/{quote(template_id)}/instantiate"
         doing = "making the provisioning app"
         made = self.graph.send("POST", path, {"displayName": display_name}, doing)
@@ -180,7 +181,7 @@ class Tenant:
         self.graph.send("PATCH", _app(identity), {"tags": list(tags)}, "marking the app as the source's")
 
     def job_templates(self, identity: str) -> list[str]:
-        """The ids of the app's synchronization templates, the default one first: discovered, never guessed (B1)."""
+        """The ids of the app's synchronization templates, the default first: never guessed (docs/entra.md B1)."""
         rows = self._pages(f"{_app(identity)}/synchronization/templates", "reading the app's job templates")
         return [str(row["id"]) for row in sorted(rows, key=lambda row: not row.get("default")) if row.get("id")]
 
@@ -191,7 +192,7 @@ class Tenant:
         return [_job_of(row, doing) for row in rows]
 
     def create_job(self, identity: str, template_id: str) -> Json:
-        """Make the app's job. 201 by the text, 200 by the example (section I): any success will do."""
+        """Make the app's job. 201 by the text, 200 by the example (docs/entra.md I): any success will do."""
         path = f"{_app(identity)}/synchronization/jobs"
         return self.graph.send("POST", path, {"templateId": template_id}, "making the provisioning job")
 
@@ -207,7 +208,7 @@ class Tenant:
         return _objects(found, "value" if "value" in found else "secrets", doing)
 
     def put_secrets(self, identity: str, rows: list[Json]) -> None:
-        """Replace the whole collection: PUT replaces (B3)."""
+        """Replace the whole collection: PUT replaces (docs/entra.md B3)."""
         path = f"{_app(identity)}/synchronization/secrets"
         self.graph.send("PUT", path, {"value": rows}, "saving the app's settings (notification e-mail, threshold)")
 
@@ -216,11 +217,11 @@ class Tenant:
         return self.graph.raw(f"{_job(place)}/schema", "reading the attribute mappings")
 
     def put_schema(self, place: JobPlace, schema: Json) -> None:
-        """Replace the whole schema: PUT replaces, and there is no PATCH (C6)."""
+        """Replace the whole schema: PUT replaces, and there is no PATCH (docs/entra.md C6)."""
         self.graph.send("PUT", f"{_job(place)}/schema", schema, "saving the attribute mappings")
 
     def parse(self, place: JobPlace, expression: str, record: Mapping[str, str] | None = None) -> Parsed:
-        """Have an expression read, and tried on a record where one is given (C9)."""
+        """Have an expression read, and tried on a record where one is given (docs/entra.md C9)."""
         properties = [{"key": name, "value": value} for name, value in (record or {}).items()]
         tested = None if record is None else {"definition": None, "properties": properties}
         body = {"expression": expression, "targetAttributeDefinition": None, "testInputObject": tested}

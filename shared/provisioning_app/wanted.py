@@ -17,7 +17,7 @@ _OU = re.compile(r"(?:OU|CN)=[^,=]+(?:,(?:OU|CN)=[^,=]+)*(?:,DC=[^,=]+)+", re.IG
 
 @dataclass(frozen=True)
 class SentAttribute:
-    """An attribute that the feed sends, with the type it has in Entra's list (`entra-api.md` C2)."""
+    """An attribute that the feed sends, with the type it has in Entra's list (docs/entra.md C2)."""
 
     name: str
     type: str

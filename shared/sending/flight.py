@@ -353,7 +353,7 @@ class Flight:
         self.sender.upload.renew_token(self.endpoint)
 
     def _block(self, part: Part, reply: Reply) -> None:
-        """A person has to change something. What they grant shows only in a new token (`entra-api.md` A6)."""
+        """A person has to change something. What they grant shows only in a new token (docs/entra.md A6)."""
         if self.stop is None or not self.stop.blocked:
             self.failures += 1
             self._renew_token()

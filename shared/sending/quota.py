@@ -1,6 +1,6 @@
 """The tenant's daily quota: calls left in a rolling 24 hours, for which lane, and when more come free. Pure.
 
-The quota is the tenant's, shared by every source (`entra-api.md` A7), so the book of calls is one. A share of it is
+The quota is the tenant's, shared by every source (docs/entra.md A7), so the book of calls is one. A share of it is
 kept back for leavers. Other clients of the tenant are not in the book: when Entra throttles although our pace is right
 and pauses do not help, no more than was used is believed in, until a call is tried again a quarter of an hour later.
 """

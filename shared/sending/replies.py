@@ -1,4 +1,4 @@
-"""Replies of Microsoft Graph, judged: an upload's by the table of `entra-api.md` A6, any other's by its status.
+"""Replies of Microsoft Graph, judged: an upload's by the table of docs/entra.md A6, any other's by its status.
 
 Only the status and `error.code` are trusted; of the texts only the word "bucket".
 

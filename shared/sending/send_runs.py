@@ -10,7 +10,7 @@
     an operator's stop        no further call; the run keeps its state and goes on when sending is resumed
 
 A receipt is written before the call and again after the answer. A process killed between the two sends that part once
-more, which is harmless: the same complete record again (`entra-api.md` A8). A run that is superseded or cancelled first
+more, which is harmless: the same complete record again (docs/entra.md A8). A run that is superseded or cancelled first
 is closed: no sender sends its other parts any more, and the people of parts without an answer are in doubt. What fails
 in one run does not keep the others from being sent.
 """

@@ -77,7 +77,7 @@ class AppMapping(Model):
 
 
 class Clause(Model):
-    """One condition of a scoping filter (`entra-api.md` C8)."""
+    """One condition of a scoping filter (docs/entra.md C8)."""
 
     attribute: str = Field(description="the attribute that is sent")
     operator: Literal[

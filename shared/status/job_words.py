@@ -1,6 +1,6 @@
 """A provisioning job in words: state, quarantine with its cure, last cycle, what a command does to it. Pure.
 
-Facts: `entra-api.md` B4 to B8.
+Facts: docs/entra.md B4 to B8.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def names_in(scope: str) -> tuple[str, ...]:
 
 
 def consequences(verb: str, job: SynchronizationJob | None, scope: str = "") -> tuple[str, ...]:
-    """What start, stop or restart will do to pending uploads and escrows, before it is done (B5)."""
+    """What start, stop or restart will do to pending uploads and escrows, before it is done (docs/entra.md B5)."""
     if verb == "stop":
         told = ["nobody is provisioned until it is started again", "uploads are still taken and pile up"]
         return (*told, "a job that is stopped for very long refuses uploads in the end (bucket full)")

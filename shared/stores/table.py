@@ -1,6 +1,6 @@
 """A table of entities, seen as little as Rollcall needs of it: the port of Azure and of memory.
 
-What the service refuses and the local emulator does not (`platform.md` 5.3) is refused here, for both.
+What the service refuses and the local emulator does not (docs/platform.md 5.3) is refused here, for both.
 """
 
 from __future__ import annotations

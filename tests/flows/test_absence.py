@@ -101,7 +101,7 @@ def test_many_absent_people_are_held_when_they_would_be_disabled(made: Desk) -> 
 
 
 def test_the_absent_are_not_disabled_without_a_person_where_nulls_flow(made: Desk) -> None:
-    """What a record leaves out would be emptied (`entra-api.md` A9), and little is known of who is absent."""
+    """What a record leaves out would be emptied (docs/entra.md A9), and little is known of who is absent."""
     made.source("absence: disable\nabsence_grace: 1")
     made.sent(people(60), "1.csv")
     made.graph.nulls_flow = ["title"]

@@ -202,7 +202,7 @@ def keys_of(body: bytes) -> list[str]:
 
 
 def entry(key: str, at: datetime, action: str = "create", outcome: str = "success", **changes: Any) -> Json:
-    """A log entry as Graph writes it (`entra-api.md` D3)."""
+    """A log entry as Graph writes it (docs/entra.md D3)."""
     error = (
         {"errorCode": changes.pop("code", ""), "reason": changes.pop("reason", "")} if outcome == "failure" else None
     )
@@ -226,7 +226,7 @@ def entry(key: str, at: datetime, action: str = "create", outcome: str = "succes
 
 
 def disabled(key: str, at: datetime) -> Json:
-    """An update that disables the account (D6)."""
+    """An update that disables the account (docs/entra.md D6)."""
     change = {"displayName": "accountEnabled", "oldValue": "True", "newValue": "False"}
     return entry(key, at, "update", modifiedProperties=[change])
 

@@ -1,4 +1,4 @@
-"""Gallery templates and service principals (entra-api.md B1, B2, E). Enters: a call. Leaves: Graph's JSON.
+"""Gallery templates and service principals (docs/entra.md B1, B2, E). Enters: a call. Leaves: Graph's JSON.
 
 An instantiated app is not there at once: for `replication_delay` seconds it answers 404, as the directory does.
 """

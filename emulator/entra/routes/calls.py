@@ -1,4 +1,4 @@
-"""What a route receives, how the right one is found, who may call it, and the OData options of lists (entra-api.md B2,
+"""What a route receives, how the right one is found, who may call it, and the OData options of lists (docs/entra.md B2,
 B10, E). Enters: a request. Leaves: a `Call` and its handler; a page, or a refusal.
 
 $filter knows `eq` and `and`; an unknown property, option or operator is a 400.
@@ -86,8 +86,8 @@ class Call:
         return app, app.jobs[self.parts["job"]]
 
     def app(self, permissions: Sequence[str]) -> App:
-        """The app of the path, for who has one of `permissions`, or owns it with Application.ReadWrite.OwnedBy (B2's
-        last column). Raises GraphError 401, 403 or 404."""
+        """The app of the path, for who has one of `permissions`, or owns it with Application.ReadWrite.OwnedBy
+        (docs/entra.md B2). Raises GraphError 401, 403 or 404."""
         token, app = self.token(), self.find_app()
         if OWNED not in token.roles or token.principal_id not in app.owners:
             self.allowed(permissions, ADMINISTRATORS)

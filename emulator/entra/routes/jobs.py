@@ -1,4 +1,4 @@
-"""Synchronization jobs, templates, secrets, and a job's schema (entra-api.md B2-B5, B11, C6, C8, C9). Enters: a call.
+"""Synchronization jobs, templates, secrets, and a job's schema (docs/entra.md B2-B5, B11, C6, C8, C9). Enters: a call.
 Leaves: Graph's JSON, or 204.
 
 The secrets collection is named as Graph names it; nothing in it is secret here, and what the service masks is masked.
@@ -177,7 +177,7 @@ def restart_job(call: Call) -> Response:
 
 
 def provision_on_demand(call: Call) -> Response:
-    """Not supported for API-driven apps (B5)."""
+    """Not supported for API-driven apps (docs/entra.md B5)."""
     call.job(SYNC_WRITE)
     raise bad_request("Provisioning on demand is not supported for this application.")
 
@@ -258,7 +258,7 @@ def delete_schema(call: Call) -> Response:
 
 
 def patch_schema(call: Call) -> Response:
-    """Not supported: the service behind Graph does not know the verb (C6)."""
+    """Not supported: the service behind Graph does not know the verb (docs/entra.md C6)."""
     app, job = call.job(SYNC_WRITE)
     raise GraphError(
         404,

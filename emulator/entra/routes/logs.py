@@ -1,4 +1,4 @@
-"""GET /auditLogs/provisioning (entra-api.md D1, D2). Enters: OData options. Leaves: a page of the log, newest first.
+"""GET /auditLogs/provisioning (docs/entra.md D1, D2). Enters: OData options. Leaves: a page of the log, newest first.
 
 $orderby is read and then ignored: its effect is reported unreliable, so nobody can come to rely on it here. $filter is
 strict on purpose: an unknown field, an operator D1 does not list for it, `or`, a quoted date or an operator in capitals
@@ -259,7 +259,7 @@ def _written(call: Call, entries: list[Entry]) -> list[Json]:
 
 
 def _check_minimum(call: Call, found: Filter) -> None:
-    """A window that begins before the retention, as the sibling reports refuse it (D1). Raises GraphError 400.
+    """A window from before the retention, as the sibling reports refuse it (docs/entra.md D1). Raises GraphError 400.
 
     They name the midnight before, as .NET writes a time. "400-iso" names the second, in ISO 8601.
     """

@@ -1,4 +1,4 @@
-"""Who is signed in, the on-premises agents (entra-api.md B10, B11), and the App Service identity endpoint
+"""Who is signed in, the on-premises agents (docs/entra.md B10, B11), and the App Service identity endpoint
 (IDENTITY_ENDPOINT, IDENTITY_HEADER) as azure-identity's ManagedIdentityCredential calls it. Enters: a call.
 Leaves: JSON.
 """

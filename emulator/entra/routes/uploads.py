@@ -1,4 +1,4 @@
-"""bulkUpload (entra-api.md A1-A7, H2). Enters: a bulk request. Leaves: 202 and staged operations, or a refusal.
+"""bulkUpload (docs/entra.md A1-A7, H2). Enters: a bulk request. Leaves: 202 and staged operations, or a refusal.
 
 The checks run in H2's order: token, app and job, tenant, permission, content type, body, daily quota, window, bucket.
 Decided here, because the service does not publish it (J): more than 50 operations are a 400; so are a custom URN that
@@ -117,7 +117,7 @@ def _check_tenant(call: Call, app: App, token: Token) -> None:
 
 
 def _check_permission(app: App, token: Token) -> None:
-    """A2. Raises GraphError 403."""
+    """Who may upload (docs/entra.md A2). Raises GraphError 403."""
     if token.delegated:
         granted = "SynchronizationData-User.Upload" in token.scopes and "User Administrator" in token.user_roles
     else:
@@ -128,7 +128,7 @@ def _check_permission(app: App, token: Token) -> None:
 
 
 def _spend(call: Call) -> None:
-    """One call of the daily quota and of the window (A7). Raises GraphError 429."""
+    """One call of the daily quota and of the window (docs/entra.md A7). Raises GraphError 429."""
     tenant, dials, now = call.tenant, call.tenant.dials, call.now
     if dials.quota_window == "calendar":
         wait = tenant.upload_day.wait_until_midnight(now, dials.daily_quota)

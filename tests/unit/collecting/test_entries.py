@@ -1,4 +1,4 @@
-"""Log entries as Graph writes them (entra-api.md D3 to D6)."""
+"""Log entries as Graph writes them (docs/entra.md D3 to D6)."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

@@ -1,4 +1,4 @@
-"""bulkUpload: what is accepted, what is refused, and in which order (entra-api.md A1-A7, H2)."""
+"""bulkUpload: what is accepted, what is refused, and in which order (docs/entra.md A1-A7, H2)."""
 
 import json
 from typing import Any

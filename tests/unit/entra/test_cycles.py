@@ -1,4 +1,4 @@
-"""What a cycle makes of the staged operations (entra-api.md A8-A13)."""
+"""What a cycle makes of the staged operations (docs/entra.md A8-A13)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The expression language of attribute mappings (entra-api.md C5)."""
+"""The expression language of attribute mappings (docs/entra.md C5)."""
 
 import random
 from datetime import UTC, datetime

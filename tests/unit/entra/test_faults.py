@@ -1,4 +1,4 @@
-"""Planned faults, in one process (entra-api.md A6)."""
+"""Planned faults, in one process (docs/entra.md A6)."""
 
 from typing import Any
 

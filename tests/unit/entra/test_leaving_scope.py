@@ -1,4 +1,4 @@
-"""Who leaves the scoping filter of a job that deletes (entra-api.md A11, B8, FAQ)."""
+"""Who leaves the scoping filter of a job that deletes (docs/entra.md A11, B8)."""
 
 import copy
 import json

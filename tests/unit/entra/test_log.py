@@ -1,4 +1,4 @@
-"""The provisioning log: shape, visibility, filters and pages (entra-api.md D1-D6)."""
+"""The provisioning log: shape, visibility, filters and pages (docs/entra.md D1-D6)."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""References to managers (entra-api.md A10)."""
+"""References to managers (docs/entra.md A10)."""
 
 from tests.unit.entra.world import World, changes, outcome, person, steps
 

@@ -1,4 +1,4 @@
-"""Restarting, thresholds and quarantine (entra-api.md B5, B7, B8)."""
+"""Restarting, thresholds and quarantine (docs/entra.md B5, B7, B8)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The upload window, the daily quota, and the log's own limit (entra-api.md A6, A7, D2)."""
+"""The upload window, the daily quota, and the log's own limit (docs/entra.md A6, A7, D2)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The synchronization schema: its shape, what PUT takes, and the helper endpoints (entra-api.md C1-C9, A9)."""
+"""The synchronization schema: its shape, what PUT takes, and the helper endpoints (docs/entra.md C1-C9, A9)."""
 
 import copy
 from collections.abc import Callable

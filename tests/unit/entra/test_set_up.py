@@ -1,4 +1,4 @@
-"""Setting an app up through Graph, step by step (entra-api.md B1-B5, B11)."""
+"""Setting an app up through Graph, step by step (docs/entra.md B1-B5, B11)."""
 
 import json
 from typing import Any

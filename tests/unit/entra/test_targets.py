@@ -1,4 +1,4 @@
-"""What the two targets refuse (entra-api.md A13, D7)."""
+"""What the two targets refuse (docs/entra.md A13, D7)."""
 
 from typing import Any
 
