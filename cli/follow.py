@@ -97,8 +97,7 @@ def _look(house: House, run_id: str) -> RunStatus | None:
         return None
     if run.state in TO_SEND and (stop := holding(house.stops.all(), run.source)):
         run = replace(run, reasons=(*run.reasons, stop.sentence))
-    receipts = house.ledger.receipts(run_id) if run.state in (RunState.SENDING, RunState.BLOCKED) else []
-    return RunStatus(run, receipts=receipts)
+    return house.status.run(run, queue={}, planned=(), sent=(RunState.SENDING, RunState.BLOCKED))
 
 
 @dataclass

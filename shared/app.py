@@ -129,7 +129,6 @@ class House:
             return sent
 
     def _plan_left_behind(self, tell: Callable[[Run], object]) -> None:
-
         claim = timedelta(seconds=self.settings.plan_claim_seconds)
         if sources := left_behind(self.ledger.runs(states=LOOKED_AT), self.clock.now(), claim):
             plan_each(replace(self.planner, tell=tell), sources)
@@ -239,7 +238,6 @@ class House:
 
     @lazy
     def planner(self) -> Planner:
-
         return Planner(
             ledger=self.ledger,
             artefacts=self.files,
@@ -311,7 +309,6 @@ class House:
 
     @lazy
     def retention(self) -> Retention:
-
         drops = self.storage.drops
         return Retention(
             ledger=self.ledger,
@@ -333,7 +330,6 @@ class House:
         return self._status(JobBook(self.job, self.clock.elapsed).facts)
 
     def _status(self, job: Callable[[Endpoint], SynchronizationJob]) -> StatusReads:
-
         return StatusReads(
             ledger=self.ledger,
             artefacts=self.files,

@@ -83,10 +83,8 @@ def plan_resend(
         cutter = ChunkCutter(run.run_id, requests, written)
         cutter.people.write(csv_line(PEOPLE_COLUMNS))
         if reversal:
-            listing, persons = (
-                files.enter_context(artefacts.writer(run, REVERT)),
-                RunFolder(artefacts, old).people(before),
-            )
+            listing = files.enter_context(artefacts.writer(run, REVERT))
+            persons = RunFolder(artefacts, old).people(before)
             resent: Iterator[_Resent] = starmap(_Resent, reversal.sent(before, persons, receipts, listing))
         else:
             resent = _in_doubt(people, source) if run.in_doubt else named.resent()

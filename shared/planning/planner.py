@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from shared.files.records import Drop
 from shared.known_people.people import PeopleStore
@@ -22,9 +21,6 @@ from shared.model.errors import Damage, RollcallError, StaleRun, UnknownRun
 from shared.model.plan import PLAN
 from shared.model.runs import Artefacts, DropVersion, Ledger, Run, RunState, Writer
 from shared.sources.source import Source
-
-if TYPE_CHECKING:
-    from shared.files.records import Drop
 
 
 @dataclass(frozen=True, kw_only=True)
